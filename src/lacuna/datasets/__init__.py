@@ -1,0 +1,1 @@
+"""Data sets, one file each: raw source -> Table. The only readers of data/."""

@@ -1,0 +1,22 @@
+"""The data set contract: ``Dataset(...).load(rng, split_rng) -> Table``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from lacuna.types import Table
+
+
+class Dataset(ABC):
+    """A source of one table; its constructor takes options."""
+
+    @abstractmethod
+    def load(self, rng: np.random.Generator, split_rng: np.random.Generator) -> Table:
+        """Read or generate the table.
+
+        Args:
+            rng: for data that are generated.
+            split_rng: for choosing ``train_rows`` where the source has no split of its own.
+        """

@@ -1,0 +1,1 @@
+"""Observation processes, one file each: (Table, ratio, rng) -> OrdinaryMask."""

@@ -1,0 +1,24 @@
+"""The mask contract: ``Mask(...).draw(table, ratio, rng) -> OrdinaryMask``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from lacuna.types import OrdinaryMask, Table
+
+
+class Mask(ABC):
+    """An observation process; its constructor takes options, ``draw`` applies it to a whole table."""
+
+    def unsupported(self, table: Table) -> str | None:
+        """Why this mask cannot be applied to ``table``, in a sentence; None when it can."""
+        return None
+
+    @abstractmethod
+    def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
+        """Draw which cells are hidden; ``ratio`` in (0, 1) is the ordinary missing rate.
+
+        Train and test rows share one mechanism: the same driving columns, weights and intercepts.
+        """

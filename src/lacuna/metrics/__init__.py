@@ -1,0 +1,1 @@
+"""Metrics: pure functions (Answer, Imputation) -> float; they see nothing else."""

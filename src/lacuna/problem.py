@@ -1,0 +1,29 @@
+"""Table + mask + split -> Problem: the one place where truth is hidden."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lacuna.types import Answer, Incomplete, OrdinaryMask, Problem, Table
+
+
+def hide(table: Table, mask: OrdinaryMask) -> Problem:
+    """Apply ``mask`` to ``table`` and split both by ``table.train_rows``.
+
+    A cell is observed when its value exists (it is not meaningful and the source is not blank there) and the
+    observation process left it alone: omega = (1 - c)(1 - r).
+    """
+    observed = ~np.isnan(table.values) & ~mask.ordinary
+    ordinary = ~np.isnan(table.values) & mask.ordinary
+    train_rows = np.ones(len(observed), bool) if table.train_rows is None else table.train_rows
+
+    def question(rows: np.ndarray) -> Incomplete:
+        return Incomplete(table.columns, np.where(observed, table.values, np.nan)[rows], observed[rows])
+
+    def answer(rows: np.ndarray) -> Answer:
+        return Answer(table.columns, table.values[rows], table.meaningful[rows], ordinary[rows])
+
+    has_test = not train_rows.all()
+    answers = {"train": answer(train_rows)} | ({"test": answer(~train_rows)} if has_test else {})
+    law = None if table.law is None else table.law.under(mask.mechanism)
+    return Problem(table.name, question(train_rows), question(~train_rows) if has_test else None, answers, law)

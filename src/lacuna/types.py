@@ -1,0 +1,194 @@
+"""The nouns of Lacuna. Everything else is a function from one of them to the next.
+
+``n`` rows, ``d`` columns, ``k`` hidden cells, ``m`` draws. One polarity everywhere: ``observed`` is True where
+a method may see the cell. A *hidden* cell is one that is not observed; it is either *meaningful* (the blank is
+the value) or has a regular value that was lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Kind = Literal["continuous", "integer", "categorical"]
+KINDS = ("continuous", "integer", "categorical")
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is known of a column before any row is seen."""
+
+    name: str
+    kind: Kind = "continuous"
+    levels: tuple[Any, ...] = ()  # labels of a categorical column; its values are codes 0 .. len(levels) - 1
+    mm_candidate: bool = False  # may hold meaningful missingness
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"column {self.name!r}: kind must be one of {KINDS}, got {self.kind!r}")
+        if (self.kind == "categorical") != bool(self.levels):
+            raise ValueError(f"column {self.name!r}: levels belong to categorical columns, and only to them")
+
+    @property
+    def discrete(self) -> bool:
+        """True for categorical columns, whose imputation is right or wrong rather than near or far."""
+        return self.kind == "categorical"
+
+    @property
+    def n_levels(self) -> int:
+        return len(self.levels)
+
+
+def where(columns: tuple[Column, ...], **wanted: Any) -> np.ndarray:
+    """Boolean (d,) selector of columns by attribute.
+
+    >>> columns = (Column("a"), Column("b", "categorical", ("x", "y"), mm_candidate=True))
+    >>> where(columns, mm_candidate=True, discrete=True)
+    array([False,  True])
+    """
+    return np.array([all(getattr(c, key) == value for key, value in wanted.items()) for c in columns], dtype=bool)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data set with its truth."""
+
+    name: str
+    columns: tuple[Column, ...]
+    values: np.ndarray  # (n, d) float64 data units or codes; NaN where meaningful, and where the source is blank
+    meaningful: np.ndarray  # (n, d) bool, the paper's c
+    train_rows: np.ndarray | None = None  # (n,) bool; None: every row is a training row
+    law: Any = None  # answers Bayes-oracle questions about the data; None where the law is unknown
+    source: Any = None  # how to write a completed table in the form it came in (datasets.csv); None otherwise
+
+    def __post_init__(self) -> None:
+        shape = (len(self.values), len(self.columns))
+        for name in ("values", "meaningful"):
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"table {self.name!r}: {name} has shape {getattr(self, name).shape}, not {shape}")
+        if not np.isnan(self.values[self.meaningful]).all():
+            raise ValueError(f"table {self.name!r}: meaningfully missing cells must be NaN in values")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of columns and cells: two tables with one digest are the same data."""
+        sha = hashlib.sha256(repr(self.columns).encode())
+        for array in (self.values, self.meaningful, self.train_rows):
+            if array is not None:
+                sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class OrdinaryMask:
+    """What an observation process did to a table."""
+
+    ordinary: np.ndarray  # (n, d) bool: drawn for every cell, also where the cell is meaningfully missing
+    mechanism: Any = None  # answers hide_probability questions (masks.logistic); None where there is no law
+
+    def rates(self, columns: tuple[Column, ...]) -> dict[str, float]:
+        """The share of cells hidden in each column."""
+        return {c.name: float(rate) for c, rate in zip(columns, self.ordinary.mean(0), strict=True)}
+
+
+@dataclass(frozen=True)
+class Incomplete:
+    """All that a method ever sees."""
+
+    columns: tuple[Column, ...]
+    values: np.ndarray  # (n, d) float64; NaN exactly where hidden
+    observed: np.ndarray  # (n, d) bool
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.values), len(self.columns)) or self.observed.shape != self.values.shape:
+            raise ValueError(
+                f"values {self.values.shape}, observed {self.observed.shape} and {len(self.columns)} columns disagree"
+            )
+        if not np.array_equal(np.isnan(self.values), ~self.observed):
+            raise ValueError("values must be NaN exactly where observed is False")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """(n, d) bool"""
+        return ~self.observed
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """(d,) bool: the columns that may hold meaningful missingness"""
+        return where(self.columns, mm_candidate=True)
+
+    def take(self, rows: Any) -> Incomplete:
+        """The same columns, some of the rows."""
+        return Incomplete(self.columns, self.values[rows], self.observed[rows])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The truth about one split; only metrics see it."""
+
+    columns: tuple[Column, ...]
+    values: np.ndarray  # (n, d) truth, NaN where meaningful or unknown
+    meaningful: np.ndarray  # (n, d) bool
+    ordinary: np.ndarray  # (n, d) bool: hidden by the observation process, not meaningful, truth known
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """(n, d) bool: the hidden cells whose true state is known"""
+        return self.meaningful | self.ordinary
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A table with its mask applied: the question for a method and, apart from it, the answer."""
+
+    name: str
+    train: Incomplete
+    test: Incomplete | None
+    answers: dict[str, Answer]  # by split: "train", "test"
+    law: Any = None  # posterior of hidden cells for the oracle (problem.py joins table law and mask mechanism)
+
+    @property
+    def splits(self) -> dict[str, Incomplete]:
+        return {"train": self.train} if self.test is None else {"train": self.train, "test": self.test}
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The posterior of the hidden cells only."""
+
+    cells: np.ndarray  # (k, 2) int: row and column of each hidden cell, in np.argwhere order
+    mean: np.ndarray  # (k,) float64
+    sd: np.ndarray  # (k,) float64
+    lower: np.ndarray  # (k,) float64: quantile alpha / 2
+    upper: np.ndarray  # (k,) float64: quantile 1 - alpha / 2
+    alpha: float = 0.05
+    samples: np.ndarray | None = None  # (m, k) float32; None when m * k would not fit the memory budget
+
+    @classmethod
+    def from_samples(cls, cells: np.ndarray, samples: np.ndarray, alpha: float = 0.05) -> Draws:
+        """Summarise samples (m, k) of the given cells (k, 2)."""
+        lower, upper = np.quantile(samples, [alpha / 2, 1 - alpha / 2], axis=0)
+        wide = samples.astype(np.float64)
+        return cls(cells, wide.mean(0), wide.std(0), lower, upper, alpha, samples.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """A method's answer for one Incomplete."""
+
+    values: np.ndarray  # (n, d): a regular value for every hidden cell; observed cells unchanged
+    meaningful: np.ndarray | None = None  # (n, d) bool: cells to keep as NA; None for methods without flags
+    meaningful_probability: np.ndarray | None = None  # (n, d), 0 where observed
+    draws: Draws | None = None
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def final(self) -> np.ndarray:
+        """(n, d): the imputed values with NaN where the cell is to be kept as NA"""
+        return self.values if self.meaningful is None else np.where(self.meaningful, np.nan, self.values)
