@@ -27,8 +27,13 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
     return np.random.default_rng(_sequence(seed, names))
 
 
+def torch_seed(seed: int, *names: str | int) -> int:
+    """A seed for a torch generator of its own for this seed and name."""
+    return int(_sequence(seed, names).generate_state(1, np.uint64)[0] >> 1)
+
+
 def torch_stream(seed: int, *names: str | int, device: str | torch.device = "cpu") -> torch.Generator:
     """A torch generator of its own for this seed and name, living on ``device``."""
     import torch
 
-    return torch.Generator(device).manual_seed(int(_sequence(seed, names).generate_state(1, np.uint64)[0] >> 1))
+    return torch.Generator(device).manual_seed(torch_seed(seed, *names))

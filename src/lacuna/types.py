@@ -123,6 +123,10 @@ class Incomplete:
         """(d,) bool: the columns that may hold meaningful missingness"""
         return where(self.columns, mm_candidate=True)
 
+    def same_as(self, other: Incomplete) -> bool:
+        """The same columns and cells."""
+        return self.columns == other.columns and np.array_equal(self.values, other.values, equal_nan=True)
+
     def take(self, rows: Any) -> Incomplete:
         """The same columns, some of the rows."""
         return Incomplete(self.columns, self.values[rows], self.observed[rows])

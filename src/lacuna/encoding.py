@@ -1,0 +1,81 @@
+"""Mixed columns <-> floats for the neural methods, fitted on observed training cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacuna.types import Column, Incomplete
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One coordinate for a numeric column, one per level for a categorical one, each standardised.
+
+    ``width`` encoded coordinates for ``d`` columns; ``encoded = scale * (raw - mean) / sd``.
+    """
+
+    columns: tuple[Column, ...]
+    blocks: tuple[slice, ...]  # d: the coordinates of each column
+    mean: np.ndarray  # (width,)
+    sd: np.ndarray  # (width,), 1 where the observed cells are constant
+    low: np.ndarray  # (d,) smallest observed value
+    high: np.ndarray  # (d,) largest observed value
+    scale: float
+
+    @classmethod
+    def fit(cls, train: Incomplete, scale: float = 1.0) -> Self:
+        """``scale`` multiplies the standardised coordinates: their sd in the training data."""
+        widths = [c.n_levels or 1 for c in train.columns]
+        edges = np.concatenate([[0], np.cumsum(widths)])
+        blocks = tuple(slice(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False))
+        raw = _one_hot(train.columns, blocks, train.values)
+        sd = np.nanstd(raw, axis=0)
+        low, high = np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0)
+        return cls(train.columns, blocks, np.nanmean(raw, axis=0), np.where(sd > 0, sd, 1.0), low, high, scale)
+
+    @property
+    def width(self) -> int:
+        return self.blocks[-1].stop
+
+    @property
+    def column_of(self) -> np.ndarray:
+        """(width,) index of the column each coordinate belongs to"""
+        return np.repeat(np.arange(len(self.columns)), [b.stop - b.start for b in self.blocks])
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Values (n, d) with NaN where hidden -> float32 (n, width); hidden cells become 0, their mean."""
+        raw = _one_hot(self.columns, self.blocks, values)
+        return np.nan_to_num(self.scale * (raw - self.mean) / self.sd).astype(np.float32)
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Encoded (..., width) -> float64 values (..., d), on the same device.
+
+        The arg max of a categorical block; integers rounded and clipped to the observed range.
+        """
+        mean, sd = (torch.from_numpy(a).to(encoded.device) for a in (self.mean, self.sd))
+        raw = encoded.double() / self.scale * sd + mean
+        values = torch.empty(*raw.shape[:-1], len(self.columns), dtype=raw.dtype, device=raw.device)
+        for j, (column, block) in enumerate(zip(self.columns, self.blocks, strict=True)):
+            if column.kind == "categorical":
+                values[..., j] = raw[..., block].argmax(-1)
+            elif column.kind == "integer":
+                values[..., j] = raw[..., block.start].round().clamp(self.low[j], self.high[j])
+            else:
+                values[..., j] = raw[..., block.start]
+        return values
+
+
+def _one_hot(columns: tuple[Column, ...], blocks: tuple[slice, ...], values: np.ndarray) -> np.ndarray:
+    """Values (n, d) -> unstandardised coordinates (n, width), NaN where the value is."""
+    raw = np.empty((len(values), blocks[-1].stop))
+    for j, (column, block) in enumerate(zip(columns, blocks, strict=True)):
+        cells = values[:, j : j + 1]
+        raw[:, block] = cells
+        if column.kind == "categorical":
+            raw[:, block] = np.where(np.isnan(cells), np.nan, cells == np.arange(column.n_levels))
+    return raw

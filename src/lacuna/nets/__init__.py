@@ -1,0 +1,1 @@
+"""Networks; each states its input and output shapes."""

@@ -1,0 +1,1 @@
+"""Pure tensor code: no device, file, configuration or global random state inside."""

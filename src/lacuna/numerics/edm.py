@@ -1,0 +1,96 @@
+"""Elucidated diffusion: preconditioning, loss and sampler of Karras et al. 2022 (arXiv:2206.00364).
+
+Symbols as in the paper: ``sigma`` noise level, ``sigma_data`` sd of the data, D(x; sigma) the denoiser built from
+a raw network F(x, c_noise) by the coefficients of its Table 1. States are (n, width); a noise level is a scalar
+tensor or (n, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]  # (state (n, width), sigma) -> denoised (n, width)
+Network = Callable[[Tensor, Tensor], Tensor]  # (scaled state (n, width), c_noise () or (n, 1)) -> (n, width)
+
+P_MEAN, P_STD = -1.2, 1.2  # log sigma in training, Table 1
+
+
+def denoise(network: Network, state: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
+    """D(x; sigma) = c_skip x + c_out F(c_in x, c_noise)."""
+    total = sigma**2 + sigma_data**2
+    c_skip = sigma_data**2 / total
+    c_out = sigma * sigma_data / total.sqrt()
+    c_in = 1 / total.sqrt()
+    c_noise = sigma.log() / 4
+    return c_skip * state + c_out * network(c_in * state, c_noise).to(state.dtype)
+
+
+def denoising_loss(network: Network, clean: Tensor, noise: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
+    """Mean over cells of lambda(sigma) |D(x + sigma noise; sigma) - x|^2; sigma is (n, 1)."""
+    weight = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
+    return (weight * (denoise(network, clean + sigma * noise, sigma, sigma_data) - clean) ** 2).mean()
+
+
+def training_sigma(normal: Tensor) -> Tensor:
+    """Noise levels of a training batch from standard normal numbers of the same shape."""
+    return (P_STD * normal + P_MEAN).exp()
+
+
+def noise_levels(n_steps: int, sigma_min: float, sigma_max: float, rho: float) -> Tensor:
+    """The n_steps + 1 sampling noise levels, from sigma_max down to sigma_min and then 0 (equation 5).
+
+    >>> noise_levels(3, 0.002, 80.0, 7.0)
+    tensor([8.0000e+01, 2.5152e+00, 2.0000e-03, 0.0000e+00])
+    """
+    ramp = torch.linspace(0, 1, n_steps, dtype=torch.float64)
+    high, low = sigma_max ** (1 / rho), sigma_min ** (1 / rho)
+    return torch.cat([(high + ramp * (low - high)) ** rho, torch.zeros(1, dtype=torch.float64)]).float()
+
+
+def heun_step(
+    denoiser: Denoiser, state: Tensor, sigma: Tensor, sigma_next: Tensor, noise: Tensor, churn: float, correct: bool
+) -> Tensor:
+    """One stochastic Heun step from ``sigma`` to ``sigma_next`` (Algorithm 2).
+
+    Args:
+        noise: standard normal, shaped like the state.
+        churn: relative noise increase gamma before the step.
+        correct: apply the second-order correction; not possible where sigma_next is 0.
+    """
+    sigma_hat = sigma * (1 + churn)
+    state_hat = state + (sigma_hat**2 - sigma**2).sqrt() * noise
+    slope = (state_hat - denoiser(state_hat, sigma_hat)) / sigma_hat
+    moved = state_hat + (sigma_next - sigma_hat) * slope
+    if not correct:
+        return moved
+    slope_there = (moved - denoiser(moved, sigma_next)) / sigma_next
+    return state_hat + (sigma_next - sigma_hat) * (slope + slope_there) / 2
+
+
+def inpainting_step(
+    denoiser: Denoiser,
+    state: Tensor,
+    known: Tensor,
+    is_known: Tensor,
+    noise: Tensor,
+    sigma: Tensor,
+    sigma_next: Tensor,
+    churn: float,
+    correct: bool,
+    renoise: bool,
+) -> Tensor:
+    """One repeat at one noise level of conditional sampling (Diff-Joint, Algorithm 3; RePaint's resampling).
+
+    A Heun step to ``sigma_next``, known coordinates replaced by their forward-noised values there and, when
+    another repeat follows, noise back to ``sigma``.
+
+    Args:
+        known: (n, width) clean values, meaningful where ``is_known``.
+        noise: (3, n, width) standard normal.
+    """
+    moved = heun_step(denoiser, state, sigma, sigma_next, noise[0], churn, correct)
+    merged = torch.where(is_known, known + sigma_next * noise[1], moved)
+    return merged + (sigma**2 - sigma_next**2).sqrt() * noise[2] if renoise else merged

@@ -1,0 +1,120 @@
+"""The one optimisation loop. It reports; callers decide what to print, score or keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lacuna.graphs import graphed
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    The learning rate is multiplied by ``factor`` after ``plateau`` epochs without a relative improvement of
+    1e-4, and training stops after ``patience`` epochs without any.
+    """
+
+    epochs: int
+    batch: int
+    lr: float
+    factor: float = 0.9
+    plateau: int = 40
+    patience: int = 200
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "lr", "plateau", "patience"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+class Plateau:
+    """Learning rate, early stop and best epoch, kept in device tensors so that no epoch waits for the host."""
+
+    def __init__(self, schedule: Schedule, device: torch.device) -> None:
+        self.schedule = schedule
+        self.lr = torch.tensor(schedule.lr, device=device)
+        self.best = torch.tensor(torch.inf, device=device)
+        self.stale = torch.tensor(0, device=device)  # epochs since the best
+        self.reference = torch.tensor(torch.inf, device=device)  # of the learning-rate rule
+        self.flat = torch.tensor(0, device=device)  # epochs since the reference improved
+        self.stopped = torch.tensor(False, device=device)
+
+    def update(self, loss: Tensor) -> Tensor:
+        """Take an epoch's loss; returns whether it is the best so far (never after the stop)."""
+        better = (loss < self.best) & ~self.stopped
+        self.best.copy_(torch.where(better, loss, self.best))
+        self.stale.copy_(torch.where(better, 0, self.stale + 1))
+        self.stopped |= self.stale >= self.schedule.patience
+        lower = loss < self.reference * (1 - 1e-4)
+        self.reference.copy_(torch.where(lower, loss, self.reference))
+        self.flat.copy_(torch.where(lower, 0, self.flat + 1))
+        slow = self.flat > self.schedule.plateau
+        self.lr.mul_(torch.where(slow, self.schedule.factor, 1.0))
+        self.flat.copy_(torch.where(slow, 0, self.flat))
+        return better
+
+
+def train(
+    network: nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    n_rows: int,
+    schedule: Schedule,
+    generator: torch.Generator,
+    reset: Callable[[], None],
+    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> list[float]:
+    """Minimise ``loss`` over mini-batches with Adam and leave the best epoch's weights in ``network``.
+
+    Args:
+        loss: row indices (b,) -> scalar, the mean over the batch; draws its noise from ``generator``.
+        generator: on the network's device; orders the rows too.
+        reset: gives the network its starting weights; called once, after the kernels are warm.
+        on_epoch: told (epoch, loss) now and then: every epoch on a CPU, every 20th on a GPU.
+
+    Returns:
+        The training loss of every epoch up to the stop.
+    """
+    parameters = list(network.parameters())
+    device = parameters[0].device
+    plateau = Plateau(schedule, device)
+    optimizer = torch.optim.Adam(parameters, lr=plateau.lr, fused=True, capturable=device.type == "cuda")
+
+    def step(rows: Tensor) -> Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(rows)
+        value.backward()
+        optimizer.step()
+        return value.detach()
+
+    batch = min(schedule.batch, n_rows)
+    sizes = [batch] * (n_rows // batch) + ([n_rows % batch] if n_rows % batch else [])
+    steps = {b: graphed(step, [torch.arange(b, device=device)], [generator]) for b in set(sizes)}
+    reset()
+    for state in optimizer.state.values():  # the warm-up has moved them
+        for tensor in state.values():
+            tensor.zero_()
+
+    best = [p.detach().clone() for p in parameters]
+    history = torch.zeros(schedule.epochs, device=device)
+    check_every = 1 if device.type == "cpu" else 20
+    for epoch in range(schedule.epochs):
+        order = torch.rand(n_rows, generator=generator, device=device).argsort()
+        for rows in order.split(sizes):
+            history[epoch] += steps[len(rows)](rows) * (len(rows) / n_rows)
+        improved = plateau.update(history[epoch]).to(best[0].dtype)
+        with torch.no_grad():
+            for kept, now in zip(best, parameters, strict=True):
+                kept.lerp_(now, improved)
+        if (epoch + 1) % check_every == 0:
+            on_epoch(epoch + 1, float(history[epoch]))
+            if plateau.stopped:
+                break
+    with torch.no_grad():
+        for kept, now in zip(best, parameters, strict=True):
+            now.copy_(kept)
+    return history[: epoch + 1].tolist()
