@@ -1,5 +1,10 @@
 """Errors that a user can act on; the command line prints them as one line, without a traceback."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """Something in the user's input is wrong; the message says what was found and what to do."""
@@ -7,3 +12,16 @@ class UserError(Exception):
 
 class NothingToScore(ValueError):
     """A metric was asked for on an empty set of cells."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name.
+
+    >>> did_you_mean("mean_mod", ["mean_mode", "oracle"])
+    ": did you mean 'mean_mode'?"
+    >>> did_you_mean("x", ["mean_mode", "oracle"])
+    ' (known: mean_mode, oracle)'
+    """
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"

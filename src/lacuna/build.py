@@ -1,0 +1,71 @@
+"""From configuration to objects: a YAML file names a class and mirrors its constructor."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from functools import partial
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from lacuna.errors import UserError, did_you_mean
+from lacuna.schema import checked
+
+SPECIAL = ("_target_", "_partial_")
+
+
+def build(node: Any, where: str) -> Any:
+    """The object that a config describes: ``_target_`` names what to call with the other keys.
+
+    Arguments are checked against the annotations of the signature. ``_partial_: true`` gives the callable
+    with those arguments bound.
+
+    Args:
+        node: a config, or a plain value, which is returned as it is.
+        where: its key, for messages.
+
+    Raises:
+        UserError: a key is unknown or missing, or its value has the wrong type or is refused.
+    """
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node, resolve=True)
+    if isinstance(node, list):
+        return [build(item, f"{where}[{i}]") for i, item in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+    parts = {key: build(value, f"{where}.{key}") for key, value in node.items() if key not in SPECIAL}
+    if "_target_" not in node:
+        return parts
+    target = _locate(node["_target_"], where)
+    bound = node.get("_partial_", False)
+    arguments = _arguments(target, parts, where, complete=not bound)
+    if bound:
+        return partial(target, **arguments)
+    try:
+        return target(**arguments)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _locate(target: str, where: str) -> Any:
+    try:
+        return get_object(target)
+    except (ImportError, ValueError, HydraException) as error:
+        raise UserError(f"{where}: cannot import {target}: {str(error).splitlines()[0]}") from error
+
+
+def _arguments(target: Any, given: dict[str, Any], where: str, complete: bool) -> dict[str, Any]:
+    parameters = inspect.signature(target).parameters.values()
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        names = [p.name for p in parameters]
+        for key in given:
+            if key not in names:
+                raise UserError(f"unknown key '{where}.{key}'{did_you_mean(key, names)}")
+    for p in parameters if complete else ():
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in given:
+            raise UserError(f"{where}.{p.name} is not given")
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    return {key: checked(hints.get(key, Any), value, f"{where}.{key}") for key, value in given.items()}

@@ -1,0 +1,153 @@
+"""Configurations: composed by Hydra, then resolved and checked here.
+
+Everything that can be wrong with what the user typed becomes a ``UserError`` of one line.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from lacuna import paths
+from lacuna.device import pick
+from lacuna.errors import UserError, did_you_mean
+from lacuna.schema import validated
+
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
+
+
+def _by_budget(paper: Any, quick: Any, *, _root_: DictConfig) -> Any:
+    return paper if _root_.budget.name == "paper" else quick
+
+
+def _by_dataset(choices: Mapping[str, Any], *, _root_: DictConfig) -> Any:
+    return choices.get(_root_.names.dataset, choices["default"])
+
+
+RESOLVERS: dict[str, Callable[..., Any]] = {
+    "project": lambda name: str(paths.PROJECT / name),
+    "auto_budget": lambda device: "paper" if device == "cuda" else "quick",
+    "by_budget": _by_budget,
+    "by_dataset": _by_dataset,
+}
+for _name, _resolver in RESOLVERS.items():
+    OmegaConf.register_new_resolver(_name, _resolver, replace=True)
+
+
+def compose(overrides: Iterable[str] = (), config_dir: str | Path | None = None) -> DictConfig:
+    """The resolved and checked configuration of one run, as ``python run.py *overrides`` would run it.
+
+    Args:
+        overrides: as on the command line, such as ``["method=mean_mode", "dataset.n_train=100"]``.
+        config_dir: a folder of further configs, such as ``my_conf/method/mine.yaml``.
+
+    Raises:
+        UserError: an override is malformed, names something unknown, or is out of range.
+    """
+    overrides = list(overrides)
+    try:
+        return settle(*_compose(overrides, config_dir))
+    except COMPOSITION_ERRORS as error:
+        raise UserError(explain(error, overrides, config_dir)) from error
+
+
+def _compose(overrides: list[str], config_dir: str | Path | None) -> tuple[DictConfig, DictConfig]:
+    extra = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    with initialize_config_dir(str(paths.CONF), version_base="1.3"):
+        cfg = hydra_compose("config", overrides + extra, return_hydra_config=True)
+    OmegaConf.set_struct(cfg, False)
+    return cfg, cfg.pop("hydra")
+
+
+def settle(cfg: DictConfig, hydra: DictConfig) -> DictConfig:
+    """Resolve a composed configuration and check every plain key.
+
+    ``device=auto`` and ``budget=auto`` become what they are on this machine, ``metrics`` the configs of the
+    chosen metrics by name, and ``method.base=<id>`` the config of that method.
+
+    Args:
+        cfg: the configuration without its ``hydra`` node.
+        hydra: that node; it knows which file of each group was chosen, and where configs lie.
+    """
+    cfg = cfg.copy()
+    OmegaConf.set_struct(cfg, False)
+    cfg.names = {key: hydra.runtime.choices[key] for key in cfg.names} | {"metrics": cfg.metrics}
+    cfg.device = _actual_device(cfg.device)
+    cfg.outputs = str(Path(str(cfg.outputs)).absolute())
+    metrics = group("metric", hydra)
+    cfg.metrics = {key: _choose("metric", key, metrics) for key in _asked(cfg.metrics, metrics)}
+    if isinstance(base := cfg.method.get("base"), str):
+        cfg.method.base = _choose("method", base, group("method", hydra))
+    return OmegaConf.create(validated(plain(cfg)))
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as nested dicts and lists, every interpolation resolved."""
+    resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def group(name: str, hydra: DictConfig) -> dict[str, Any]:
+    """Every config of a group by id, from all folders of the search path."""
+    folders = [Path(source.path) / name for source in hydra.runtime.config_sources if source.schema == "file"]
+    files = [file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))]
+    return {file.stem: OmegaConf.load(file) for file in files}
+
+
+def _asked(metrics: Any, available: Mapping[str, Any]) -> list[str]:
+    if metrics == "all":
+        return list(available)
+    if OmegaConf.is_list(metrics):
+        return list(metrics)
+    raise UserError(f"metrics must be all or a list such as [acc,rmse], got {metrics!r}")
+
+
+def _choose(kind: str, name: str, available: Mapping[str, Any]) -> Any:
+    if name not in available:
+        raise UserError(f"unknown {kind} {name!r}{did_you_mean(name, available)}")
+    return available[name]
+
+
+def _actual_device(device: str) -> str:
+    """Importing torch takes seconds; without a device node there is nothing to ask it."""
+    nodes = [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dxg")]
+    if device == "auto" and sys.platform == "linux" and not nodes:
+        return "cpu"
+    return pick(device).type if device in ("auto", "cuda") else device
+
+
+def explain(error: Exception, overrides: list[str], config_dir: str | Path | None = None) -> str:
+    """What Hydra or OmegaConf found wrong with the overrides, in one line."""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        kind, _, name = error.missing_cfg_file.rpartition("/")
+        return f"unknown {kind} {name!r}{did_you_mean(name, error.options)}"
+    if isinstance(cause, MissingMandatoryValue):
+        return f"{cause.full_key} is not given: add {cause.full_key}=..."
+    if found := re.match(r"Could not override '([^']+)'", str(error)):
+        return _unknown_key(found[1], overrides, config_dir)
+    first = (str(error).strip() or str(cause).strip() or type(cause).__name__).splitlines()[0].rstrip(".")
+    if isinstance(error, OverrideParseException):
+        return f"cannot read the override {error.override!r}: {first}"
+    return first + (": add -m to run one job for each value" if first.startswith("Ambiguous value") else "")
+
+
+def _unknown_key(key: str, overrides: list[str], config_dir: str | Path | None) -> str:
+    """Compose again without the bad key to learn what its neighbours are called."""
+    parent, _, name = key.rpartition(".")
+    try:
+        cfg, _ = _compose([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
+        siblings = [str(k) for k in (OmegaConf.select(cfg, parent) if parent else cfg) if k != "_target_"]
+    except (*COMPOSITION_ERRORS, TypeError):
+        return f"unknown key {key!r}"
+    return f"unknown key {key!r}{did_you_mean(name, siblings)}"
