@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lacuna.numerics.moments import column_moments
 from lacuna.types import Answer, Incomplete, OrdinaryMask, Problem, Table
 
 
@@ -17,13 +18,17 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
     ordinary = ~np.isnan(table.values) & mask.ordinary
     train_rows = np.ones(len(observed), bool) if table.train_rows is None else table.train_rows
 
+    _, scale = column_moments(np.where(observed, table.values, np.nan)[train_rows])
+
     def question(rows: np.ndarray) -> Incomplete:
         return Incomplete(table.columns, np.where(observed, table.values, np.nan)[rows], observed[rows])
 
     def answer(rows: np.ndarray) -> Answer:
-        return Answer(table.columns, table.values[rows], table.meaningful[rows], ordinary[rows])
+        return Answer(table.columns, table.values[rows], table.meaningful[rows], ordinary[rows], scale)
 
     has_test = not train_rows.all()
     answers = {"train": answer(train_rows)} | ({"test": answer(~train_rows)} if has_test else {})
     law = None if table.law is None else table.law.under(mask.mechanism)
-    return Problem(table.name, question(train_rows), question(~train_rows) if has_test else None, answers, law)
+    return Problem(
+        table.name, question(train_rows), question(~train_rows) if has_test else None, answers, law
+    )

@@ -140,6 +140,7 @@ class Answer:
     values: np.ndarray  # (n, d) truth, NaN where meaningful or unknown
     meaningful: np.ndarray  # (n, d) bool
     ordinary: np.ndarray  # (n, d) bool: hidden by the observation process, not meaningful, truth known
+    scale: np.ndarray | None = None  # (d,) sd of the observed training cells; 1 in constant columns
 
     @property
     def hidden(self) -> np.ndarray:

@@ -1,1 +1,5 @@
-"""Metrics: pure functions (Answer, Imputation) -> float; they see nothing else."""
+"""Metrics: pure functions (Answer, Imputation) -> float; they see nothing else.
+
+A metric returns None where it does not apply (no such columns, a method without flags), NaN for 0/0, and
+raises ``NothingToScore`` where it applies but there is no cell to score.
+"""

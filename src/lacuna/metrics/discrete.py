@@ -1,0 +1,33 @@
+"""Accuracy of the final state, a level or NA, of hidden cells in discrete columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lacuna.errors import NothingToScore
+from lacuna.types import Answer, Imputation, where
+
+
+def acc(answer: Answer, imputation: Imputation) -> float | None:
+    """Share of right final states among hidden cells of discrete candidate columns."""
+    return _accuracy(answer, imputation, where(answer.columns, discrete=True, mm_candidate=True), "acc")
+
+
+def acc_discrete(answer: Answer, imputation: Imputation) -> float | None:
+    """Share of right final states among hidden cells of all discrete columns."""
+    return _accuracy(answer, imputation, where(answer.columns, discrete=True), "acc_discrete")
+
+
+def _accuracy(answer: Answer, imputation: Imputation, columns: np.ndarray, name: str) -> float | None:
+    if not columns.any():
+        return None
+    scored = answer.hidden & columns
+    if not scored.any():
+        raise NothingToScore(f"{name}: no cell is hidden in {_names(answer, columns)}")
+    # Truth is NaN exactly where NA is the right state, for only cells with a known state are hidden.
+    truth, final = answer.values[scored], imputation.final[scored]
+    return float(np.mean((truth == final) | (np.isnan(truth) & np.isnan(final))))
+
+
+def _names(answer: Answer, columns: np.ndarray) -> list[str]:
+    return [c.name for c, chosen in zip(answer.columns, columns, strict=True) if chosen]

@@ -1,0 +1,65 @@
+"""Detection of meaningful missingness over the hidden cells of candidate columns; meaningful is positive."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from lacuna.errors import NothingToScore
+from lacuna.types import Answer, Imputation, where
+
+
+def mm_precision(answer: Answer, imputation: Imputation) -> float | None:
+    """Share of meaningful cells among those kept as NA; NaN when none is kept."""
+    if (cells := _cells(answer, imputation.meaningful, "mm_precision")) is None:
+        return None
+    truth, flags = cells
+    return _ratio((truth & flags).sum(), flags.sum())
+
+
+def mm_recall(answer: Answer, imputation: Imputation) -> float | None:
+    """Share of meaningful cells that are kept as NA; NaN when none is meaningful."""
+    if (cells := _cells(answer, imputation.meaningful, "mm_recall")) is None:
+        return None
+    truth, flags = cells
+    return _ratio((truth & flags).sum(), truth.sum())
+
+
+def mm_f1(answer: Answer, imputation: Imputation) -> float | None:
+    """Harmonic mean of precision and recall; NaN when none is meaningful and none is kept."""
+    if (cells := _cells(answer, imputation.meaningful, "mm_f1")) is None:
+        return None
+    truth, flags = cells
+    return _ratio(2 * (truth & flags).sum(), truth.sum() + flags.sum())
+
+
+def mm_average_precision(answer: Answer, imputation: Imputation) -> float | None:
+    """Area under the precision-recall steps of P(meaningful); NaN when none is meaningful."""
+    if (cells := _cells(answer, imputation.meaningful_probability, "mm_average_precision")) is None:
+        return None
+    truth, probability = cells
+    return float(average_precision_score(truth, probability)) if truth.any() else float("nan")
+
+
+def mm_brier(answer: Answer, imputation: Imputation) -> float | None:
+    """Mean squared difference between P(meaningful) and the truth, 0 or 1."""
+    if (cells := _cells(answer, imputation.meaningful_probability, "mm_brier")) is None:
+        return None
+    truth, probability = cells
+    return float(np.mean((probability - truth) ** 2))
+
+
+def _cells(answer: Answer, claim: np.ndarray | None, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Truth and claim (c,) at the hidden cells of candidate columns; None without such columns or a claim."""
+    candidates = where(answer.columns, mm_candidate=True)
+    if claim is None or not candidates.any():
+        return None
+    scored = answer.hidden & candidates
+    if not scored.any():
+        names = [c.name for c in answer.columns if c.mm_candidate]
+        raise NothingToScore(f"{name}: no cell is hidden in {names}")
+    return answer.meaningful[scored], claim[scored]
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
