@@ -10,6 +10,10 @@ class UserError(Exception):
     """Something in the user's input is wrong; the message says what was found and what to do."""
 
 
+class StorageError(Exception):
+    """A file could not be written: the disk is full, or the folder does not allow it."""
+
+
 class NothingToScore(ValueError):
     """A metric was asked for on an empty set of cells."""
 

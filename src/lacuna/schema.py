@@ -19,6 +19,7 @@ class Names(Strict):
     dataset: str
     mask: str
     method: str
+    budget: str
     tracking: str
     experiment: str | None
     metrics: Literal["all"] | list[str]

@@ -1,0 +1,233 @@
+"""One configuration -> one record: load, mask, hide, fit, impute, score, write."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from lacuna import environment, records, results
+from lacuna.build import build
+from lacuna.checkpoint import Checkpoint
+from lacuna.datasets.base import Dataset
+from lacuna.errors import StorageError, UserError
+from lacuna.files import locked, sweep_temporaries, write_text
+from lacuna.limits import LimitReached, Stopped, enforced
+from lacuna.masks.base import Mask
+from lacuna.methods.base import Method
+from lacuna.metrics.score import Metric, score
+from lacuna.monitor import RunMonitor, Stage
+from lacuna.plots import write_plots
+from lacuna.problem import hide
+from lacuna.progress import Clock, Display, log, logged
+from lacuna.records import Record
+from lacuna.rng import stream
+from lacuna.types import Answer, Imputation, Incomplete, Problem
+
+NOT_RECORDED = ("outputs", "tracking", "resume", "lacuna")
+
+
+class Unsupported(Exception):
+    """The mask or the method cannot serve this data; the message says why."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The objects that a configuration describes."""
+
+    dataset: Dataset
+    mask: Mask
+    method: Method
+    metrics: Mapping[str, Metric]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A record, the folder it lies in, and whether it was there before."""
+
+    record: Record
+    folder: Path
+    reused: bool = False
+
+
+def assemble(config: Mapping[str, Any]) -> Parts:
+    """Build the four nouns of a configuration.
+
+    Raises:
+        UserError: an argument is unknown, of the wrong type, or refused by a constructor.
+    """
+    return Parts(**{key: build(config[key], key) for key in ("dataset", "mask", "method", "metrics")})
+
+
+def run(config: Mapping[str, Any], console: Console | None = None, command: str = "") -> Outcome:
+    """Carry out one configuration, or find that it was carried out before.
+
+    Args:
+        config: resolved and checked, as ``lacuna.config.plain`` gives it.
+        console: where to show progress; default: nowhere.
+        command: what to type to run this again, for the record.
+
+    Raises:
+        UserError: the configuration cannot be built; nothing was written.
+        StorageError: the record could not be written.
+        Stopped: by a signal; the record says so.
+    """
+    console = console or Console(quiet=True)
+    folder = records.run_folder(config)
+    if kept := _settled(config, folder):
+        return Outcome(kept, folder, reused=True)
+    parts = assemble(config)
+    with locked(
+        folder, lambda: console.print(f"waiting: another process is doing this very run in {folder}")
+    ):
+        if kept := _settled(config, folder):
+            return Outcome(kept, folder, reused=True)
+        return Outcome(_execute(config, parts, folder, console, command), folder)
+
+
+def _settled(config: Mapping[str, Any], folder: Path) -> Record | None:
+    kept = records.read(folder) if config["resume"] else None
+    return kept if kept and kept.status in records.SETTLED else None
+
+
+def _execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Console, command: str) -> Record:
+    """Run under limits and write a record, whatever happens in between."""
+    (folder / "record.json").unlink(missing_ok=True)
+    sweep_temporaries(folder)
+    record = _blank_record(config, command)
+    clock, meter = Clock(), environment.MemoryMeter()
+    checkpoint = Checkpoint(folder / "checkpoint.pt", fresh=not config["resume"])
+    failure: BaseException | None = None
+    try:
+        with logged(folder / "log.txt", console), Display(console) as display, enforced(**config["limits"]):
+            log.info("%s (run %s)", command or record.name, record.run)
+            try:
+                _perform(config, parts, record, folder, Stage(clock, display), checkpoint)
+                record.status = "finished"
+            except BaseException:
+                log.info("%s", traceback.format_exc())
+                raise
+    except BaseException as error:
+        failure = error
+        record.status, record.error, record.traceback = describe(error)
+    record.seconds = clock.seconds | {"total": clock.total()}
+    record.peak_memory_gb, record.device_peak_memory_gb = meter.peak_gb(), meter.device_peak_gb()
+    record.finished = _now()
+    record.write(folder)
+    if record.status == "finished":
+        checkpoint.delete()
+    if failure and (config["lacuna"]["debug"] or not isinstance(failure, Exception | LimitReached)):
+        raise failure
+    return record
+
+
+def _blank_record(config: Mapping[str, Any], command: str) -> Record:
+    commit, dirty = environment.commit()
+    return Record(
+        run=records.run_id(config),
+        name=records.run_name(config),
+        config={key: value for key, value in config.items() if key not in NOT_RECORDED},
+        command=command,
+        device=config["device"],
+        hardware=environment.hardware(config["device"]),
+        versions=environment.versions(),
+        commit=commit,
+        dirty=dirty,
+        started=_now(),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def describe(error: BaseException) -> tuple[records.Status, str, str | None]:
+    """Status, one line, and the traceback where it helps, of what ended a run."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    if isinstance(error, LimitReached):
+        return error.status, line, None
+    if isinstance(error, Unsupported):
+        return "unsupported", line, None
+    if isinstance(error, UserError | StorageError | Stopped):
+        return "failed", line, None
+    trace = "".join(traceback.format_exception(error))
+    out_of_memory = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in line
+    if isinstance(error, MemoryError) or out_of_memory:
+        return "out_of_memory", line, trace
+    return "failed", f"{type(error).__name__}: {line}", trace
+
+
+def _perform(
+    config: Mapping[str, Any],
+    parts: Parts,
+    record: Record,
+    folder: Path,
+    stage: Stage,
+    checkpoint: Checkpoint,
+) -> None:
+    """The experiment itself; fills ``record`` as it goes on."""
+    seed, method = config["seed"], parts.method
+    record.inductive = method.inductive
+    with stage.phase("load"):
+        table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
+        record.data_digest = table.digest
+    with stage.phase("mask"):
+        if reason := parts.mask.unsupported(table):
+            raise Unsupported(f"mask {config['names']['mask']} cannot be applied to {table.name}: {reason}")
+        mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
+        record.mask_rates = mask.rates(table.columns)
+        problem = hide(table, mask)
+    if reason := method.unsupported(problem):
+        raise Unsupported(f"method {config['names']['method']} cannot serve {table.name}: {reason}")
+    if method.needs_law:
+        method.law = problem.law  # type: ignore[attr-defined]
+    scored = {split: rows for split, rows in problem.splits.items() if split in config["score_iterations"]}
+
+    def score_now(impute: Callable[[Incomplete], Imputation]) -> dict[str, float]:
+        return _scores(problem, {split: impute(rows) for split, rows in scored.items()}, parts.metrics)[0]
+
+    method.monitor = RunMonitor(stage, checkpoint, owner=table.digest, score=score_now)
+    with stage.phase("fit"):
+        method.fit(problem.train, seed)
+        record.iterations = method.monitor.iterations
+    imputations = {}
+    for split, rows in problem.splits.items():
+        with stage.phase(f"impute_{split}"):
+            imputations[split] = method.impute(rows, config["draws"])
+    with stage.phase("score"):
+        record.scores, record.notes = _scores(problem, imputations, parts.metrics)
+        record.diagnostics = {split: records.plain(done.diagnostics) for split, done in imputations.items()}
+    with stage.phase("write"):
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
+        completed = results.write_tables(table, imputations, folder)
+        record.completed = None if completed is None else str(completed)
+        split = "test" if problem.test is not None else "train"
+        _draw_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
+
+
+def _scores(
+    problem: Problem, imputations: Mapping[str, Imputation], metrics: Mapping[str, Metric]
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Scores and notes of every split, under ``<split>/<metric>``."""
+    scores, notes = {}, {}
+    for split, imputation in imputations.items():
+        found, missing = score(problem.answers[split], imputation, metrics)
+        scores |= {f"{split}/{key}": value for key, value in found.items()}
+        notes |= {f"{split}/{key}": note for key, note in missing.items()}
+    return scores, notes
+
+
+def _draw_plots(
+    answer: Answer, imputation: Imputation, iterations: list[dict[str, Any]], folder: Path
+) -> None:
+    try:
+        write_plots(answer, imputation, iterations, folder)
+    except Exception as error:  # a picture is not worth a run
+        warnings.warn(f"the plots were not drawn: {type(error).__name__}: {error}", stacklevel=1)

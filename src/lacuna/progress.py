@@ -1,0 +1,120 @@
+"""What a run shows while it goes on: a bar with phase and loss on a terminal, sparse lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+log = logging.getLogger("lacuna")
+LINE_EVERY = 10.0  # seconds between lines about one long phase
+
+
+class Clock:
+    """Seconds by phase; time in an inner phase is not counted in the outer one."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._inner = 0.0
+        self._started = time.perf_counter()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        started, outer, self._inner = time.perf_counter(), self._inner, 0.0
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - started
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed - self._inner
+            self._inner = outer + elapsed
+
+    def total(self) -> float:
+        return time.perf_counter() - self._started
+
+
+class Display:
+    """One line about the running phase.
+
+    >>> with Display(Console(quiet=True)) as display:
+    ...     display.phase("fit")
+    ...     display.update("training", 3, 10, loss=0.25)
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None, note="")
+        self._phase = ""
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.stop()
+
+    def phase(self, name: str) -> None:
+        """The next phase begins; nothing is known of its length."""
+        self._phase, self._last_line = name, time.monotonic()
+        self._bar.update(self._task, description=name, completed=0, total=None, note="")
+        log.info("%s", name)
+
+    def update(self, step: str, done: int, total: int, **info: float) -> None:
+        """``done`` of ``total`` of a step of the phase; ``info`` are numbers to show."""
+        description = f"{self._phase}, {step}"
+        note = " ".join([f"{done}/{total}", *(f"{key} {value:.4g}" for key, value in info.items())])
+        self._bar.update(self._task, description=description, completed=done, total=total, note=note)
+        if time.monotonic() - self._last_line >= LINE_EVERY:
+            self._last_line = time.monotonic()
+            log.info("%s %s", description, note)
+
+
+@contextmanager
+def logged(path: Path, console: Console) -> Iterator[None]:
+    """Log lines and warnings go to the file ``path``, and to the console where it has no bar."""
+    file = _QuietFileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    screen = _ConsoleHandler(console)
+    screen.setLevel(logging.WARNING if console.is_terminal else logging.INFO)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    for handler in (file, screen):
+        log.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where, **more: log.warning("warning: %s", message)
+            yield
+    finally:
+        for handler in (file, screen):
+            log.removeHandler(handler)
+            handler.close()
+
+
+class _QuietFileHandler(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk must not flood the terminal; what could not be written is reported where it matters."""
+
+
+class _ConsoleHandler(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)

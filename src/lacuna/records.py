@@ -1,0 +1,142 @@
+"""The record of a run: what was asked, what came out, on which machine and with which versions.
+
+``outputs/runs/<dataset>/<method>/<mask>-<ratio>/seed<k>-<run id>/record.json``. Tables are a glob over these files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lacuna.files import write_text
+
+Status = Literal["finished", "failed", "timeout", "out_of_memory", "unsupported"]
+SETTLED = ("finished", "unsupported")  # running again would say the same; the others are tried again
+LONGEST_LIST = 100  # longer arrays, and those by cell, stay out of the record
+
+
+@dataclass
+class Record:
+    """All that is kept of a run besides its tables and plots; built up while the run goes on."""
+
+    run: str  # id: hash of everything that decides the numbers
+    name: str  # method-mask-ratio-seed
+    config: dict[str, Any]  # resolved; without the keys that do not decide numbers
+    command: str  # what to type to run it again
+    status: Status = "failed"
+    error: str | None = None  # one line
+    traceback: str | None = None  # of an error that is not the user's
+    scores: dict[str, float] = field(default_factory=dict)  # "<split>/<metric>"
+    iterations: list[dict[str, Any]] = field(default_factory=list)  # {"iteration": k, "scores": {...}}
+    notes: dict[str, str] = field(default_factory=dict)  # why a metric has no score, by its key
+    diagnostics: dict[str, Any] = field(default_factory=dict)  # by split
+    mask_rates: dict[str, float] = field(default_factory=dict)  # share of cells hidden, by column
+    inductive: bool = True  # rows imputed one at a time get the same values as all at once
+    seconds: dict[str, float] = field(default_factory=dict)  # by phase, and total
+    peak_memory_gb: float = math.nan  # resident memory of the process
+    device_peak_memory_gb: float | None = None  # allocated on the GPU
+    device: str = ""
+    hardware: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    completed: str | None = None  # the user's file with its blanks filled
+    commit: str | None = None
+    dirty: bool | None = None  # tracked files differed from the commit
+    data_digest: str | None = None
+    started: str = ""  # ISO 8601, UTC
+    finished: str = ""
+
+    def write(self, folder: Path) -> None:
+        """``folder/record.json``, whole or not at all; NaN and infinities become null."""
+        write_text(folder / "record.json", json.dumps(plain(asdict(self)), indent=2, allow_nan=False) + "\n")
+
+
+def read(folder: Path) -> Record | None:
+    """The record in ``folder``; None where there is none, or (with a warning) where it cannot be read."""
+    path = folder / "record.json"
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        record = Record(**{f.name: stored[f.name] for f in fields(Record) if f.name in stored})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        warnings.warn(f"{path} is not a whole record ({error}): it counts as absent", stacklevel=2)
+        return None
+    for scores in (record.scores, *(step["scores"] for step in record.iterations)):
+        scores.update({key: math.nan for key, value in scores.items() if value is None})
+    return record
+
+
+def find(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record]]:
+    """Every readable record under ``outputs`` with its folder; ``pattern`` is dataset/method/mask-ratio/seed-run."""
+    for path in sorted((outputs / "runs").glob(f"{pattern}/record.json")):
+        if record := read(path.parent):
+            yield path.parent, record
+
+
+def identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that decides numbers.
+
+    Budget and device count, since they change numbers; output folder, tracking and limits do not. A file is known
+    by its content, wherever it lies.
+    """
+    names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
+    plain_keys = ("budget", "device", "ratio", "seed", "draws", "score_iterations")
+    nodes = {key: _by_content(config[key]) for key in ("dataset", "mask", "method")}
+    return {"names": names, **nodes, **{key: config[key] for key in plain_keys}}
+
+
+def _by_content(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {key: value if key == "_target_" else _by_content(value) for key, value in node.items()}
+    if isinstance(node, str) and "." in node and (path := Path(node).expanduser()).is_file():
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return node
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits of the identity's hash."""
+    return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()[:10]
+
+
+def run_folder(config: Mapping[str, Any]) -> Path:
+    names, ratio = config["names"], f"{config['ratio']:g}"
+    above = Path(config["outputs"], "runs", names["dataset"], names["method"], f"{names['mask']}-{ratio}")
+    return above / f"seed{config['seed']}-{run_id(config)}"
+
+
+def run_name(config: Mapping[str, Any]) -> str:
+    names = config["names"]
+    return f"{names['method']}-{names['mask']}-{config['ratio']:g}-{config['seed']}"
+
+
+def plain(value: Any) -> Any:
+    """``value`` in JSON's terms.
+
+    >>> plain({"a": np.float64(0.5), "b": np.array([1, 2]), "c": float("nan"), "d": np.zeros(1000)})
+    {'a': 0.5, 'b': [1, 2], 'c': None}
+    """
+    if isinstance(value, Mapping):
+        kept = {
+            str(k): v for k, v in value.items() if not (isinstance(v, np.ndarray) and v.size > LONGEST_LIST)
+        }
+        return {k: plain(v) for k, v in kept.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and (value.ndim > 1 or value.size > LONGEST_LIST)
