@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -71,13 +72,11 @@ def _processor() -> str:
 
 
 class MemoryMeter:
-    """Peak memory from its creation on: resident memory of this process, and what torch allocated on the GPU."""
+    """Peak memory from its creation on: of this process, and what torch allocated on the GPU."""
 
     def __init__(self) -> None:
-        try:
+        with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # Linux: start VmHWM anew
-        except OSError:
-            pass
         if self._cuda:
             self._cuda.reset_peak_memory_stats()
 

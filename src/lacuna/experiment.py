@@ -84,9 +84,7 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
     if kept := _settled(config, folder):
         return Outcome(kept, folder, reused=True)
     parts = assemble(config)
-    with locked(
-        folder, lambda: console.print(f"waiting: another process is doing this very run in {folder}")
-    ):
+    with locked(folder, lambda: console.print(f"waiting: another process is at this very run in {folder}")):
         if kept := _settled(config, folder):
             return Outcome(kept, folder, reused=True)
         return Outcome(_execute(config, parts, folder, console, command), folder)
@@ -109,7 +107,7 @@ def _execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Con
         with logged(folder / "log.txt", console), Display(console) as display, enforced(**config["limits"]):
             log.info("%s (run %s)", command or record.name, record.run)
             try:
-                _perform(config, parts, record, folder, Stage(clock, display), checkpoint)
+                _perform(config, parts, record, folder, Stage(clock, display, checkpoint))
                 record.status = "finished"
             except BaseException:
                 log.info("%s", traceback.format_exc())
@@ -164,14 +162,7 @@ def describe(error: BaseException) -> tuple[records.Status, str, str | None]:
     return "failed", f"{type(error).__name__}: {line}", trace
 
 
-def _perform(
-    config: Mapping[str, Any],
-    parts: Parts,
-    record: Record,
-    folder: Path,
-    stage: Stage,
-    checkpoint: Checkpoint,
-) -> None:
+def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Path, stage: Stage) -> None:
     """The experiment itself; fills ``record`` as it goes on."""
     seed, method = config["seed"], parts.method
     record.inductive = method.inductive
@@ -193,7 +184,7 @@ def _perform(
     def score_now(impute: Callable[[Incomplete], Imputation]) -> dict[str, float]:
         return _scores(problem, {split: impute(rows) for split, rows in scored.items()}, parts.metrics)[0]
 
-    method.monitor = RunMonitor(stage, checkpoint, owner=table.digest, score=score_now)
+    method.monitor = RunMonitor(stage, owner=table.digest, score=score_now)
     with stage.phase("fit"):
         method.fit(problem.train, seed)
         record.iterations = method.monitor.iterations
@@ -216,7 +207,8 @@ def _scores(
     problem: Problem, imputations: Mapping[str, Imputation], metrics: Mapping[str, Metric]
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Scores and notes of every split, under ``<split>/<metric>``."""
-    scores, notes = {}, {}
+    scores: dict[str, float] = {}
+    notes: dict[str, str] = {}
     for split, imputation in imputations.items():
         found, missing = score(problem.answers[split], imputation, metrics)
         scores |= {f"{split}/{key}": value for key, value in found.items()}

@@ -36,7 +36,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise ``Stopped`` on SIGTERM and SIGINT; later ones are ignored, so that what follows can be written."""
+    """Raise ``Stopped`` on SIGTERM and SIGINT; ignore later ones, so that what follows can be written."""
 
     def stop(signum: int, frame: Any) -> None:
         for each in signals:

@@ -19,10 +19,11 @@ Impute = Callable[[Incomplete], Imputation]
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the phases of a run are timed and shown."""
+    """Where the phases of a run are timed and shown, and where it keeps what it needs to go on later."""
 
     clock: Clock
     display: Display
+    checkpoint: Checkpoint
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -35,17 +36,14 @@ class RunMonitor(Monitor):
     """Listens to a method while it is fitted.
 
     Args:
-        stage: where progress is shown, and where scoring time is kept apart from the method's own.
-        checkpoint: the run's.
+        stage: the run's; scoring time is kept apart from the method's own.
         owner: digest of the data; a checkpoint made with other data counts as none.
         score: the scores of an imputer, under ``<split>/<metric>``.
     """
 
-    def __init__(
-        self, stage: Stage, checkpoint: Checkpoint, owner: str, score: Callable[[Impute], dict[str, float]]
-    ) -> None:
+    def __init__(self, stage: Stage, owner: str, score: Callable[[Impute], dict[str, float]]) -> None:
         self.iterations: list[dict[str, Any]] = []
-        self._stage, self._checkpoint, self._owner, self._score = stage, checkpoint, owner, score
+        self._stage, self._owner, self._score = stage, owner, score
 
     def progress(self, phase: str, done: int, total: int, **info: float) -> None:
         self._stage.display.update(phase, done, total, **info)
@@ -56,12 +54,12 @@ class RunMonitor(Monitor):
 
     def save(self, state: dict[str, Any]) -> None:
         try:
-            self._checkpoint.save({"owner": self._owner, "iterations": self.iterations, "state": state})
+            self._stage.checkpoint.save({"owner": self._owner, "iterations": self.iterations, "state": state})
         except StorageError as error:  # the run itself can go on
             warnings.warn(f"no checkpoint: {error}", stacklevel=2)
 
     def restore(self) -> dict[str, Any] | None:
-        kept = self._checkpoint.load()
+        kept = self._stage.checkpoint.load()
         if kept is None or kept["owner"] != self._owner:
             return None
         self.iterations[:] = kept["iterations"]

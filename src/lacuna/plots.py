@@ -63,7 +63,7 @@ def uncertainty_by_state(answer: Answer, imputation: Imputation) -> Figure | Non
 
 
 def precision_recall(answer: Answer, imputation: Imputation) -> Figure | None:
-    """Precision against recall of P(meaningful) over the hidden cells of candidate columns, with the flags."""
+    """Precision against recall of P(meaningful) over hidden cells of candidate columns, with the flags."""
     probability, panels = imputation.meaningful_probability, _candidates_with_both_states(answer)
     if probability is None or imputation.meaningful is None or not panels:
         return None
@@ -112,7 +112,7 @@ def metric_by_iteration(iterations: list[dict[str, Any]]) -> Figure | None:
 
 
 def _candidates_with_both_states(answer: Answer) -> list[int]:
-    both = answer.meaningful.any(0) & answer.ordinary.any(0)
+    both = np.logical_and(answer.meaningful.any(axis=0), answer.ordinary.any(axis=0))
     return [j for j, column in enumerate(answer.columns) if column.mm_candidate and both[j]]
 
 

@@ -1,6 +1,6 @@
 """The record of a run: what was asked, what came out, on which machine and with which versions.
 
-``outputs/runs/<dataset>/<method>/<mask>-<ratio>/seed<k>-<run id>/record.json``. Tables are a glob over these files.
+``outputs/runs/<dataset>/<method>/<mask>-<ratio>/seed<k>-<run id>/record.json``; tables are a glob over these.
 """
 
 from __future__ import annotations
@@ -75,7 +75,12 @@ def read(folder: Path) -> Record | None:
 
 
 def find(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record]]:
-    """Every readable record under ``outputs`` with its folder; ``pattern`` is dataset/method/mask-ratio/seed-run."""
+    """Every readable record under ``outputs`` with its folder.
+
+    Args:
+        outputs: the folder that holds runs/.
+        pattern: of the run folders, dataset/method/mask-ratio/seed-run.
+    """
     for path in sorted((outputs / "runs").glob(f"{pattern}/record.json")):
         if record := read(path.parent):
             yield path.parent, record
@@ -84,8 +89,8 @@ def find(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides numbers.
 
-    Budget and device count, since they change numbers; output folder, tracking and limits do not. A file is known
-    by its content, wherever it lies.
+    Budget and device count, since they change numbers; output folder, tracking and limits do not. A file is
+    known by its content, wherever it lies.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "score_iterations")
