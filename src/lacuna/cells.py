@@ -41,10 +41,11 @@ DATE_FORMATS = (
     "%d-%b-%Y",
 )
 DAY = 86_400_000_000  # microseconds
-FIRST_DAY, LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days since 1970-01-01
-NUMBER = r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*"
-WHOLE = r"\s*[-+]?\d+\s*"
-ZERO_PADDED = r"\s*[-+]?0\d+\s*"
+CALENDAR_DAYS = (-719_162, 2_932_896)  # 0001-01-01 and 9999-12-31, in days since 1970-01-01
+NANOSECOND_DAYS = (-106_751, 106_751)  # what int64 nanoseconds can hold
+NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))"
+WHOLE = r"[-+]?\d+"
+ZERO_PADDED = r"[-+]?0\d+"
 
 
 class Coding(Protocol):
@@ -156,9 +157,7 @@ class Moments:
         return microseconds(cells, self.text_format) / DAY
 
     def decode(self, numbers: np.ndarray, dtype: Any) -> Any:
-        first, last = (-106_751, 106_751) if getattr(dtype, "unit", None) == "ns" else (FIRST_DAY, LAST_DAY)
-        steps = np.rint(numbers.clip(first, last) * (DAY / self.step)).astype(np.int64) * self.step
-        moments = pd.DatetimeIndex(steps.view("datetime64[us]"))
+        moments = pd.DatetimeIndex(self._steps(numbers, dtype).view("datetime64[us]"))
         if self.text_format:
             return moments.strftime(self.text_format).tolist()
         if self.as_objects:
@@ -166,6 +165,12 @@ class Moments:
         zone = getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
         # an hour that the clock skips moves to its end, one that it repeats is the first
         return moments.tz_localize(zone, ambiguous=np.ones(len(moments), bool), nonexistent="shift_forward")
+
+    def _steps(self, numbers: np.ndarray, dtype: Any) -> np.ndarray:
+        """Days -> int64 microseconds, multiples of ``step`` that the dtype can hold."""
+        nanoseconds = "ns" in str(dtype)  # of numpy, pandas or Arrow, with a zone or without
+        limits = NANOSECOND_DAYS if nanoseconds else CALENDAR_DAYS
+        return np.rint(numbers.clip(*limits) * (DAY / self.step)).astype(np.int64) * self.step
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,7 @@ class Durations:
         return duration_microseconds(cells) / DAY
 
     def decode(self, numbers: np.ndarray, dtype: Any) -> pd.TimedeltaIndex:
-        steps = np.rint(numbers.clip(-106_751, 106_751) * (DAY / self.step)).astype(np.int64) * self.step
+        steps = np.rint(numbers.clip(*NANOSECOND_DAYS) * (DAY / self.step)).astype(np.int64) * self.step
         return pd.TimedeltaIndex(steps.view("timedelta64[us]"))
 
 

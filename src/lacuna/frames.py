@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pandas.api import types as dtypes
 
 from lacuna import cells
 from lacuna.cells import Coding
@@ -126,7 +127,8 @@ class FrameCodec:
         for j, coded in enumerate(self.coded):
             if hidden[:, j].any():
                 series = frame.iloc[:, coded.position]
-                done.isetitem(coded.position, _written(series, coded.coding, hidden[:, j], final[:, j]))
+                written = _written(series, coded.coding, hidden[:, j], final[:, j])
+                done.isetitem(coded.position, written)  # type: ignore[arg-type]  # the stubs forget Series
         return done
 
     def spread(self, array: np.ndarray) -> np.ndarray:
@@ -162,24 +164,27 @@ def _encoded(coded: CodedColumn, seen: pd.Series, unknown: Unknown) -> np.ndarra
     return numbers
 
 
-def _written(series: pd.Series, coding: Coding, hidden: np.ndarray, final: np.ndarray) -> Any:
-    """The column's array with its hidden cells written: decoded, or NA where ``final`` is NaN."""
-    array = series.array.copy()
+def _written(series: pd.Series, coding: Coding, hidden: np.ndarray, final: np.ndarray) -> pd.Series:
+    """The column with its hidden cells written: decoded, or NA where ``final`` is NaN."""
+    blank = series.isna().to_numpy()
     fill = hidden & ~np.isnan(final)
-    clear = (
-        hidden & ~fill & ~np.asarray(array.isna())
-    )  # an unknown cell, treated as blank, that is to stay so
+    clear = hidden & ~fill & ~blank  # an unknown cell that was taken for a blank and is to stay one
     decoded = coding.decode(final[fill], series.dtype)
+    array: Any = (
+        series.array.copy() if dtypes.is_extension_array_dtype(series.dtype) else series.to_numpy(copy=True)
+    )
     if isinstance(array, pd.Categorical):
         array = array.add_categories([x for x in dict.fromkeys(decoded) if x not in array.categories])
     if clear.any():
         array[clear] = None
     try:
         array[fill] = decoded
-    except (TypeError, ValueError):  # all blank, of a dtype that cannot hold such cells: float NaN for text
-        array = array.astype(object)
+    except (TypeError, ValueError):
+        if not blank.all():
+            raise
+        array = array.astype(object)  # all blank, of a dtype that cannot hold such cells: float NaN for text
         array[fill] = decoded
-    return array
+    return pd.Series(array, index=series.index, dtype=array.dtype)
 
 
 def _check_distinct(labels: Sequence[str]) -> None:

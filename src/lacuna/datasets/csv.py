@@ -109,7 +109,7 @@ class CSV(Dataset):
         from pyarrow import parquet
 
         try:
-            arrow = parquet.read_table(pyarrow.BufferReader(content))
+            arrow = parquet.ParquetFile(pyarrow.BufferReader(content)).read()
             frame = nullable_frame(arrow)
         except (pyarrow.ArrowException, ValueError) as error:
             raise UserError(f"{path} cannot be read as Parquet: {_reason(error)}") from None
@@ -196,7 +196,7 @@ class ParquetSource(Source):
             if filled[:, j].any():
                 at = arrow.schema.get_field_index(coded.column.name)
                 field = arrow.schema.field(at)
-                cells = pyarrow.Array.from_pandas(done.iloc[:, coded.position], type=field.type)
+                cells = pyarrow.array(done.iloc[:, coded.position].array, type=field.type, from_pandas=True)
                 arrow = arrow.set_column(at, field, cells)
         sink = pyarrow.BufferOutputStream()
         parquet.write_table(arrow, sink)

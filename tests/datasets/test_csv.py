@@ -1,0 +1,341 @@
+"""Files: every byte of the user's table that is not a filled blank comes back."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from lacuna.datasets.csv import CSV, Source
+from lacuna.delimited import DelimitedText
+from lacuna.errors import UserError
+from lacuna.methods.mean_mode import MeanMode
+from lacuna.rng import stream
+from lacuna.types import Incomplete, Table
+
+
+def load(path: Path, **options: object) -> Table:
+    return CSV(str(path), **options).load(stream(0, "dataset"), stream(0, "split"))  # type: ignore[arg-type]
+
+
+def table(folder: Path, text: str | bytes, name: str = "my.csv", **options: object) -> Table:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return load(path, **options)
+
+
+def completed(table: Table, folder: Path) -> bytes:
+    """The file as it is written after a mean/mode imputation."""
+    rows = Incomplete(table.columns, table.values, ~np.isnan(table.values))
+    (folder / "out").mkdir(exist_ok=True)
+    source: Source = table.source
+    return source.write(MeanMode().fit(rows).impute(rows).final, folder / "out").read_bytes()
+
+
+def kinds(table: Table) -> dict[str, str]:
+    return {c.name: c.kind for c in table.columns}
+
+
+MIXED = """\
+zip,age,income,member,city,born,note
+007,31,1.50,TRUE,"Bonn, Rhein",1990-02-01,"said ""hi""
+and left"
+012,,2.5,FALSE,Köln,,x
+007,40,,TRUE,,1991-03-01,x
+100,35,3e2,,"Bonn, Rhein",1992-04-01,x
+"""
+
+
+def test_types_are_inferred_and_only_blank_cells_change(tmp_path: Path) -> None:
+    mixed = table(tmp_path, MIXED, mm_candidates=["income"])
+    assert kinds(mixed) == {
+        "zip": "categorical",  # padded with zeros: a code, not a number
+        "age": "integer",
+        "income": "continuous",
+        "member": "categorical",
+        "city": "categorical",
+        "born": "integer",
+        "note": "categorical",
+    }
+    assert mixed.columns[0].levels == ("007", "012", "100")
+    assert [c.mm_candidate for c in mixed.columns] == [False, False, True, False, False, False, False]
+    assert not mixed.meaningful.any()
+    want = MIXED.replace("012,,2.5,FALSE,Köln,,x", "012,35,2.5,FALSE,Köln,1991-03-02,x")
+    want = want.replace("007,40,,TRUE,,1991", '007,40,101.333333333,TRUE,"Bonn, Rhein",1991')
+    want = want.replace("3e2,,", "3e2,TRUE,")
+    assert completed(mixed, tmp_path).decode() == want
+
+
+def test_cells_kept_blank_keep_their_bytes(tmp_path: Path) -> None:
+    text = 'a,b\n1,"NA"\nnull, \n3,x\n'
+    one = table(tmp_path, text, mm_candidates=["b"])
+    assert one.source.n_blank == 3
+    kept = one.source.write(one.values, tmp_path)
+    assert kept.name == "completed.csv"
+    assert kept.read_text() == text
+    assert one.source.complete(one.values).isna().to_numpy().tolist() == [
+        [False, True],
+        [True, True],
+        [False, False],
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_delimiters_and_line_ends(tmp_path: Path, delimiter: str, newline: str) -> None:
+    lines = [["x", "y", "z"], ["1", "", "a, b; c"], ["2", "5", "d"], ["3", "7", "d"]]
+    text = newline.join(delimiter.join(f'"{c}"' if delimiter in c else c for c in line) for line in lines)
+    one = table(tmp_path, text.encode())
+    assert kinds(one) == {"x": "integer", "y": "integer", "z": "categorical"}
+    want = text.replace(f"1{delimiter}{delimiter}", f"1{delimiter}6{delimiter}")
+    assert completed(one, tmp_path) == want.encode()
+
+
+def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
+    one = table(tmp_path, "a;b\n1,5;1.5\n2,5;\n;2.5\n")
+    np.testing.assert_array_equal(one.values, [[1.5, 1.5], [2.5, np.nan], [np.nan, 2.5]])
+    assert completed(one, tmp_path) == b"a;b\n1,5;1.5\n2,5;2.0\n2,0;2.5\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_come_back(tmp_path: Path, encoding: str) -> None:
+    text = "größe,b\nä,1\nä,\n"
+    one = table(tmp_path, text.encode(encoding))
+    assert one.columns[0].name == "größe"
+    assert completed(one, tmp_path) == "größe,b\nä,1\nä,1\n".encode(encoding)
+
+
+def test_other_bytes_are_read_as_latin_1_with_a_warning(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"my\.csv is not UTF-8: read as Latin-1"):
+        one = table(tmp_path, "größe,b\nä,1\nä,\n".encode("latin-1"))
+    assert completed(one, tmp_path) == "größe,b\nä,1\nä,1\n".encode("latin-1")
+
+
+def test_gz(tmp_path: Path) -> None:
+    one = table(tmp_path, gzip.compress(b"a,b\n1,\n2,3\n"), "my.v2.csv.gz")
+    assert gzip.decompress(completed(one, tmp_path)) == b"a,b\n1,3\n2,3\n"
+    assert (tmp_path / "out" / "completed.csv.gz").is_file()
+
+
+def test_na_values(tmp_path: Path) -> None:
+    text = "a,b\n1,None\n?,y\n3,NA\n"
+    with pytest.warns(UserWarning, match=r"'a' is read as text because of '\?'.*na_values"):
+        usual = table(tmp_path, text)
+    assert kinds(usual)["a"] == "categorical"
+    own = table(tmp_path, text, na_values=["?"])
+    assert kinds(own) == {"a": "integer", "b": "categorical"}
+    assert own.columns[1].levels == ("NA", "None", "y")
+    assert completed(own, tmp_path).decode() == text.replace("?", "2")
+
+
+def test_fills_are_quoted_where_blanks_were(tmp_path: Path) -> None:
+    one = table(tmp_path, '"a","b"\n"1","x"\n"","x"\n"3",""\n')
+    assert completed(one, tmp_path) == b'"a","b"\n"1","x"\n"2","x"\n"3","x"\n'
+
+
+def test_unnamed_and_single_columns_and_empty_lines(tmp_path: Path) -> None:
+    assert kinds(table(tmp_path, ",x\n0,1\n1,2\n")) == {"Unnamed: 0": "integer", "x": "integer"}
+    one = table(tmp_path, "x\n1\n\n3\n\n")
+    assert completed(one, tmp_path) == b"x\n1\n2\n3\n\n"
+    two = table(tmp_path, "\nx,y\n\n1,\n\n3,4\n\n")
+    assert completed(two, tmp_path) == b"\nx,y\n\n1,4\n\n3,4\n\n"
+
+
+def test_no_blank_at_all_writes_the_same_file(tmp_path: Path) -> None:
+    text = "a,b\n1,x\n2,y\n"
+    one = table(tmp_path, text)
+    assert one.source.n_blank == 0
+    assert completed(one, tmp_path).decode() == text
+
+
+def test_columns_that_are_not_modelled_are_in_the_file(tmp_path: Path) -> None:
+    lines = ["id,free,x", *(f"u{i},{'' if i % 2 else i},{i if i else ''}" for i in range(40))]
+    one = table(tmp_path, "\n".join(lines), schema={"free": "ignore"})
+    assert kinds(one) == {"x": "integer"}
+    assert one.source.n_blank == 1
+    assert completed(one, tmp_path).decode().splitlines() == [lines[0], "u0,0,20", *lines[2:]]
+
+
+def test_schema_from_a_yaml_file(tmp_path: Path) -> None:
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("a: categorical\n'odd: name': ignore\n")
+    one = table(tmp_path, "a,odd: name\n1,\n2,\n", schema=str(schema))
+    assert kinds(one) == {"a": "categorical"}
+    schema.write_text("- a\n")
+    with pytest.raises(UserError, match="must hold lines of 'column: kind'"):
+        table(tmp_path, "a,b\n1,2\n", schema=str(schema))
+    with pytest.raises(UserError, match=r"dataset\.schema=.*nope\.yaml cannot be read: No such file"):
+        table(tmp_path, "a,b\n1,2\n", schema=str(tmp_path / "nope.yaml"))
+
+
+def test_a_test_split_on_request(tmp_path: Path) -> None:
+    text = "a\n" + "\n".join(map(str, range(40)))
+    assert table(tmp_path, text).train_rows is None
+    split = table(tmp_path, text, test_fraction=0.25).train_rows
+    assert split is not None
+    assert (~split).sum() == 10
+    with pytest.raises(ValueError, match="test_fraction"):
+        CSV("x.csv", test_fraction=1.0)
+    with pytest.raises(ValueError, match="max_levels"):
+        CSV("x.csv", max_levels=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no header and no rows"),
+        (b"\n\n", "no header and no rows"),
+        (b"a,b\n", "a header but no rows"),
+        (b"a,b\n1,2\n1,2,3\n", "line 3 has 3 cells where the header has 2"),
+        (b'a,b\n"1\n2",3\n4\n', "line 4 has 1 cells where the header has 2"),
+        (b'a,b\n1,2\n"1,2\n', "line 3 has a quote that is never closed"),
+        (b'a,b\n1,"2"x\n', "line 2 has a quote that is never closed, or text after a closing quote"),
+        (b"a,a\n1,2\n", "two columns are called 'a'"),
+        (b"a,b\n1,\n2,NA\n", r"column 'b' has no observed value.*\+dataset\.schema\.b=ignore"),
+        (b"a,b\n1,-inf\n2,3.5\n", "column 'b' holds 1 infinite value: make"),
+        (b"PK\x03\x04\x00\x00", "not a text table"),
+    ],
+)
+def test_bad_files_are_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        table(tmp_path, content)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_paths_and_names_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nope\.csv cannot be read: No such file"):
+        load(tmp_path / "nope.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        load(tmp_path / "folder.csv")
+    with pytest.raises(UserError, match=r"must end in \.csv"):
+        load(tmp_path / "book.xlsx")
+    with pytest.raises(UserError, match=r"dataset\.path=.* cannot be read: Not a gzipped file"):
+        table(tmp_path, b"a,b", "plain.csv.gz")
+    with pytest.raises(UserError, match="cannot be read as Parquet"):
+        table(tmp_path, b"a,b\n1,2\n", "not.parquet")
+    with pytest.raises(UserError, match="mm_candidates: there is no column 'incme'; did you mean 'income'"):
+        table(tmp_path, "income,b\n1,2\n", mm_candidates=["incme"])
+    with pytest.raises(UserError, match=r"'name' has 40 distinct values.*dataset\.schema\.name=ignore"):
+        table(tmp_path, "name,b\n,0\n" + "".join(f"n{i},{i}\n" for i in range(40)))
+
+
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.integers(2, 4).flatmap(
+        lambda d: st.lists(st.lists(cells, min_size=d, max_size=d), min_size=2, max_size=5)
+    ),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    delimiter=st.sampled_from(",;\t|"),
+)
+def test_the_parser_agrees_with_the_standard_library(
+    rows: list[list[str]], quoting: int, delimiter: str
+) -> None:
+    out = io.StringIO(newline="")
+    rows = [["h" * (j + 1) for j in range(len(rows[0]))], *rows]
+    csv.writer(out, delimiter=delimiter, quoting=quoting).writerows(rows)  # type: ignore[arg-type]
+    text = out.getvalue()
+    parsed = DelimitedText.parse(text)
+    if parsed.delimiter == delimiter:  # a table of two delimiters is anyone's guess
+        assert [parsed.header, *parsed.rows] == rows
+    assert "".join(parsed.records) == text
+    same = {i: dict(enumerate(row)) for i, row in enumerate(parsed.rows)}
+    assert DelimitedText.parse(parsed.with_cells(same)).rows == parsed.rows
+
+
+def parquet_table(folder: Path, arrow: pyarrow.Table, **options: object) -> Table:
+    parquet.write_table(arrow, folder / "my.parquet")
+    return load(folder / "my.parquet", **options)
+
+
+def test_parquet_keeps_its_arrow_schema(tmp_path: Path) -> None:
+    arrow = pyarrow.table(
+        {
+            "big": pyarrow.array([2**60 + 1, None, 2**60 + 3], pyarrow.int64()),
+            "small": pyarrow.array([1, 2, None], pyarrow.int16()),
+            "flag": pyarrow.array([True, None, True]),
+            "x": pyarrow.array([1.0, None, 3.0], pyarrow.float32()),
+            "word": pyarrow.array(["a", None, "a"]).dictionary_encode(),
+            "day": pyarrow.array([1, None, 3], pyarrow.date32()),
+            "at": pyarrow.array([10**15, None, 10**15], pyarrow.timestamp("us", "UTC")),
+            "tags": pyarrow.array([["a"], [], ["b"]]),
+        }
+    )
+    one = parquet_table(tmp_path, arrow)
+    done = parquet.read_table(io.BytesIO(completed(one, tmp_path)))
+    arrow = parquet.read_table(tmp_path / "my.parquet")
+    assert done.schema.equals(arrow.schema, check_metadata=True)
+    for name in arrow.column_names:
+        assert done[name].null_count == 0
+        for before, after in zip(arrow[name].to_pylist(), done[name].to_pylist(), strict=True):
+            assert before is None or after == before
+
+
+def test_parquet_from_pandas_keeps_index_and_dtypes(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"i": pd.array([1, None, 3], dtype="Int32"), "c": pd.Categorical(["a", None, "a"]), "n": [1, 2, 3]},
+        index=pd.MultiIndex.from_tuples([("u", 1), ("u", 1), ("v", 2)], names=["who", None]),
+    )
+    frame.to_parquet(tmp_path / "my.pq")
+    one = load(tmp_path / "my.pq")
+    done = pd.read_parquet(io.BytesIO(completed(one, tmp_path)))
+    assert (tmp_path / "out" / "completed.pq").is_file()
+    want = frame.copy()
+    want.iloc[1] = [2, "a", 2]
+    pd.testing.assert_frame_equal(done, want)
+
+
+def test_parquet_errors(tmp_path: Path) -> None:
+    twice = pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array([2])], names=["a", "a"])
+    with pytest.raises(UserError, match="two columns are called 'a'"):
+        parquet_table(tmp_path, twice)
+    with pytest.raises(UserError, match="no rows or no columns"):
+        parquet_table(tmp_path, pyarrow.table({"a": pyarrow.array([], pyarrow.int64())}))
+
+
+def test_the_breast_file_as_it_is_distributed(tmp_path: Path, real_data: Path) -> None:
+    text = (real_data / "breast-cancer-wisconsin.data").read_text()
+    header = ",".join(f"c{j}" for j in range(text.splitlines()[0].count(",") + 1))
+    one = table(tmp_path, f"{header}\n{text}", na_values=["?"])
+    assert len(one.columns) == header.count(",") + 1
+    assert set(kinds(one).values()) == {"integer"}
+    assert one.source.n_blank == text.count("?") == 16
+    done = pd.read_csv(io.BytesIO(completed(one, tmp_path)), dtype=str)
+    before = pd.read_csv(tmp_path / "my.csv", dtype=str)
+    assert ((done == before) | (before == "?")).all(axis=None)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
+    rng = stream(0, "test")
+    n = 100_000
+    lines = [
+        f"{i},{x:.3f},{'' if blank else word},2020-01-{day:02d}"
+        for i, x, blank, word, day in zip(
+            range(n),
+            rng.normal(size=n),
+            rng.random(n) < 0.1,
+            rng.choice(["a", '"b, c"'], n),
+            rng.integers(1, 29, n),
+            strict=True,
+        )
+    ]
+    text = "\n".join(["id,x,word,day", *lines])
+    one = table(tmp_path, text)
+    assert kinds(one) == {"id": "integer", "x": "continuous", "word": "categorical", "day": "integer"}
+    done = completed(one, tmp_path).decode().split("\n")
+    changed = [(a, b) for a, b in zip(text.split("\n"), done, strict=True) if a != b]
+    assert len(changed) == one.source.n_blank
+    assert all(b.replace("a", "", 1) == a or b.replace('"b, c"', "", 1) == a for a, b in changed)
