@@ -236,7 +236,7 @@ def test_a_schema_overrides_the_dtype(schema: dict, kind: str, levels: tuple, fi
         (pd.DataFrame({"x": pd.arrays.SparseArray([1.0, 0.0])}), {}, "'x' is sparse"),
         (pd.DataFrame({"income": [1.0]}), {"mm_candidates": ["incme"]}, "did you mean 'income'"),
         (pd.DataFrame({"income": [1.0]}), {"schema": {"incme": "integer"}}, "did you mean 'income'"),
-        (pd.DataFrame({"income": [1.0]}), {"schema": {"zzz": "integer"}}, "the columns are income"),
+        (pd.DataFrame({"income": [1.0]}), {"schema": {"zzz": "integer"}}, r"\(known: income\)"),
         (
             pd.DataFrame({"x": [1.0]}),
             {"schema": {"x": "numeric"}},

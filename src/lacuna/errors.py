@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Something in the user's input is wrong; the message says what was found and what to do."""
 
 
@@ -28,4 +28,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
+    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    return f": did you mean {near[0]!r}?" if near else f" (known: {shown})"

@@ -11,7 +11,6 @@ labels and every observed cell are those that came in.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,7 +22,7 @@ from pandas.api import types as dtypes
 from lacuna import cells
 from lacuna.cells import Coding
 from lacuna.column_types import WANTED, Reading, Wanted, column_coding
-from lacuna.errors import UserError
+from lacuna.errors import UserError, did_you_mean
 from lacuna.types import Column
 
 Unknown = Literal["error", "as_missing"]
@@ -196,11 +195,9 @@ def _check_distinct(labels: Sequence[str]) -> None:
 
 
 def _known(label: str, labels: Sequence[str], key: str) -> str:
-    if label in labels:
-        return label
-    close = difflib.get_close_matches(label, labels, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"the columns are {', '.join(labels[:20])}"
-    raise UserError(f"{key}: there is no column {label!r}; {hint}")
+    if label not in labels:
+        raise UserError(f"{key}: there is no column {label!r}{did_you_mean(label, labels)}")
+    return label
 
 
 def _known_kind(label: Any, kind: str) -> Wanted:

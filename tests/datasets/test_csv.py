@@ -223,7 +223,7 @@ def test_bad_paths_and_names_are_one_line(tmp_path: Path) -> None:
         table(tmp_path, b"a,b", "plain.csv.gz")
     with pytest.raises(UserError, match="cannot be read as Parquet"):
         table(tmp_path, b"a,b\n1,2\n", "not.parquet")
-    with pytest.raises(UserError, match="mm_candidates: there is no column 'incme'; did you mean 'income'"):
+    with pytest.raises(UserError, match="mm_candidates: there is no column 'incme': did you mean 'income'"):
         table(tmp_path, "income,b\n1,2\n", mm_candidates=["incme"])
     with pytest.raises(UserError, match=r"'name' has 40 distinct values.*dataset\.schema\.name=ignore"):
         table(tmp_path, "name,b\n,0\n" + "".join(f"n{i},{i}\n" for i in range(40)))

@@ -16,6 +16,7 @@ from lacuna.column_types import Reading
 from lacuna.datasets.base import Dataset
 from lacuna.delimited import DelimitedText
 from lacuna.errors import UserError
+from lacuna.files import whole
 from lacuna.frames import FrameCodec
 from lacuna.types import Table
 
@@ -110,9 +111,9 @@ class CSV(Dataset):
 
         try:
             arrow = parquet.ParquetFile(pyarrow.BufferReader(content)).read()
-            frame = nullable_frame(arrow)
         except (pyarrow.ArrowException, ValueError) as error:
             raise UserError(f"{path} cannot be read as Parquet: {_reason(error)}") from None
+        frame = nullable_frame(arrow)
         if frame.empty:
             raise UserError(f"{path}: it has no rows or no columns")
         return ParquetSource(path, frame, self._infer(frame), arrow)
@@ -150,7 +151,9 @@ class Source(ABC):
     def write(self, final: np.ndarray, folder: Path) -> Path:
         """Write the completed table as ``completed`` with the file's own suffix; return its path."""
         path = folder / f"completed{file_suffix(self.path)}"
-        path.write_bytes(self._bytes(final))
+        content = self._bytes(final)
+        with whole(path) as temporary:
+            temporary.write_bytes(content)
         return path
 
     @property
