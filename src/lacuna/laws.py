@@ -31,8 +31,8 @@ class Posterior:
     meaningful: np.ndarray  # (k,): P(the blank is meaningful)
     # (k, L), L at least 1: P(level | not meaningful); 0 in numeric columns and past a column's own levels
     levels: np.ndarray
-    # The cells, and what is known of each if its blank is not meaningful: mean, sd and quantiles (of the code,
-    # in a categorical column). Samples are joint within a row, and NaN where the blank is drawn as meaningful.
+    # The cells, and what is known of each if its blank is not meaningful: mean, sd, quantiles (of the code in
+    # a categorical column). Samples are joint within a row, and NaN where a blank is drawn as meaningful.
     regular: Draws
 
 

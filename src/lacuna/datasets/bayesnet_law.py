@@ -49,8 +49,8 @@ PANELS = {0: C1_PANELS, 1: C2_PANELS}
 STATES = (C1_PANELS.nodes, C2_PANELS.nodes, np.arange(2.0), np.arange(4.0), np.arange(3.0))
 N_LEVELS = 3  # the most regular levels that a column has
 
-# Where the mask hides nothing, a hidden cell is surely meaningful. What its value would be if it were not is the
-# limit of a vanishing rate.
+# Where the mask hides nothing, a hidden cell is surely meaningful. Its value, were it not, is the limit of a
+# vanishing rate.
 VANISHING = 1e-60
 MAX_STATES = 1_000_000  # joint states held at once: some hundred megabytes
 

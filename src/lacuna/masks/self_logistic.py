@@ -45,7 +45,7 @@ class SelfLogistic(Mask):
 
     Args:
         published: False: fresh weights and blanks from the mask's own random stream. True: those of the
-            paper's UCI benchmarks, whatever the seed: ``default_rng(123)``, the standardised matrix in float32.
+            paper's UCI benchmarks, whatever the seed: ``default_rng(123)``, standard scores in float32.
     """
 
     def __init__(self, published: bool = False) -> None:

@@ -49,7 +49,7 @@ class Panels:
 
     @cached_property
     def cell_starts(self) -> np.ndarray:
-        """(p * order,): where cells as wide as the weights begin; they tile the line, cell i contains node i"""
+        """(p * order,): where cells as wide as the weights begin; they tile the line, cell i holds node i"""
         before = self._rule[1].cumsum() - self._rule[1]
         return (self.edges[:-1, None] + self.half_widths[:, None] * before).ravel()
 
