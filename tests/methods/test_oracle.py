@@ -38,7 +38,7 @@ def test_check_figures_at_mcar():
     floor = AlwaysNA().fit(problem.train).impute(problem.train)
     assert abs(acc(answer, best) - 0.937) < 0.005
     assert abs(mm_f1(answer, best) - 0.933) < 0.005
-    # All hidden candidates are flagged: 52.5% of one column are meaningful, 10% of the other cells are hidden.
+    # All hidden candidates are flagged: meaningful are 0.525 of a column, hidden are 0.1 of the other cells.
     precision = 0.525 / (0.525 + 0.1 * (3 - 0.525))
     assert abs(mm_f1(answer, floor) - 2 * precision / (1 + precision)) < 0.005
 
