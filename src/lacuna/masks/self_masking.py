@@ -1,0 +1,46 @@
+"""Self-masking by quantile (MissBGM, equation 64): a cell is hidden where it is large given its row's anchors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm
+
+from lacuna.errors import UserError
+from lacuna.masks.base import Mask
+from lacuna.types import OrdinaryMask, Table
+
+
+@dataclass(frozen=True)
+class SelfHiding:
+    """A target is hidden where it lies more than ``threshold`` sds above its mean given the anchors."""
+
+    law: Any  # gives ``given_anchors``: the mean (n, t) and sd (t,) of the last t columns
+    threshold: float
+
+    def hide_probability(self, values: np.ndarray) -> np.ndarray:
+        """(n, d) 0 or 1, given the true values (n, d)."""
+        mean, sigma = self.law.given_anchors(values)
+        hidden = np.zeros(values.shape)
+        hidden[:, -mean.shape[1] :] = values[:, -mean.shape[1] :] > mean + sigma * self.threshold
+        return hidden
+
+
+class SelfMasking(Mask):
+    """Each target is hidden exactly where it exceeds its (1 - ratio) quantile given the anchors.
+
+    Nothing is random. Anchors are always seen, so that ``ratio`` is the expected rate in each target column.
+    """
+
+    def unsupported(self, table: Table) -> str | None:
+        if not hasattr(table.law, "given_anchors"):
+            return f"mask=self needs the law of each value given its row: dataset=mnar_oracle, not {table.name!r}"
+        return None
+
+    def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
+        if reason := self.unsupported(table):
+            raise UserError(reason)
+        law = SelfHiding(table.law, float(norm.isf(ratio)))
+        return OrdinaryMask(law.hide_probability(table.values).astype(bool), law)

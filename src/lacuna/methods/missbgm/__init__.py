@@ -1,0 +1,1 @@
+"""MissBGM: missingness-aware imputation by Bayesian generative modelling (Liu 2026)."""

@@ -1,0 +1,70 @@
+"""Algorithm 1 of MissBGM: mini-batches move their rows' latent variables and missing values, then the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacuna.graphs import graphed
+from lacuna.methods.missbgm.local import Coasting, LocalSteps, Rows, move
+from lacuna.methods.missbgm.model import Model
+from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
+
+
+def alternate(
+    rows: Rows,
+    r: Tensor,
+    model: Model,
+    parameters: PointParameters | BayesianParameters,
+    steps: LocalSteps,
+    epochs: int,
+    batch: int,
+    rng: np.random.Generator,
+    on_epoch: Callable[[int, float], None],
+) -> Rows:
+    """Fit the networks and the rows to each other.
+
+    Args:
+        rows: all n rows as the warm start leaves them; overwritten.
+        r: (n, d) float, 1 where observed.
+        rng: orders the rows.
+        on_epoch: told (epoch, mean loss of g).
+
+    Returns:
+        the rows at the last step: the maximum a posteriori table.
+    """
+    n, device = len(r), r.device
+    batch = min(batch, n)
+    sizes = [batch] * (n // batch) + ([n % batch] if n % batch else [])
+    coasting = Coasting(steps, epochs * len(sizes) * steps.inner, device)
+    clock = torch.zeros((), dtype=torch.long, device=device)  # steps that the optimiser of z and x has made
+    last = torch.zeros(n, dtype=torch.long, device=device)  # the step after which each row is current
+
+    def visit(chosen: Tensor) -> Tensor:
+        parameters.draw()
+        seen = r[chosen]
+        mine = coasting(rows.take(chosen), last[chosen], clock)
+        mine = move(
+            mine, seen, model, model.g.frozen(), steps, clock.float(), 1 / seen.numel(), together=True
+        )
+        rows.put(chosen, mine)
+        clock.add_(steps.inner)
+        last[chosen] = clock
+        return parameters.step(mine.z, mine.x, seen, (clock // steps.inner).float())
+
+    changed = [*rows.tensors(), clock, last, *parameters.state]
+    kept = [t.clone() for t in changed]
+    visits = {b: graphed(visit, [torch.arange(b, device=device)], parameters.generators) for b in set(sizes)}
+    for now, before in zip(changed, kept, strict=True):  # capturing has moved everything
+        now.copy_(before)
+
+    for epoch in range(1, epochs + 1):
+        order = torch.from_numpy(rng.permutation(n)).to(device)
+        total = torch.zeros((), device=device)
+        for chosen in order.split(sizes):
+            total += visits[len(chosen)](chosen) * len(chosen)
+        on_epoch(epoch, float(total) / n)
+    return coasting(rows, last, clock)

@@ -1,0 +1,149 @@
+"""Steps (i) and (ii) of Algorithm 1: latent variables and missing values of some rows, parameters fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lacuna.methods.missbgm.model import Model
+from lacuna.nets.perceptron import Perceptron
+from lacuna.numerics.dense_adam import Adam, Moments, coast, missed, no_moments, step_
+
+Momentum = Literal["dense", "batch"]
+MOMENTA = ("dense", "batch")
+
+
+@dataclass(frozen=True)
+class LocalSteps:
+    """How the rows of a batch move: ``inner`` times a step for z and one for x.
+
+    ``momentum=dense``: momentum moves a row at every step of the optimiser, not only at those of its batch.
+    """
+
+    z: Adam
+    x: Adam
+    inner: int
+    clip: float  # norm of a gradient
+    momentum: Momentum
+
+
+class Rows(NamedTuple):
+    """What is known, and believed, of b rows."""
+
+    z: Tensor  # (b, d)
+    numeric: Tensor  # (b, N)
+    levels: Tensor  # (b, C L) probabilities
+    z_moments: Moments
+    x_moments: Moments  # of numeric
+
+    @property
+    def x(self) -> Tensor:
+        """(b, width)"""
+        return torch.cat([self.numeric, self.levels], 1) if self.levels.shape[1] else self.numeric
+
+    def tensors(self) -> list[Tensor]:
+        return [self.z, self.numeric, self.levels, *self.z_moments, *self.x_moments]
+
+    def take(self, rows: Tensor) -> Rows:
+        """Some of the rows, as copies."""
+        z, numeric, levels, *moments = (t[rows] for t in self.tensors())
+        return Rows(z, numeric, levels, Moments(*moments[:2]), Moments(*moments[2:]))
+
+    def put(self, rows: Tensor, new: Rows) -> None:
+        """Write rows back, in place."""
+        for mine, theirs in zip(self.tensors(), new.tensors(), strict=True):
+            mine.index_copy_(0, rows, theirs)
+
+
+def at_rest(z: Tensor, x: Tensor, n_numeric: int) -> Rows:
+    """Rows that have not moved yet, from z (b, d) and states x (b, width)."""
+    numeric, levels = x[:, :n_numeric].contiguous(), x[:, n_numeric:].contiguous()
+    return Rows(z, numeric, levels, no_moments(z), no_moments(numeric))
+
+
+class Coasting:
+    """Brings rows up to date that have missed steps.
+
+    Args:
+        n_steps: how many steps the optimiser will make in all.
+    """
+
+    def __init__(self, steps: LocalSteps, n_steps: int, device: torch.device) -> None:
+        self.steps = steps
+        self.tables = [
+            torch.tensor(adam.coasts(n_steps), dtype=torch.float32, device=device)
+            for adam in (steps.z, steps.x)
+        ]
+
+    def __call__(self, rows: Rows, last: Tensor, now: Tensor) -> Rows:
+        """``rows`` current after step ``last`` (b,) int as they are after step ``now`` () int."""
+        if self.steps.momentum == "batch":
+            return rows
+        z, z_moments = coast(
+            rows.z, rows.z_moments, *missed(self.tables[0], last, now, self.steps.z), self.steps.z
+        )
+        numeric, x_moments = coast(
+            rows.numeric, rows.x_moments, *missed(self.tables[1], last, now, self.steps.x), self.steps.x
+        )
+        return Rows(z, numeric, rows.levels, z_moments, x_moments)
+
+
+def move(
+    rows: Rows,
+    r: Tensor,
+    model: Model,
+    g: Perceptron,
+    steps: LocalSteps,
+    time: Tensor,
+    scale: float,
+    together: bool,
+) -> Rows:
+    """The inner loop of Algorithm 1, in place.
+
+    Args:
+        r: (b, d), 1 where observed.
+        g: the frozen generator.
+        time: () float, steps that the rows' optimiser has made before.
+        scale: of the losses, which are sums over rows and columns.
+        together: clip the gradient of all rows as one, or each row's by itself, so that rows do not meet.
+
+    Returns:
+        the rows; only their levels are new tensors.
+    """
+    heads = model.heads
+    hidden = 1 - r
+    activations = g.forward(rows.z)
+    for k in range(steps.inner):
+        upstream = heads.by_raw(activations[-1], rows.x).mul_(scale)
+        by_z = g.to_input(activations, upstream).add_(rows.z, alpha=scale)
+        step_([rows.z], [_clipped(by_z, steps.clip, together)], [rows.z_moments], time + (k + 1), steps.z)
+        activations = g.forward(rows.z)
+        raw = activations[-1]
+
+        mean, variance = heads.gaussian(raw)
+        by_x = (rows.numeric - mean) / variance
+        if model.beta:
+            by_x.add_(model.f.by_state(rows.x, r)[:, : heads.n], alpha=model.beta)
+        by_x = _clipped(by_x.mul_(scale).mul_(hidden[:, : heads.n]), steps.clip, together)
+        step_([rows.numeric], [by_x], [rows.x_moments], time + (k + 1), steps.x)
+        if heads.blocks[0]:
+            rows = rows._replace(levels=_expected_levels(rows, raw, r, model))
+    return rows
+
+
+def _clipped(gradient: Tensor, norm: float, together: bool) -> Tensor:
+    size = torch.linalg.vector_norm(gradient, dim=None if together else 1, keepdim=not together)
+    return gradient.div_((size / norm).clamp_(min=1))
+
+
+def _expected_levels(rows: Rows, raw: Tensor, r: Tensor, model: Model) -> Tensor:
+    """(b, C L) probabilities of the levels: the posterior where hidden, given the other columns as they are."""
+    n_blocks, n_levels = model.heads.blocks
+    posterior = torch.stack(
+        [model.level_posterior(raw, rows.x, r, block).exp() for block in range(n_blocks)], 1
+    )
+    seen = r[:, model.heads.n :, None] > 0
+    return torch.where(seen, rows.levels.view(-1, n_blocks, n_levels), posterior).flatten(1)

@@ -1,0 +1,184 @@
+"""The densities of MissBGM and their derivatives: x given z (network g) and the mask given x (network f).
+
+States are as in ``layout``: N numeric coordinates, then C blocks of L level probabilities. ``r`` is 1 where a cell
+is observed. A numeric column is Gaussian, a categorical one categorical, with two levels a Bernoulli variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lacuna.nets.perceptron import Perceptron, glorot_, size, views
+
+VARIANCE_FLOOR = 1e-4
+NORM_EPSILON, NORM_MOMENTUM = 1e-3, 0.99
+NEVER = -1e9  # logit of a level that a column does not have
+
+
+class Heads:
+    """p(x | z) from the raw output of g: (n, 2N + CL), means, raw variances, logits."""
+
+    def __init__(self, n_numeric: int, levels: np.ndarray, device: torch.device) -> None:
+        self.n = n_numeric
+        self.blocks = (len(levels), int(levels.max()) if len(levels) else 0)  # C, L
+        beyond = np.arange(self.blocks[1]) >= levels[:, None]
+        self.beyond = torch.tensor(np.where(beyond, NEVER, 0.0), dtype=torch.float32, device=device)
+
+    @property
+    def raw_width(self) -> int:
+        return 2 * self.n + self.blocks[0] * self.blocks[1]
+
+    def gaussian(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and variances (n, N)."""
+        return raw[:, : self.n], F.softplus(raw[:, self.n : 2 * self.n]) + VARIANCE_FLOOR
+
+    def log_levels(self, raw: Tensor) -> Tensor:
+        """Log probabilities (n, C, L)."""
+        return (raw[:, 2 * self.n :].unflatten(1, self.blocks) + self.beyond).log_softmax(-1)
+
+    def negative_log_likelihood(self, raw: Tensor, x: Tensor) -> Tensor:
+        """(n,) up to a constant; the expected one where a block of x holds probabilities."""
+        mean, variance = self.gaussian(raw)
+        value = 0.5 * ((x[:, : self.n] - mean).square() / variance + variance.log()).sum(1)
+        if self.blocks[0]:
+            value = value - (self.log_levels(raw) * x[:, self.n :].unflatten(1, self.blocks)).sum((1, 2))
+        return value
+
+    def by_raw(self, raw: Tensor, x: Tensor) -> Tensor:
+        """Derivative of the negative log likelihood by the raw output."""
+        mean, variance = self.gaussian(raw)
+        pull = (x[:, : self.n] - mean) / variance
+        spread = (1 / variance - pull.square()) * torch.sigmoid(raw[:, self.n : 2 * self.n])
+        parts = [-pull, spread.mul_(0.5)]
+        if self.blocks[0]:
+            parts.append(self.log_levels(raw).exp().flatten(1) - x[:, self.n :])
+        return torch.cat(parts, 1)
+
+
+class Generator:
+    """g: z (n, d) -> raw output (n, raw_width), its input batch-normalised.
+
+    >>> heads = Heads(3, np.array([2]), torch.device("cpu"))
+    >>> g = Generator(2, [8, 8], heads, torch.Generator().manual_seed(0), torch.device("cpu"))
+    >>> g.frozen().forward(torch.zeros(5, 2))[-1].shape
+    torch.Size([5, 8])
+    """
+
+    def __init__(
+        self,
+        n_latent: int,
+        units: Sequence[int],
+        heads: Heads,
+        generator: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        self.heads = heads
+        self.shapes = [(n_latent,), (n_latent,), *Perceptron.shapes([n_latent, *units, heads.raw_width])]
+        start = torch.zeros(size(self.shapes))
+        parts = views(start, self.shapes)
+        parts[0].fill_(1.0)
+        for weight in parts[2:-2:2]:
+            glorot_(weight, generator)
+        _, n_levels = heads.blocks
+        for head in parts[-2].split([heads.n, heads.n, *[n_levels] * heads.blocks[0]], dim=1):
+            head.copy_(glorot_like(head, generator))
+        self.vector = start.to(device)
+        self.moving_mean = torch.zeros(n_latent, device=device)
+        self.moving_variance = torch.ones(n_latent, device=device)
+        self.use(self.vector)
+
+    def use(self, vector: Tensor) -> None:
+        """Compute with these parameters."""
+        self.gamma, self.shift, *layers = views(vector, self.shapes)
+        self.network = Perceptron(layers)
+
+    def frozen(self) -> Perceptron:
+        """The network with its normalisation by the moving statistics folded into the first layer."""
+        scale = self.gamma * torch.rsqrt(self.moving_variance + NORM_EPSILON)
+        weight, bias = self.network.weights[0], self.network.biases[0]
+        first = [scale[:, None] * weight, bias + (self.shift - self.moving_mean * scale) @ weight]
+        pairs = zip(self.network.weights[1:], self.network.biases[1:], strict=True)
+        return Perceptron(first + [part for pair in pairs for part in pair])
+
+    def normalised(self, z: Tensor) -> Tensor:
+        """z by the batch's own moments, which the moving ones take in."""
+        mean, variance = z.mean(0), z.var(0, correction=0)
+        with torch.no_grad():
+            self.moving_mean.lerp_(mean, 1 - NORM_MOMENTUM)
+            self.moving_variance.lerp_(variance, 1 - NORM_MOMENTUM)
+        return (z - mean) * torch.rsqrt(variance + NORM_EPSILON)
+
+
+def glorot_like(weight: Tensor, generator: torch.Generator) -> Tensor:
+    """A fresh Glorot-uniform weight of this shape."""
+    fresh = torch.empty(weight.shape)
+    glorot_(fresh, generator)
+    return fresh
+
+
+class Missingness:
+    """f: x (n, width) -> logits (n, d) that each column is observed."""
+
+    def __init__(
+        self,
+        width: int,
+        units: Sequence[int],
+        n_columns: int,
+        generator: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        self.shapes = Perceptron.shapes([width, *units, n_columns])
+        start = torch.zeros(size(self.shapes))
+        for weight in views(start, self.shapes)[::2]:
+            glorot_(weight, generator)
+        self.vector = start.to(device)
+        self.use(self.vector)
+
+    def use(self, vector: Tensor) -> None:
+        """Compute with these parameters."""
+        self.network = Perceptron(views(vector, self.shapes))
+
+    def negative_log_likelihood(self, x: Tensor, r: Tensor) -> Tensor:
+        """(n,)"""
+        return self.surprise(self.network.forward(x)[-1], r)
+
+    @staticmethod
+    def surprise(logits: Tensor, r: Tensor) -> Tensor:
+        """(..., ) binary cross-entropy summed over the last axis"""
+        return (F.softplus(logits) - logits * r).sum(-1)
+
+    def by_state(self, x: Tensor, r: Tensor) -> Tensor:
+        """Derivative of the negative log likelihood by x (n, width)."""
+        activations = self.network.forward(x)
+        return self.network.to_input(activations, torch.sigmoid(activations[-1]) - r)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Both networks and the weight of the mask."""
+
+    g: Generator
+    f: Missingness
+    beta: float
+
+    @property
+    def heads(self) -> Heads:
+        return self.g.heads
+
+    def level_posterior(self, raw: Tensor, x: Tensor, r: Tensor, block: int) -> Tensor:
+        """Log probabilities (n, L) of the levels of categorical column ``block``, given z, the mask and the rest of x."""
+        n_levels = self.heads.blocks[1]
+        log_prior = self.heads.log_levels(raw)[:, block]
+        if self.beta == 0:
+            return log_prior
+        start = self.heads.n + block * n_levels
+        each = x[:, None].repeat(1, n_levels, 1)
+        each[:, :, start : start + n_levels] = torch.eye(n_levels, device=x.device)
+        logits = self.f.network.forward(each.flatten(0, 1))[-1].unflatten(0, (len(x), n_levels))
+        return (log_prior - self.beta * self.f.surprise(logits, r[:, None])).log_softmax(-1)

@@ -1,0 +1,145 @@
+"""Step (iii) of Algorithm 1: one Adam step for the parameters of g and one for those of f."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lacuna.methods.missbgm.model import Model
+from lacuna.nets.flipout import GaussianWeights, divergence, flipout
+from lacuna.nets.perceptron import views
+from lacuna.numerics.dense_adam import Adam, no_moments, step_
+
+
+class PointParameters:
+    """Plain parameters; derivatives written out.
+
+    Args:
+        adams: of g and of f.
+        weight_decay: times the sum of squares of a network's parameters, added to its loss.
+    """
+
+    def __init__(self, model: Model, adams: tuple[Adam, Adam], weight_decay: float) -> None:
+        self.model, self.adams, self.weight_decay = model, adams, weight_decay
+        self.vectors = [model.g.vector, model.f.vector]
+        self.moments = [no_moments(v) for v in self.vectors]
+        self.gradients = [torch.zeros_like(v) for v in self.vectors]
+        self.parts = [
+            views(gradient, net.shapes)
+            for gradient, net in zip(self.gradients, (model.g, model.f), strict=True)
+        ]
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """What ``draw`` and ``step`` draw from."""
+        return []
+
+    @property
+    def state(self) -> list[Tensor]:
+        """Everything that a step changes."""
+        g = self.model.g
+        return [*self.vectors, *(t for m in self.moments for t in m), g.moving_mean, g.moving_variance]
+
+    def draw(self) -> None:
+        """Choose the parameters for the local steps of the next batch: there is nothing to choose."""
+
+    def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> Tensor:
+        """Move both parameter vectors down the loss of this batch, its mean over rows divided by the columns.
+
+        Returns:
+            the loss of g ().
+        """
+        scale = 1 / r.numel()
+        loss = self._generator_gradient(z, x, scale)
+        self._missingness_gradient(x, r, scale)
+        for vector, gradient, moments, adam in zip(
+            self.vectors, self.gradients, self.moments, self.adams, strict=True
+        ):
+            if self.weight_decay:
+                gradient.add_(vector, alpha=2 * self.weight_decay)
+            step_([vector], [gradient], [moments], time, adam)
+        return loss
+
+    def _generator_gradient(self, z: Tensor, x: Tensor, scale: float) -> Tensor:
+        g, (by_gamma, by_shift, *by_layers) = self.model.g, self.parts[0]
+        standard = g.normalised(z)
+        activations = g.network.forward(torch.addcmul(g.shift, standard, g.gamma))
+        upstream = g.heads.by_raw(activations[-1], x).mul_(scale)
+        by_input = g.network.to_parameters(activations, upstream, by_layers) @ g.network.weights[0].T
+        torch.sum(by_input, 0, out=by_shift)
+        torch.sum(by_input * standard, 0, out=by_gamma)
+        return g.heads.negative_log_likelihood(activations[-1], x).sum() * scale
+
+    def _missingness_gradient(self, x: Tensor, r: Tensor, scale: float) -> None:
+        network = self.model.f.network
+        activations = network.forward(x)
+        network.to_parameters(activations, (torch.sigmoid(activations[-1]) - r).mul_(scale), self.parts[1])
+
+
+class BayesianParameters:
+    """Variational posteriors over the weights of g and f, trained by Flipout (equation 10).
+
+    Args:
+        kl_weight: tau, times the divergence from the prior in each loss.
+        generator: of weight noise and flips, on the model's device.
+    """
+
+    def __init__(
+        self, model: Model, adams: tuple[Adam, Adam], kl_weight: float, generator: torch.Generator
+    ) -> None:
+        self.model, self.adams, self.kl_weight, self.generator = model, adams, kl_weight, generator
+        self.posteriors = [GaussianWeights(net.vector, net.shapes) for net in (model.g, model.f)]
+        self.moments = [[no_moments(q.mean), no_moments(q.raw_sd)] for q in self.posteriors]
+        model.g.use(self.posteriors[0].sample)
+        model.f.use(self.posteriors[1].sample)
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """What ``draw`` and ``step`` draw from."""
+        return [self.generator]
+
+    @property
+    def state(self) -> list[Tensor]:
+        """Everything that a step changes."""
+        tensors = [self.model.g.moving_mean, self.model.g.moving_variance]
+        for q, moments in zip(self.posteriors, self.moments, strict=True):
+            tensors += [q.mean, q.raw_sd, q.sample, *(t for m in moments for t in m)]
+        return tensors
+
+    def draw(self) -> None:
+        """Choose the parameters for the local steps of the next batch: one draw of the posterior."""
+        for q in self.posteriors:
+            q.draw(self.generator)
+
+    def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> Tensor:
+        """Move both posteriors down the negative evidence bound of this batch, divided by the columns.
+
+        Returns:
+            the loss of g () without the divergence.
+        """
+        g, f = self.model.g, self.model.f
+        standard = g.normalised(z)
+
+        def generator_loss(means: Sequence[Tensor], changes: Sequence[Tensor]) -> Tensor:
+            gamma, shift, *layers = means
+            raw = flipout(standard * gamma + shift, layers, changes[2:], self.generator)
+            return g.heads.negative_log_likelihood(raw, x).mean()
+
+        def missingness_loss(means: Sequence[Tensor], changes: Sequence[Tensor]) -> Tensor:
+            return f.surprise(flipout(x, means, changes, self.generator), r).mean()
+
+        values = []
+        losses = (generator_loss, missingness_loss)
+        for q, moments, adam, loss in zip(self.posteriors, self.moments, self.adams, losses, strict=True):
+            mean, raw_sd = q.mean.detach().requires_grad_(), q.raw_sd.detach().requires_grad_()
+            noise = torch.randn(mean.shape, generator=self.generator, device=mean.device)
+            change = F.softplus(raw_sd) * q.is_weight * noise
+            value = loss(views(mean, q.shapes), views(change, q.shapes))
+            bound = (value + self.kl_weight * divergence(mean, raw_sd, q.is_weight)) / r.shape[1]
+            gradients = torch.autograd.grad(bound, [mean, raw_sd])
+            step_([q.mean, q.raw_sd], list(gradients), moments, time, adam)
+            values.append(value.detach() / r.shape[1])
+        return values[0]

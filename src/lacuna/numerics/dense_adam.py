@@ -1,0 +1,115 @@
+"""Adam whose momentum keeps moving the rows that a mini-batch leaves out, without touching them.
+
+An optimiser that holds a whole table of row variables, but sees gradients for a batch of rows only, treats the
+others as having gradient 0: their momentum fades and still moves them. For k such steps in a row the movement has
+a closed form, so a row can be left alone and brought up to date when it is next needed.
+
+With m and v the moments after step t, k later steps without a gradient leave m b1^k and v b2^k, and step t + i
+moves the variable by rate(t + i) m b1^i / sqrt(v b2^i), where rate(t) = lr sqrt(1 - b2^t) / (1 - b1^t) holds the
+bias corrections. With r = b1 / sqrt(b2) the sum is m / sqrt(v) times W(t, k) = sum over i = 1..k of r^i rate(t + i);
+with the infinite sums T(t) = W(t, infinity), one table for a run, W(t, k) = T(t) - r^k T(t + k).
+The one approximation: the epsilon beside sqrt(v) is taken to fade along with it, which moves the result by a few
+percent of epsilon / sqrt(v), itself near 1e-3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Adam:
+    """The settings of Adam (Kingma and Ba 2014); without decay of the weights."""
+
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.99)
+    epsilon: float = 1e-7
+
+    @property
+    def fade(self) -> float:
+        """The factor by which the movement shrinks with each step without a gradient: r of the module's text."""
+        return self.betas[0] / self.betas[1] ** 0.5
+
+    def coasts(self, n_steps: int) -> np.ndarray:
+        """(n_steps + 1,): T(t) of the module's text at index t, by recursion from the end, where rate is lr."""
+        if self.fade >= 1:
+            raise ValueError(f"momentum must fade: beta1 / sqrt(beta2) must be below 1, got {self.fade:.3f}")
+        b1, b2 = self.betas
+        t = np.arange(1, n_steps + 1)
+        rates = self.lr * np.sqrt(1 - b2**t) / (1 - b1**t)
+        total = np.empty(n_steps + 1)
+        total[-1] = self.lr * self.fade / (1 - self.fade)
+        for i in range(n_steps - 1, -1, -1):
+            total[i] = self.fade * (rates[i] + total[i + 1])
+        return total
+
+
+class Moments(NamedTuple):
+    """First and second moment of each variable, shaped like it."""
+
+    mean: Tensor
+    square: Tensor
+
+
+def no_moments(variable: Tensor) -> Moments:
+    """Of a variable that has seen no gradient yet."""
+    return Moments(torch.zeros_like(variable), torch.zeros_like(variable))
+
+
+def step_(
+    variables: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    states: Sequence[Moments],
+    time: Tensor,
+    adam: Adam,
+    divisor: Tensor | None = None,
+) -> None:
+    """One Adam step in place.
+
+    Args:
+        time: () float, the number of this step, from 1.
+        divisor: () that gradients are divided by first; they may be overwritten by that.
+    """
+    # the kernel behind torch.optim.Adam(fused=True), without the optimiser's bookkeeping, which costs more than it
+    torch._fused_adam_(
+        list(variables),
+        list(gradients),
+        [s.mean for s in states],
+        [s.square for s in states],
+        [],
+        [time] * len(variables),
+        lr=adam.lr,
+        beta1=adam.betas[0],
+        beta2=adam.betas[1],
+        weight_decay=0.0,
+        eps=adam.epsilon,
+        amsgrad=False,
+        maximize=False,
+        grad_scale=divisor,
+    )
+
+
+def coast(variable: Tensor, state: Moments, k: Tensor, weight: Tensor, adam: Adam) -> tuple[Tensor, Moments]:
+    """``k`` steps without a gradient.
+
+    Args:
+        variable: (b, q)
+        k: (b, 1) float, how many steps each row has missed.
+        weight: (b, 1), W(t, k) of the module's text.
+    """
+    b1, b2 = adam.betas
+    moved = variable - weight * (state.mean / (state.square.sqrt() + adam.epsilon))
+    return moved, Moments(state.mean * b1**k, state.square * b2**k)
+
+
+def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> tuple[Tensor, Tensor]:
+    """k and W, both (b, 1), that bring rows current after step ``last`` (b,) up to step ``now`` ()."""
+    k = (now - last).to(coasts.dtype)
+    weight = coasts[last] - adam.fade**k * coasts[now]
+    return k[:, None], weight[:, None]

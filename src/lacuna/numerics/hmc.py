@@ -1,0 +1,101 @@
+"""Hamiltonian Monte Carlo for many independent chains at once (Neal 2011, arXiv:1206.1901).
+
+A sampler is two pure functions: ``start`` gives a state, ``step`` moves it and says how that went. ``n`` chains
+of ``k`` coordinates with a unit mass; a step size is a scalar tensor, or (n, 1) for one of each chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Gradient = Callable[[Tensor], Tensor]  # position (n, k) -> gradient of the log density (n, k)
+
+
+class Target(NamedTuple):
+    """A density on (n, k) positions, chains independent of each other, up to a constant of each chain."""
+
+    log_density: Callable[[Tensor], Tensor]  # position -> (n,)
+    gradient: Gradient
+    both: Callable[
+        [Tensor], tuple[Tensor, Tensor]
+    ]  # the two at one position, for less than the price of each
+
+
+class State(NamedTuple):
+    """Where the chains are."""
+
+    position: Tensor  # (n, k)
+    log_density: Tensor  # (n,)
+    gradient: Tensor  # (n, k)
+
+
+class Info(NamedTuple):
+    """How a step went."""
+
+    acceptance: Tensor  # (n,) probability with which the proposal was accepted
+    accepted: Tensor  # (n,) bool
+
+
+def start(position: Tensor, target: Target) -> State:
+    """The state at ``position``; also how to carry on after the target has changed, as in Gibbs sampling."""
+    return State(position, *target.both(position))
+
+
+def leapfrog(
+    position: Tensor, momentum: Tensor, gradient: Tensor, step_size: Tensor, n_steps: int, force: Gradient
+) -> tuple[Tensor, Tensor]:
+    """Follow Hamilton's equations from ``position``, where the gradient is ``gradient``, for ``n_steps`` steps.
+
+    Volume-preserving and, with the end's momentum turned round, its own inverse: whatever ``force`` is, as long
+    as it is a function of the position alone.
+
+    Returns:
+        the position after ``n_steps`` and the momentum half a step before: the last half kick needs the
+        gradient at the end, which the caller wants together with the density there.
+    """
+    momentum = momentum + 0.5 * step_size * gradient
+    position = position + step_size * momentum
+    for _ in range(n_steps - 1):
+        momentum = momentum + step_size * force(position)
+        position = position + step_size * momentum
+    return position, momentum
+
+
+def kinetic(momentum: Tensor) -> Tensor:
+    """Kinetic energy (n,) of momenta (n, k)."""
+    return 0.5 * momentum.square().sum(1)
+
+
+def step(
+    state: State,
+    target: Target,
+    step_size: Tensor,
+    n_steps: int,
+    momentum: Tensor,
+    uniform: Tensor,
+) -> tuple[State, Info]:
+    """One HMC step: ``n_steps`` leapfrog steps, then accept or stay.
+
+    Args:
+        momentum: (n, k) standard normal; a coordinate whose momentum and gradient are 0 stays where it is.
+        uniform: (n,) uniform on [0, 1).
+    """
+    position, half_kicked = leapfrog(
+        state.position, momentum, state.gradient, step_size, n_steps, target.gradient
+    )
+    log_density, gradient = target.both(position)
+    arrived = half_kicked + 0.5 * step_size * gradient
+    gain = (log_density - kinetic(arrived)) - (state.log_density - kinetic(momentum))
+    acceptance = gain.clamp(max=0).exp().nan_to_num(nan=0.0)  # a diverged trajectory is refused
+    accepted = uniform < acceptance
+    moved = accepted[:, None]
+    after = State(
+        torch.where(moved, position, state.position),
+        torch.where(accepted, log_density, state.log_density),
+        torch.where(moved, gradient, state.gradient),
+    )
+    return after, Info(acceptance, accepted)
