@@ -36,7 +36,9 @@ class Encoder:
         raw = _one_hot(train.columns, blocks, train.values)
         sd = np.nanstd(raw, axis=0)
         low, high = np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0)
-        return cls(train.columns, blocks, np.nanmean(raw, axis=0), np.where(sd > 0, sd, 1.0), low, high, scale)
+        return cls(
+            train.columns, blocks, np.nanmean(raw, axis=0), np.where(sd > 0, sd, 1.0), low, high, scale
+        )
 
     @property
     def width(self) -> int:

@@ -18,7 +18,10 @@ from lacuna.numerics import edm
 from lacuna.training import Schedule, train
 
 Precision = Literal["auto", "bf16", "tf32", "float32"]
-ROWS_AT_ONCE = {"cuda": 65_536, "cpu": 4_096}  # activations of one network call: 1 GB at hidden 1024, or one cache
+ROWS_AT_ONCE = {
+    "cuda": 65_536,
+    "cpu": 4_096,
+}  # activations of one network call: 1 GB at hidden 1024, or one cache
 SIGMA_DATA = 0.5
 
 
@@ -39,7 +42,9 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.steps < 2 or self.repeats < 1:
-            raise ValueError(f"steps must be at least 2 and repeats at least 1, got {self.steps} and {self.repeats}")
+            raise ValueError(
+                f"steps must be at least 2 and repeats at least 1, got {self.steps} and {self.repeats}"
+            )
         if not 0 < self.sigma_min < self.sigma_max:
             raise ValueError(f"need 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
 
@@ -85,7 +90,7 @@ class DiffusionModel:
         self._frozen = copy.deepcopy(self.network).requires_grad_(False)  # what the captured steps evaluate
         if self.precision == "bf16":
             self._frozen.to(torch.bfloat16).frequencies = self.network.frequencies  # angles stay float32
-        self._inpaint = torch.compile(edm.inpainting_step, dynamic=False) if self.compiled else edm.inpainting_step
+        self._compiled_step = torch.compile(edm.inpainting_step, dynamic=False)  # lazy: free until called
         self._steps: dict[tuple, Callable[..., Tensor]] = {}
 
     def fit(
@@ -162,9 +167,14 @@ class DiffusionModel:
         generator = self.generator.manual_seed(seed)
         total = len(known) * n_samples
         size = min(self.rows_at_once, total)
-        if self.device.type == "cuda":  # few shapes, each compiled and captured once; the last batch is padded
+        if (
+            self.device.type == "cuda"
+        ):  # few shapes, each compiled and captured once; the last batch is padded
             size = min(self.rows_at_once, 2 ** math.ceil(math.log2(total)))
-        sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(self.device)
+        sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(
+            self.device
+        )
+        again_or_not = torch.tensor([0.0, 1.0], device=self.device)
         out = torch.empty(total, known.shape[1], device=self.device)
         starts = range(0, total, size)
         for b, start in enumerate(starts):
@@ -172,33 +182,32 @@ class DiffusionModel:
             held, is_held = known[rows], is_known[rows]
             state = sigmas[0] * torch.randn(held.shape, generator=generator, device=self.device)
             for i in range(sampling.steps):
+                step = self._step(held.shape, sampling, correct=i < sampling.steps - 1)
                 for repeat in range(sampling.repeats):
-                    last_level, last_repeat = i == sampling.steps - 1, repeat == sampling.repeats - 1
-                    step = self._step(held.shape, sampling, not last_level, not last_repeat)
-                    state = step(state, held, is_held, sigmas[i], sigmas[i + 1])
+                    again = again_or_not[int(repeat < sampling.repeats - 1)]
+                    state = step(state, held, is_held, sigmas[i], sigmas[i + 1], again)
                 on_level(b * sampling.steps + i + 1, len(starts) * sampling.steps)
             out[start : start + size] = state[: total - start]
         return out.view(len(known), n_samples, -1)
 
-    def _step(
-        self, shape: torch.Size, sampling: Sampling, correct: bool, renoise: bool
-    ) -> Callable[..., Tensor]:
+    def _step(self, shape: torch.Size, sampling: Sampling, correct: bool) -> Callable[..., Tensor]:
         """The inpainting step for one batch shape, captured when first asked for."""
-        key = (shape, sampling, correct, renoise)
+        key = (shape, sampling, correct)
         if key not in self._steps:
             churn = min(sampling.churn / sampling.steps, math.sqrt(2) - 1)
+            # only the bulk of the work is worth a compilation
+            worth_it = self.compiled and correct and shape[0] == self.rows_at_once
+            inpaint = self._compiled_step if worth_it else edm.inpainting_step
 
-            def step(state: Tensor, held: Tensor, is_held: Tensor, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+            def step(state: Tensor, held: Tensor, is_held: Tensor, *levels: Tensor) -> Tensor:
                 noise = torch.randn(3, *shape, generator=self.generator, device=self.device)
-                return self._inpaint(
-                    self._denoise, state, held, is_held, noise, sigma, sigma_next, churn, correct, renoise
-                )
+                return inpaint(self._denoise, state, held, is_held, noise, *levels, churn, correct)
 
-            blank = torch.zeros(shape, device=self.device)
-            level = torch.ones((), device=self.device)
-            seed = self.generator.get_state()
-            self._steps[key] = graphed(step, [blank, blank, blank.bool(), level, level / 2], [self.generator])
-            self.generator.set_state(seed)
+            blank, level = torch.zeros(shape, device=self.device), torch.ones((), device=self.device)
+            random_state = self.generator.get_state()  # warming up draws from it
+            example = [blank, blank, blank.bool(), level, level / 2, level]
+            self._steps[key] = graphed(step, example, [self.generator])
+            self.generator.set_state(random_state)
         return self._steps[key]
 
     def _denoise(self, state: Tensor, sigma: Tensor) -> Tensor:

@@ -28,7 +28,9 @@ def denoise(network: Network, state: Tensor, sigma: Tensor, sigma_data: float) -
     return c_skip * state + c_out * network(c_in * state, c_noise).to(state.dtype)
 
 
-def denoising_loss(network: Network, clean: Tensor, noise: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
+def denoising_loss(
+    network: Network, clean: Tensor, noise: Tensor, sigma: Tensor, sigma_data: float
+) -> Tensor:
     """Mean over cells of lambda(sigma) |D(x + sigma noise; sigma) - x|^2; sigma is (n, 1)."""
     weight = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
     return (weight * (denoise(network, clean + sigma * noise, sigma, sigma_data) - clean) ** 2).mean()
@@ -51,7 +53,13 @@ def noise_levels(n_steps: int, sigma_min: float, sigma_max: float, rho: float) -
 
 
 def heun_step(
-    denoiser: Denoiser, state: Tensor, sigma: Tensor, sigma_next: Tensor, noise: Tensor, churn: float, correct: bool
+    denoiser: Denoiser,
+    state: Tensor,
+    sigma: Tensor,
+    sigma_next: Tensor,
+    noise: Tensor,
+    churn: float,
+    correct: bool,
 ) -> Tensor:
     """One stochastic Heun step from ``sigma`` to ``sigma_next`` (Algorithm 2).
 
@@ -78,9 +86,9 @@ def inpainting_step(
     noise: Tensor,
     sigma: Tensor,
     sigma_next: Tensor,
+    renoise: Tensor,
     churn: float,
     correct: bool,
-    renoise: bool,
 ) -> Tensor:
     """One repeat at one noise level of conditional sampling (Diff-Joint, Algorithm 3; RePaint's resampling).
 
@@ -88,9 +96,10 @@ def inpainting_step(
     another repeat follows, noise back to ``sigma``.
 
     Args:
-        known: (n, width) clean values, meaningful where ``is_known``.
+        known: (n, width) clean values, read where ``is_known``.
         noise: (3, n, width) standard normal.
+        renoise: scalar, 1 when another repeat follows at this level, else 0.
     """
     moved = heun_step(denoiser, state, sigma, sigma_next, noise[0], churn, correct)
     merged = torch.where(is_known, known + sigma_next * noise[1], moved)
-    return merged + (sigma**2 - sigma_next**2).sqrt() * noise[2] if renoise else merged
+    return merged + renoise * (sigma**2 - sigma_next**2).sqrt() * noise[2]
