@@ -1,6 +1,6 @@
 """Errors of imputed numbers, over ordinary hidden cells, pooled over columns.
 
-``rmse`` and ``mae`` follow Diff-Joint: numeric columns that may not hold meaningful missingness, raw units;
+``rmse`` and ``mae`` follow Diff-Joint: continuous columns that may not hold meaningful missingness, raw units;
 their ``_std`` twins divide each error by the sd of the column's observed training cells. ``rmse_all`` follows
 MissBGM: every numeric column, on the scale that the data set hands to methods. A cell that a method keeps as
 NA is scored by the regular value beside the flag.
@@ -40,8 +40,8 @@ def rmse_all(answer: Answer, imputation: Imputation) -> float | None:
 
 
 def _plain_numeric(answer: Answer) -> np.ndarray:
-    """(d,) bool: numeric columns that may not hold meaningful missingness"""
-    return where(answer.columns, discrete=False, mm_candidate=False)
+    """(d,) bool: continuous columns that may not hold meaningful missingness"""
+    return where(answer.columns, kind="continuous", mm_candidate=False)
 
 
 def _scale(answer: Answer) -> np.ndarray:
