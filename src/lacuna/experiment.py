@@ -90,6 +90,12 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
         return Outcome(_execute(config, parts, folder, console, command), folder)
 
 
+def check(config: Mapping[str, Any]) -> None:
+    """Raise the UserError that ``run`` would raise before it starts, if any."""
+    if not _settled(config, records.run_folder(config)):
+        assemble(config)
+
+
 def _settled(config: Mapping[str, Any], folder: Path) -> Record | None:
     kept = records.read(folder) if config["resume"] else None
     return kept if kept and kept.status in records.SETTLED else None
@@ -105,12 +111,12 @@ def _execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Con
     failure: BaseException | None = None
     try:
         with logged(folder / "log.txt", console), Display(console) as display, enforced(**config["limits"]):
-            log.info("%s (run %s)", command or record.name, record.run)
+            log.debug("%s (run %s)", command or record.name, record.run)
             try:
                 _perform(config, parts, record, folder, Stage(clock, display, checkpoint))
                 record.status = "finished"
             except BaseException:
-                log.info("%s", traceback.format_exc())
+                log.debug("%s", traceback.format_exc())
                 raise
     except BaseException as error:
         failure = error

@@ -73,7 +73,7 @@ class Display:
         """The next phase begins; nothing is known of its length."""
         self._phase, self._last_line = name, time.monotonic()
         self._bar.update(self._task, description=name, completed=0, total=None, note="")
-        log.info("%s", name)
+        log.debug("%s", name)
 
     def update(self, step: str, done: int, total: int, **info: float) -> None:
         """``done`` of ``total`` of a step of the phase; ``info`` are numbers to show."""
@@ -92,7 +92,7 @@ def logged(path: Path, console: Console) -> Iterator[None]:
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     screen = _ConsoleHandler(console)
     screen.setLevel(logging.WARNING if console.is_terminal else logging.INFO)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     log.propagate = False
     for handler in (file, screen):
         log.addHandler(handler)

@@ -1,0 +1,179 @@
+"""The command line: ``python run.py key=value ...``.
+
+Exit codes: 0 finished; 1 failed; 2 wrong or unsupported input; 128 + n stopped by signal n.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from rich.console import Console
+
+from lacuna import paths, records
+from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
+from lacuna.errors import StorageError, UserError
+from lacuna.experiment import Outcome, run
+from lacuna.launch import Refused, command
+from lacuna.limits import Stopped, stoppable
+from lacuna.report import print_scores
+from lacuna.sweep import RunningSweep, tell
+from lacuna.tracking import Tracker, forgiven, is_published
+
+
+def main() -> None:
+    """Compose, run, report, and exit with a code."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra's errors come here instead of to the terminal
+    warnings.showwarning = _one_line_warning
+    code = 0
+    try:
+        with stoppable():
+            hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job)()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException as error:
+        cause = error.__cause__ if isinstance(error, Refused) and error.__cause__ else error
+        code, line = _judge(cause)
+        if any(argument == "lacuna.debug=true" for argument in sys.argv):
+            traceback.print_exception(cause)
+        print(f"error: {line}", file=sys.stderr)
+    if RunningSweep.current:
+        code = max(code, RunningSweep.current.close(_console(), stopped=code > 128))
+    sys.exit(code)
+
+
+def job(cfg: DictConfig) -> None:
+    """What Hydra calls with each composed configuration."""
+    warnings.showwarning = _one_line_warning
+    about: Any = HydraConfig.get()
+    if about.mode == RunMode.MULTIRUN:
+        _sweep_job(cfg, about)
+    else:
+        sys.exit(_single_run(cfg, about))
+
+
+def _single_run(cfg: DictConfig, about: DictConfig) -> int:
+    config, console = plain(settle(cfg, about)), _console()
+    outputs, uri = Path(config["outputs"]), config["tracking"]["uri"]
+
+    def publish(outcome: Outcome) -> None:
+        if uri and not is_published(outcome.record, outcome.folder, uri):
+            with forgiven("this run"):
+                Tracker(uri, outputs).publish(outcome.record, outcome.folder)
+
+    outcome = _carry_out(config, console, command(about, about.overrides.task), publish)
+    record, folder = outcome.record, outcome.folder
+    if outcome.reused:
+        _say(console, f"reused: this run ended at {record.finished} (resume=false runs it again)")
+    if record.status == "finished":
+        print_scores(record, outputs, console)
+        _say(console, f"seconds: {_durations(record)}; peak memory {record.peak_memory_gb:.2f} GB")
+        if record.completed:
+            _say(console, f"completed file: {_near(Path(record.completed))}")
+    else:
+        where = f" (see {_near(folder / 'log.txt')})" if record.traceback else ""
+        print(f"error: {record.status}: {record.error}{where}", file=sys.stderr)
+    _say(console, f"record: {_near(folder / 'record.json')}")
+    publish(outcome)
+    return _exit_code(record)
+
+
+def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
+    """A job of a sweep never raises for what goes wrong in it: the launching process reports."""
+    console, folder, number = _console(), Path(about.sweep.dir), about.job.num
+    try:
+        config = plain(settle(cfg, about))
+        outcome = _carry_out(config, console, command(about, about.overrides.task), _publish_in_sweep)
+    except (Exception, Stopped) as error:
+        tell(folder, number, error=_judge(error)[1])
+        _say(console, f"  failed: {_judge(error)[1]}")
+        if isinstance(error, Stopped):
+            raise
+        return
+    tell(folder, number, folder=str(outcome.folder))
+    _publish_in_sweep(outcome)
+    record = outcome.record
+    took = "reused" if outcome.reused else f"{record.seconds['total']:.1f} s"
+    why = f": {record.error}" if record.error else ""
+    _say(console, f"  {record.status}{why} ({took}), {_near(outcome.folder / 'record.json')}")
+
+
+def _publish_in_sweep(outcome: Outcome) -> None:
+    if RunningSweep.current:  # in other processes than the launching one, it does this at the end
+        RunningSweep.current.publish(outcome)
+
+
+def _carry_out(
+    config: dict[str, Any], console: Console, typed: str, publish: Callable[[Outcome], None]
+) -> Outcome:
+    _say(console, _headline(config))
+    try:
+        return run(config, console, typed)
+    except Stopped:
+        folder = records.run_folder(config)
+        if record := records.read(folder):
+            publish(Outcome(record, folder))
+        raise
+
+
+def _headline(config: dict[str, Any]) -> str:
+    names, budget = config["names"], config["budget"]["name"]
+    chosen = "" if names["budget"] == budget else f" ({names['budget']})"
+    problem = f"{names['dataset']}, {names['mask']} {config['ratio']:g}, seed {config['seed']}"
+    return f"{names['method']} on {problem}; budget {budget}{chosen}, {config['device']}"
+
+
+def _durations(record: records.Record) -> str:
+    """Total and the phases that count."""
+    phases = {phase: took for phase, took in record.seconds.items() if took >= 0.05 and phase != "total"}
+    parts = ", ".join(f"{phase} {took:.1f}" for phase, took in phases.items())
+    return f"{record.seconds['total']:.1f}" + (f" ({parts})" if parts else "")
+
+
+def _exit_code(record: records.Record) -> int:
+    if record.status == "finished":
+        return 0
+    users = record.status == "unsupported" or (record.status == "failed" and record.traceback is None)
+    return 2 if users else 1
+
+
+def _judge(error: BaseException) -> tuple[int, str]:
+    """The exit code and the one line for what ended the command."""
+    if isinstance(error, Stopped):
+        return error.exit_code, f"{error}; the same command goes on from here"
+    if isinstance(error, UserError):
+        return 2, str(error)
+    if isinstance(error, COMPOSITION_ERRORS):
+        arguments = [a for a in sys.argv[1:] if "=" in a and not a.startswith("-")]
+        return 2, explain(error, arguments)
+    if isinstance(error, StorageError | OSError):
+        return 1, str(error)
+    return 1, f"{type(error).__name__}: {error} (lacuna.debug=true shows where)"
+
+
+def _console() -> Console:
+    """As wide as the terminal; elsewhere wide enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _near(path: Path) -> Path:
+    """Relative to where the user stands, if it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _one_line_warning(message: Warning | str, *where: Any, **more: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)

@@ -1,0 +1,85 @@
+"""Before the first job of a multirun: check every job, and announce the sweep."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from lacuna.config import plain, settle
+from lacuna.experiment import check
+from lacuna.sweep import RunningSweep, Sweep
+from lacuna.tracking import Tracker, forgiven
+
+
+class Refused(BaseException):
+    """Carries its cause past Hydra, which makes mere warnings of a callback's exceptions."""
+
+
+class SweepCallback(Callback):
+    """Hydra calls this in the launching process.
+
+    There is no counterpart at the end: ``on_multirun_end`` is not called where a job failed, so the command
+    line closes the sweep itself.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            jobs = _jobs(config)
+            settled = [_checked(config, job) for job in jobs]
+            sweep = Sweep(
+                command=shlex.join(["python", "run.py", *sys.argv[1:]]),
+                jobs=[command(config.hydra, job) for job in jobs],
+                datasets=list(dict.fromkeys(each["names"]["dataset"] for each in settled)),
+            )
+            folder = Path(config.hydra.sweep.dir)
+            sweep.write(folder)
+        except Exception as error:
+            raise Refused() from error
+        uri = settled[0]["tracking"]["uri"]
+        with forgiven("this sweep"):
+            tracker = Tracker(uri, Path(settled[0]["outputs"])) if uri else None
+            RunningSweep.current = RunningSweep(sweep, folder, tracker)
+        RunningSweep.current = RunningSweep.current or RunningSweep(sweep, folder, None)
+
+
+def command(about: DictConfig, overrides: Sequence[str]) -> str:
+    """What to type to run one job.
+
+    Args:
+        about: Hydra's node of the configuration.
+        overrides: of the job.
+    """
+    extra = [source.path for source in about.runtime.config_sources if source.provider == "command-line"]
+    options = [part for folder in extra for part in ("--config-dir", folder)]
+    return shlex.join(["python", "run.py", *options, *overrides])
+
+
+def _jobs(config: DictConfig) -> list[list[str]]:
+    """The overrides of every job that Hydra's sweeper is about to make of this configuration."""
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    overrides = parser.parse_overrides([*params, *config.hydra.overrides.task])
+    return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
+
+
+def _checked(config: DictConfig, job: list[str]) -> dict[str, Any]:
+    """The settled configuration of one job, after everything in it was built once."""
+    cfg = GlobalHydra.instance().config_loader().load_sweep_config(config, job)
+    OmegaConf.set_struct(cfg, False)
+    about = cfg.pop("hydra")
+    here = any(local in about.launcher._target_ for local in ("basic_launcher", "joblib"))
+    if not here:  # the machines of the jobs have other devices and packages than this one
+        cfg.device = "cpu"
+    settled = plain(settle(cfg, about))
+    if here:
+        check(settled)
+    return settled

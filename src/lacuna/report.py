@@ -1,0 +1,147 @@
+"""What is printed at the end: a run's scores beside what is known of the problem, or a sweep as one table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from lacuna import records
+from lacuna.records import Record
+from lacuna.tables.published import published_for
+
+BOUNDS = ("oracle", "always_na")  # ceiling and floor, where their records exist
+HEADLINES = ("acc", "acc_discrete", "mm_f1", "mm_precision", "mm_recall", "rmse", "rmse_all")
+FOOTNOTE = "published accuracy under mcar counts all discrete columns, as acc_discrete does"
+
+
+def print_scores(record: Record, outputs: Path, console: Console) -> None:
+    """One row for each pooled metric: ours by split, then what is published, the ceiling and the floor."""
+    splits = [
+        split for split in ("test", "train") if any(key.startswith(f"{split}/") for key in record.scores)
+    ]
+    if not splits:
+        reasons = " ".join(dict.fromkeys(record.notes.values()))
+        console.print(f"nothing to score: {reasons}" if reasons else "nothing to score", style="yellow")
+        return
+    main = splits[0]
+    known = {"published": published_scores(record.config)} | {b: _bound(record, b, outputs) for b in BOUNDS}
+    beside = {name: scores for name, scores in known.items() if scores}
+    table = Table(box=box.SIMPLE_HEAD, title_justify="left")
+    for header in ("metric", *splits, *(f"{name} ({main})" for name in beside)):
+        table.add_column(header, justify="left" if header == "metric" else "right")
+    for name in _pooled(record.scores):
+        own = [_number(record.scores.get(f"{split}/{name}")) for split in splits]
+        table.add_row(name, *own, *(_number(scores.get(f"{main}/{name}")) for scores in beside.values()))
+    console.print(table)
+    if record.config["names"]["mask"] == "mcar" and "published" in beside:
+        console.print(FOOTNOTE, style="dim")
+    missing = [b for b in BOUNDS if b not in beside and b != record.config["names"]["method"]]
+    if missing and any("/mm_" in key for key in record.scores):
+        console.print(
+            f"to see ceiling and floor here, run method={' and method='.join(missing)} too", style="dim"
+        )
+
+
+def print_comparison(found: Sequence[Record], console: Console) -> None:
+    """One row for each method (mean and sd over seeds), the published figures under it."""
+    for problem, of_problem in _grouped(found, _problem).items():
+        split = "test" if any(key.startswith("test/") for r in of_problem for key in r.scores) else "train"
+        scored = [m for m in HEADLINES if any(f"{split}/{m}" in r.scores for r in of_problem)]
+        shown = [m for m in scored if m != "rmse_all" or "rmse" not in scored]
+        seeds = len({r.config["seed"] for r in of_problem})
+        title = f"{problem}, {split} rows, {seeds} seed{'s'[: seeds > 1]}"
+        table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+        table.add_column("method", min_width=11)
+        for header in (*shown, "seconds"):
+            table.add_column(header, justify="right", min_width=len(header))
+        for label, same in _grouped(of_problem, _labels(of_problem)).items():
+            cells = [_mean([r.scores.get(f"{split}/{m}") for r in same]) for m in shown]
+            table.add_row(label, *cells, _mean([r.seconds["total"] for r in same], digits=1))
+            if printed := published_scores(same[0].config):
+                numbers = [_number(printed.get(f"{split}/{m}")) for m in shown]
+                if any(numbers):
+                    table.add_row("  published", *numbers, "", style="dim")
+        console.print(table)
+    if any(r.config["names"]["mask"] == "mcar" and published_scores(r.config) for r in found):
+        console.print(FOOTNOTE, style="dim")
+
+
+def published_scores(config: Mapping[str, Any]) -> dict[str, float]:
+    """What the papers print for this problem and method, by key."""
+    scores = {key: row.value for key, row in published_for(config).items()}
+    if config["names"]["mask"] == "mcar" and "test/acc" in scores:
+        scores["test/acc_discrete"] = scores["test/acc"]
+    return scores
+
+
+def _bound(record: Record, method: str, outputs: Path) -> dict[str, float]:
+    """The scores of ``method`` on the very same data and mask; empty where they are not on record."""
+    names = record.config["names"]
+    if names["method"] == method:
+        return {}
+    pattern = f"{names['dataset']}/{method}/{names['mask']}-*/seed{record.config['seed']}-*"
+    for _, other in records.find(outputs, pattern):
+        same_mask = all(other.config[key] == record.config[key] for key in ("mask", "ratio"))
+        if other.status == "finished" and same_mask and other.data_digest == record.data_digest:
+            return other.scores
+    return {}
+
+
+def _pooled(scores: Mapping[str, float]) -> list[str]:
+    """Metric names without those of single columns, headlines first."""
+    names = dict.fromkeys(key.split("/", 1)[1] for key in scores if key.count("/") == 1)
+    return [*(m for m in HEADLINES if m in names), *(m for m in names if m not in HEADLINES)]
+
+
+def _problem(record: Record) -> str:
+    names = record.config["names"]
+    return f"{names['dataset']}, {names['mask']} {record.config['ratio']:g}"
+
+
+def _labels(found: Sequence[Record]) -> Any:
+    """A function from a record to its method's name and the settings that set it apart from its namesakes."""
+    flat = {
+        id(r): _flat({key: r.config[key] for key in ("method", "dataset", "mask", "budget")}) for r in found
+    }
+
+    def label(record: Record) -> str:
+        name = record.config["names"]["method"]
+        alike = [flat[id(r)] for r in found if r.config["names"]["method"] == name]
+        own = flat[id(record)]
+        apart = [key for key in own if any(other.get(key) != own[key] for other in alike)]
+        return " ".join([name, *(f"{key.removeprefix('method.')}={own[key]}" for key in apart)])
+
+    return label
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _grouped(found: Iterable[Record], key: Any) -> dict[str, list[Record]]:
+    groups: dict[str, list[Record]] = {}
+    for record in found:
+        groups.setdefault(key(record), []).append(record)
+    return groups
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _mean(values: Sequence[float | None], digits: int = 3) -> str:
+    numbers = [v for v in values if v is not None and not math.isnan(v)]
+    if not numbers:
+        return ""
+    spread = f" ±{np.std(numbers, ddof=1):.{digits}f}" if len(numbers) > 1 else ""
+    return f"{np.mean(numbers):.{digits}f}{spread}"

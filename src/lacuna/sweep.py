@@ -1,0 +1,139 @@
+"""Many runs of one command: what came out, what failed and how to run it again, and their parent in MLflow.
+
+Jobs may run in other processes and on other machines: what they tell lies in the sweep's folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from lacuna import records
+from lacuna.experiment import Outcome
+from lacuna.files import write_text
+from lacuna.report import print_comparison
+from lacuna.tracking import Tracker, forgiven
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The jobs of one multirun."""
+
+    command: str
+    jobs: list[str]  # the command that runs each of them alone
+    datasets: list[str]
+
+    def write(self, folder: Path) -> None:
+        write_text(folder / "sweep.json", json.dumps(asdict(self), indent=2))
+
+    @property
+    def key(self) -> str:
+        """The same jobs are the same sweep, whenever they run."""
+        return hashlib.sha256(json.dumps(self.jobs).encode()).hexdigest()[:10]
+
+    def parents(self, tracker: Tracker) -> dict[str, str]:
+        """The parent run in MLflow for each data set."""
+        name = self.command.removeprefix("python run.py ")
+        return {dataset: tracker.parent(dataset, self.key, name, self.command) for dataset in self.datasets}
+
+
+def tell(sweep_folder: Path, number: int, **what: str) -> None:
+    """From a job to whoever asks: ``folder`` of its record, or the ``error`` for which there is none."""
+    write_text(sweep_folder / f"{number}.json", json.dumps(what))
+
+
+def results(sweep: Sweep, folder: Path) -> list[Outcome | str]:
+    """Each job's record, or what kept it from having one."""
+    return [_result(folder / f"{number}.json") for number in range(len(sweep.jobs))]
+
+
+def _result(path: Path) -> Outcome | str:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "the job did not come to its end"
+    record = records.read(Path(told["folder"])) if "folder" in told else None
+    return Outcome(record, Path(told["folder"])) if record else told.get("error", "the record is gone")
+
+
+class RunningSweep:
+    """A sweep in the process that launched it.
+
+    Args:
+        sweep: its jobs.
+        folder: where they tell what became of them.
+        tracker: MLflow; None where nothing is tracked.
+    """
+
+    current: RunningSweep | None = None
+
+    def __init__(self, sweep: Sweep, folder: Path, tracker: Tracker | None) -> None:
+        self.sweep, self.folder, self.tracker = sweep, folder, tracker
+        self.parents: dict[str, str] = {}
+        if tracker:
+            self.parents = sweep.parents(tracker)
+            for parent in self.parents.values():
+                tracker.reopen(parent)
+
+    def publish(self, outcome: Outcome) -> None:
+        """Write a job's record into MLflow, as a child of this sweep."""
+        if self.tracker:
+            with forgiven(f"run {outcome.record.name}"):
+                parent = self.parents[outcome.record.config["names"]["dataset"]]
+                self.tracker.publish(outcome.record, outcome.folder, parent)
+
+    def close(self, console: Console, stopped: bool = False) -> int:
+        """Print what came out and what did not; returns the exit code."""
+        found = results(self.sweep, self.folder)
+        outcomes = [result for result in found if isinstance(result, Outcome)]
+        for outcome in outcomes:
+            self.publish(outcome)
+        if finished := [o.record for o in outcomes if o.record.status == "finished"]:
+            print_comparison(finished, console)
+        failed = False
+        for command, result in zip(self.sweep.jobs, found, strict=True):
+            status, error = _status(result)
+            if status != "finished":
+                failed |= status == "failed"
+                text = f"{status}: {error}\n  run again: {command}"
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self.tracker:
+            with forgiven("the end of this sweep"):
+                for parent in self.parents.values():
+                    self.tracker.close(parent, "KILLED" if stopped else "FAILED" if failed else "FINISHED")
+        return int(failed)
+
+
+def _status(result: Outcome | str) -> tuple[str, str]:
+    if isinstance(result, str):
+        return "failed", result
+    return result.record.status, result.record.error or ""
+
+
+def sync(tracker: Tracker, outputs: Path) -> dict[str, int]:
+    """Bring MLflow up to the records: close runs whose process died, write what is missing, regroup sweeps.
+
+    Returns:
+        How many records there are, how many were written, how many runs were closed.
+    """
+    counts = {"records": 0, "written": 0, "closed": tracker.close_abandoned()}
+    for folder, record in records.find(outputs):
+        counts["records"] += 1
+        counts["written"] += tracker.publish(record, folder)
+    for sweep, folder in _sweeps(outputs):
+        parents = sweep.parents(tracker)
+        for result in results(sweep, folder):
+            if isinstance(result, Outcome):
+                parent = parents[result.record.config["names"]["dataset"]]
+                tracker.publish(result.record, result.folder, parent)
+    return counts
+
+
+def _sweeps(outputs: Path) -> Iterator[tuple[Sweep, Path]]:
+    for path in sorted((outputs / "sweeps").glob("*/sweep.json")):
+        yield Sweep(**json.loads(path.read_text(encoding="utf-8"))), path.parent

@@ -1,0 +1,256 @@
+"""Records -> MLflow, which shows and compares them. This is the only importer of mlflow.
+
+A record is written before anything happens here, and everything here can be made good later by
+``scripts/sync_mlflow.py``: one MLflow run for each record, found by the tag ``lacuna.run``, and one parent for
+each sweep and data set, found by ``lacuna.sweep``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import platform
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lacuna.files import locked, write_text
+from lacuna.records import Record
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+LONGEST_VALUE = 6000  # characters of a parameter that MLflow keeps
+LONGEST_NAME = 250
+ARTIFACTS = ("config.yaml", "record.json", "log.txt", "plots")  # never the data
+PARENT = "mlflow.parentRunId"
+STATUS = {"finished": "FINISHED", "unsupported": "FINISHED"}  # else FAILED, or KILLED by a signal
+
+
+class Tracker:
+    """MLflow at ``uri``; the artifacts of a local database lie beside it under ``outputs``."""
+
+    def __init__(self, uri: str, outputs: Path) -> None:
+        self.uri, self.outputs = uri, outputs
+        self._local = uri.startswith("sqlite:")
+        self._experiments: dict[str, str] = {}
+        if self._local:
+            with locked(outputs):  # two processes that create the same fresh database break it
+                self.client = _quiet_client(uri)
+                self.client.search_experiments(max_results=1)
+        else:
+            self.client = _quiet_client(uri)
+
+    # --- runs ---
+
+    def publish(self, record: Record, folder: Path, parent: str | None = None) -> bool:
+        """Write ``record`` into MLflow, in place of an earlier run of the same id.
+
+        Returns:
+            False where MLflow held this very record; then only its parent may have changed.
+        """
+        experiment = self.experiment(record.config["names"]["dataset"])
+        run_id = None
+        for run in self._tagged(experiment, "lacuna.run", record.run):
+            same = run.data.tags.get("lacuna.finished") == record.finished and run.info.status != "RUNNING"
+            if same and run_id is None:
+                run_id = run.info.run_id
+            else:
+                self.client.delete_run(run.info.run_id)
+        held = run_id is not None
+        run_id = run_id or self._create(experiment, record, folder)
+        if parent is not None:
+            self.client.set_tag(run_id, PARENT, parent)
+        write_text(folder / "mlflow.json", json.dumps({"uri": self.uri, "finished": record.finished}))
+        return not held
+
+    def _create(self, experiment: str, record: Record, folder: Path) -> str:
+        from mlflow.entities import Metric, Param
+
+        start, end = _milliseconds(record.started), _milliseconds(record.finished)
+        run = self.client.create_run(experiment, start, _tags(record), record.name)
+        run_id = run.info.run_id
+        params = [Param(name, value[:LONGEST_VALUE]) for name, value in _parameters(record.config).items()]
+        metrics = [Metric(_clean(k), v, end, step) for k, v, step in _metrics(record) if math.isfinite(v)]
+        for i in range(0, len(params), 100):
+            self.client.log_batch(run_id, params=params[i : i + 100])
+        for i in range(0, len(metrics), 1000):
+            self.client.log_batch(run_id, metrics=metrics[i : i + 1000])
+        self._log_data(run_id, record)
+        for name in ARTIFACTS:
+            if (path := folder / name).exists():
+                self.client.log_artifact(run_id, str(path))
+        stopped = (record.error or "").startswith("stopped by SIG")
+        self.client.set_terminated(run_id, "KILLED" if stopped else STATUS.get(record.status, "FAILED"), end)
+        return run_id
+
+    def _log_data(self, run_id: str, record: Record) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        if record.data_digest is None:
+            return
+        name, source = record.config["names"]["dataset"], json.dumps(record.config["dataset"])
+        data = Dataset(name, record.data_digest[:32], "lacuna", source)
+        self.client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "imputation")])])
+
+    # --- sweeps ---
+
+    def parent(self, dataset: str, key: str, name: str, command: str) -> str:
+        """The parent run of a sweep's jobs on one data set; the same sweep has the same one again."""
+        experiment = self.experiment(dataset)
+        for run in self._tagged(experiment, "lacuna.sweep", key):
+            return run.info.run_id
+        tags = {"lacuna.sweep": key, "lacuna.command": command, "lacuna.process": _process()}
+        run_id = self.client.create_run(experiment, tags=tags, run_name=name[:LONGEST_NAME]).info.run_id
+        self.close(run_id, "FINISHED")
+        return run_id
+
+    def reopen(self, run_id: str) -> None:
+        """Show a run as going on, in this process."""
+        self.client.set_tag(run_id, "lacuna.process", _process())
+        self.client.update_run(run_id, "RUNNING")
+
+    def close(self, run_id: str, status: str) -> None:
+        self.client.set_terminated(run_id, status)
+
+    def close_abandoned(self) -> int:
+        """Mark as KILLED the runs that a process of this machine left open when it died; returns how many."""
+        ids = [e.experiment_id for e in self.client.search_experiments()]
+        running = self.client.search_runs(ids, "attributes.status = 'RUNNING'") if ids else []
+        dead = [run for run in running if _abandoned(run.data.tags.get("lacuna.process"))]
+        for run in dead:
+            self.client.set_terminated(run.info.run_id, "KILLED")
+        return len(dead)
+
+    # --- experiments ---
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment of a data set, created where it does not exist."""
+        if name not in self._experiments:
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                beside = (self.outputs / "mlflow-artifacts" / name).as_uri() if self._local else None
+                self._experiments[name] = self.client.create_experiment(name, beside)
+            else:
+                self._experiments[name] = found.experiment_id
+        return self._experiments[name]
+
+    def _tagged(self, experiment: str, tag: str, value: str) -> list[Run]:
+        return list(self.client.search_runs([experiment], f"tags.`{tag}` = '{value}'"))
+
+
+def is_published(record: Record, folder: Path, uri: str) -> bool:
+    """Whether this very record was written to ``uri`` before, without asking MLflow."""
+    try:
+        marker = json.loads((folder / "mlflow.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    database = Path(uri.removeprefix("sqlite:///"))
+    gone = uri.startswith("sqlite:") and not database.exists()
+    return not gone and marker == {"uri": uri, "finished": record.finished}
+
+
+@contextmanager
+def forgiven(what: str) -> Iterator[None]:
+    """MLflow never costs a run: its errors become one warning."""
+    try:
+        yield
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        warnings.warn(
+            f"MLflow does not have {what} ({first[:200]}); scripts/sync_mlflow.py will write it", stacklevel=2
+        )
+
+
+def _quiet_client(uri: str) -> MlflowClient:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):  # importing mlflow sets its own levels
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return MlflowClient(uri)
+
+
+def _tags(record: Record) -> dict[str, str]:
+    tags: dict[str, Any] = {
+        "lacuna.run": record.run,
+        "lacuna.finished": record.finished,
+        "lacuna.status": record.status,
+        "lacuna.command": record.command,
+        "lacuna.process": _process(),
+        "device": record.device,
+        "commit": record.commit,
+        "dirty": record.dirty,
+        "error": record.error,
+        **{f"version.{package}": version for package, version in record.versions.items()},
+        **{f"hardware.{key}": value for key, value in record.hardware.items()},
+    }
+    return {key: str(value)[:LONGEST_VALUE] for key, value in tags.items() if value is not None}
+
+
+def _metrics(record: Record) -> Iterator[tuple[str, float, int]]:
+    """(name, value, step): final scores, seconds and memory; the scores of outer iterations as curves."""
+    for key, value in record.scores.items():
+        yield key, value, 0
+    for key, value in record.seconds.items():
+        yield f"seconds/{key}", value, 0
+    yield "peak_memory_gb", record.peak_memory_gb or math.nan, 0
+    for step in record.iterations:
+        for key, value in step["scores"].items():
+            yield f"iterations/{key}", value, step["iteration"]
+
+
+def _parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested configuration as flat text, without the metric definitions.
+
+    >>> _parameters({"method": {"hidden": 64, "rule": "or"}, "ratio": 0.1})
+    {'method.hidden': '64', 'method.rule': 'or', 'ratio': '0.1'}
+    """
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat |= {} if name == "metrics" else _parameters(value, f"{name}.")
+        else:
+            flat[_clean(name)] = str(value)
+    return flat
+
+
+def _clean(name: str) -> str:
+    """A name that MLflow takes.
+
+    >>> _clean("test/mm_f1/income (€)"), _clean("test/acc//a")
+    ('test/mm_f1/income ___', 'test/acc/a')
+    """
+    parts = re.sub(r"[^\w\-. /:]", "_", name).split("/")
+    return "/".join(part.replace("..", "__") for part in parts if part not in ("", "."))[:LONGEST_NAME]
+
+
+def _milliseconds(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def _process() -> str:
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _abandoned(process: str | None) -> bool:
+    host, _, pid = (process or "").rpartition(":")
+    if host != platform.node():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
