@@ -1,3 +1,18 @@
 """Lacuna: learn which blanks of a table should stay blank, and fill the others with honest uncertainty."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lacuna.api import Imputer, load
+
 __version__ = "0.1.0"
+__all__ = ["Imputer", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public API, imported when it is asked for: a run from the command line does not need it."""
+    if name in __all__:
+        from lacuna import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'lacuna' has no attribute {name!r}")

@@ -1,0 +1,445 @@
+"""The public Python API: any method of Lacuna as a scikit-learn transformer.
+
+>>> import pandas as pd
+>>> from lacuna import Imputer
+>>> table = pd.DataFrame({"age": [31, None, 40, 35], "city": ["Bonn", "Ulm", None, "Bonn"]})
+>>> Imputer("mean_mode").fit_transform(table)
+         age  city
+0  31.000000  Bonn
+1  35.333333   Ulm
+2  40.000000  Bonn
+3  35.000000  Bonn
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
+
+from lacuna.column_types import Reading
+from lacuna.errors import UserError
+from lacuna.frames import FrameCodec, Unknown
+from lacuna.methods.base import Method
+from lacuna.rng import stream
+from lacuna.types import Draws, Imputation, Incomplete, Problem
+
+
+class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Fill the blanks of a table, but for those that are meant.
+
+    A DataFrame comes back as a DataFrame: dtypes, index, labels and every observed cell as they were, cells
+    judged meaningful still NA. Columns may be numbers, booleans, categories, text or dates of any dtype;
+    ``lacuna.frames`` says what is taken for what. An array (n, d) of numbers comes back as an array with NaN
+    where meaningful; its columns are continuous unless ``schema`` says otherwise.
+
+    Args:
+        method: id of a method (a file in conf/method), or a ``lacuna.methods.base.Method``.
+        mm_candidates: the columns that may hold meaningful missingness: labels, or positions in an array.
+        schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
+            modelled, blanks stay).
+        max_levels: text with more distinct values is not modelled.
+        random_state: an int gives the same numbers every time, None does not.
+        unknown: whether a category of new rows that fit has not seen is an "error", or is treated
+            "as_missing", and so imputed.
+        budget: "paper" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
+        device: "auto", "cpu" or "cuda".
+        method_options: hyper-parameters of the method that differ from its config.
+
+    Attributes:
+        method_: the fitted method.
+        codec_: how columns are read.
+        seed_: the root seed.
+        n_features_in_, feature_names_in_: as in scikit-learn.
+
+    >>> rows = np.array([[1.0, 2.0], [3.0, np.nan]])
+    >>> Imputer("mean_mode").fit(rows).transform([[np.nan, 5.0]])
+    array([[2., 5.]])
+    """
+
+    def __init__(
+        self,
+        method: str | Method = "selective",
+        *,
+        mm_candidates: Sequence[Any] | None = None,
+        schema: Mapping[Any, str] | None = None,
+        max_levels: int = 100,
+        random_state: int | np.random.RandomState | None = 0,
+        unknown: Unknown = "error",
+        budget: str = "auto",
+        device: str = "auto",
+        method_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.method = method
+        self.mm_candidates = mm_candidates
+        self.schema = schema
+        self.max_levels = max_levels
+        self.random_state = random_state
+        self.unknown = unknown
+        self.budget = budget
+        self.device = device
+        self.method_options = method_options
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from incomplete rows.
+
+        Args:
+            X: DataFrame or array (n, d); every column needs an observed cell.
+            y: ignored.
+
+        Raises:
+            UserError: a column or an option is not as it has to be, and is named; it is a ValueError.
+
+        >>> Imputer("mean_mode").fit(pd.DataFrame({"b": [None, None]}))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        lacuna.errors.UserError: column 'b' has no observed value: drop it, or leave it blank with ...
+        """
+        if self.unknown not in ("error", "as_missing"):
+            raise UserError(f"unknown must be 'error' or 'as_missing', got {self.unknown!r}")
+        frame = self._checked(X, reset=True)
+        label = str if isinstance(X, pd.DataFrame) else _label_in_array
+        schema = {label(column): kind for column, kind in (self.schema or {}).items()}
+        candidates = [label(column) for column in self.mm_candidates or ()]
+        self.codec_ = FrameCodec.infer(frame, schema, candidates, Reading(self.max_levels))
+        self.seed_ = _seed(self.random_state)
+        self._train = self._read(X, frame)
+        self._train_done: Imputation | None = None
+        self.method_ = make_method(self.method, self.budget, self.device, self.method_options or {})
+        _check_serves(self.method_, self._train.incomplete)
+        self.method_.fit(self._train.incomplete, self.seed_)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Learn from incomplete rows and complete them as the method completes what it was fitted on.
+
+        Returns:
+            As ``transform``.
+        """
+        return self.fit(X)._train.completed(self._impute_train().final)
+
+    def transform(self, X: Any) -> Any:
+        """Complete rows with the fitted method, without learning from them.
+
+        Args:
+            X: DataFrame or array (n, d) of the columns of ``fit``.
+
+        Returns:
+            A DataFrame or array like ``X``; cells that are judged meaningful are NA.
+
+        Raises:
+            UserError: other columns, cells of another kind, or a category that fit has not seen.
+
+        >>> imputer = Imputer("mean_mode").fit(pd.DataFrame({"city": ["Bonn", "Ulm", "Ulm"]}))
+        >>> imputer.transform(pd.DataFrame({"city": ["Jena"]}))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        lacuna.errors.UserError: column 'city' holds a category that fit has not seen, such as 'Jena', ...
+        >>> imputer.set_params(unknown="as_missing").transform(pd.DataFrame({"city": ["Jena"]}))
+          city
+        0  Ulm
+        """
+        rows, done = self._impute(X)
+        return rows.completed(done.final)
+
+    # --- which blanks are meant -----------------------------------------------------------------------------
+
+    @property
+    def meaningful_(self) -> Any:
+        """Flags of the rows of ``fit``: DataFrame or array (n, d) bool, True where a blank is meant.
+
+        Raises:
+            UserError: the method does not tell.
+            AttributeError: there was no fit; a loaded imputer knows nothing of the rows of its fit.
+
+        >>> table = pd.DataFrame({"a": [1.0, None], "b": [None, 2.0]})
+        >>> Imputer("always_na", mm_candidates=["a"]).fit(table).meaningful_
+               a      b
+        0  False  False
+        1   True  False
+        """
+        if not hasattr(self, "_train"):
+            raise AttributeError("meaningful_ is about the rows of fit: there was none, or it is not saved")
+        return self._train.table(self._flags(self._impute_train()))
+
+    def predict_meaningful(self, X: Any) -> Any:
+        """Flags of any rows: DataFrame or array (n, d) bool, True where a blank is meant.
+
+        Raises:
+            UserError: as ``transform``; or the method does not tell.
+        """
+        rows, done = self._impute(X)
+        return rows.table(self._flags(done))
+
+    def predict_meaningful_proba(self, X: Any) -> Any:
+        """P(meaningful) of any rows: DataFrame or array (n, d) of probabilities, 0 where observed.
+
+        Raises:
+            UserError: as ``transform``; or the method gives no probabilities.
+        """
+        rows, done = self._impute(X)
+        if done.meaningful_probability is None:
+            raise UserError(f"{self._method_name} gives no probabilities of meaningful missingness")
+        return rows.table(done.meaningful_probability)
+
+    # --- how sure -------------------------------------------------------------------------------------------
+
+    def draws(self, X: Any, m: int = 5) -> Any:
+        """Several completions of the same rows from the posterior, for multiple imputation.
+
+        In each, a blank of a candidate column stays NA with its probability of being meant.
+
+        Args:
+            X: DataFrame or array (n, d).
+            m: how many.
+
+        Returns:
+            A list of m DataFrames, or an array (m, n, d).
+
+        Raises:
+            UserError: as ``transform``; or the method gives no draws.
+        """
+        if m < 1:
+            raise UserError(f"m must be at least 1, got {m}")
+        rows, done = self._impute(X, m)
+        samples = self._draws(done).samples
+        if samples is None:
+            raise UserError(f"{m} draws of these rows do not fit in memory: ask for fewer draws or rows")
+        rng = stream(self.seed_, "draws")
+        completed = [rows.completed(rows.filled(sample, _kept(done, rng))) for sample in samples]
+        return completed if rows.labels is not None else np.stack(completed)
+
+    def interval(self, X: Any, alpha: float = 0.05, n_draws: int = 1000) -> tuple[Any, Any]:
+        """Bounds between which each blank's value lies with probability 1 - alpha.
+
+        Observed cells are their own bounds. Cells judged meaningful, and blanks of categorical columns, which
+        have no order, are NA in both.
+
+        Args:
+            X: DataFrame or array (n, d).
+            alpha: in (0, 1).
+            n_draws: draws that the quantiles are taken of.
+
+        Returns:
+            Lower and upper bounds, each like ``X``.
+
+        Raises:
+            UserError: as ``transform``; or the method gives no draws.
+        """
+        if not 0 < alpha < 1:
+            raise UserError(f"alpha must lie in (0, 1), got {alpha}")
+        rows, done = self._impute(X, n_draws)
+        lower, upper = _quantiles(self._draws(done), alpha)
+        columns = rows.incomplete.columns
+        whole = np.array([column.kind == "integer" for column in columns])
+        blank = np.array([column.discrete for column in columns]) & rows.incomplete.hidden
+        if done.meaningful is not None:
+            blank |= done.meaningful
+        low, high = rows.filled(lower, blank), rows.filled(upper, blank)
+        return (
+            rows.completed(np.where(whole, np.floor(low), low)),
+            rows.completed(np.where(whole, np.ceil(high), high)),
+        )
+
+    # --- a file ---------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted imputer, without the rows of ``fit`` unless its method keeps them; see ``load``.
+
+        Raises:
+            UserError: the method holds something that cannot be saved.
+            StorageError: the file cannot be written.
+        """
+        from lacuna import saving
+
+        check_is_fitted(self)
+        saving.save({k: v for k, v in vars(self).items() if not k.startswith("_train")}, Path(path))
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _method_name(self) -> str:
+        return self.method if isinstance(self.method, str) else type(self.method).__name__
+
+    def _checked(self, X: Any, reset: bool = False) -> pd.DataFrame:
+        """``X`` as a frame with the labels of ``fit``, after scikit-learn's checks of shape and names."""
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            frame = X
+        else:
+            array = validate_data(self, X, reset=reset, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan")
+            frame = pd.DataFrame(array).rename(columns=_label_in_array)
+        if reset:
+            self._fitted_on_frame = isinstance(X, pd.DataFrame)
+        elif self._fitted_on_frame != isinstance(X, pd.DataFrame):
+            frame = frame.set_axis(list(self.codec_.labels), axis=1)
+        return frame
+
+    def _read(self, X: Any, frame: pd.DataFrame) -> _Rows:
+        values = self.codec_.encode(frame, self.unknown)
+        incomplete = Incomplete(self.codec_.columns, values, ~np.isnan(values))
+        return _Rows(self.codec_, frame, incomplete, X.columns if isinstance(X, pd.DataFrame) else None)
+
+    def _impute(self, X: Any, draws: int = 0) -> tuple[_Rows, Imputation]:
+        check_is_fitted(self)
+        rows = self._read(X, self._checked(X))
+        return rows, self.method_.impute(rows.incomplete, draws)
+
+    def _impute_train(self) -> Imputation:
+        if self._train_done is None:
+            self._train_done = self.method_.impute(self._train.incomplete)
+        return self._train_done
+
+    def _flags(self, done: Imputation) -> np.ndarray:
+        if done.meaningful is None:
+            raise UserError(f"{self._method_name} does not tell meaningful blanks from others")
+        return done.meaningful
+
+    def _draws(self, done: Imputation) -> Draws:
+        if done.draws is None:
+            raise UserError(f"{self._method_name} gives no draws, only one value a cell")
+        return done.draws
+
+
+def load(path: str | Path, trusted: Sequence[type] = ()) -> Imputer:
+    """Read an imputer that ``Imputer.save`` wrote; nothing in the file is executed (``lacuna.saving``).
+
+    It gives the same results as the one that was saved, but for ``meaningful_``, which it has not.
+
+    Args:
+        path: of the file.
+        trusted: classes outside Lacuna that the file may name, such as a method of your own.
+
+    Raises:
+        UserError: the file cannot be read, or names a class that is not trusted.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "imputer.lacuna"
+    >>> Imputer("mean_mode").fit([[1.0], [3.0]]).save(path)
+    >>> load(path).transform([[np.nan]])
+    array([[2.]])
+    """
+    from lacuna import saving
+
+    imputer = Imputer()
+    imputer.__dict__.update(saving.load(Path(path), trusted))
+    return imputer
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows as the user gave them and as a method sees them."""
+
+    codec: FrameCodec
+    frame: pd.DataFrame
+    incomplete: Incomplete
+    labels: pd.Index | None  # of the given DataFrame; None: an array was given
+
+    def filled(self, cells: np.ndarray, blank: np.ndarray | None) -> np.ndarray:
+        """(n, d): the hidden cells, in row order, take ``cells`` (k,); NaN where ``blank`` (n, d)."""
+        values = self.incomplete.values.copy()
+        values[self.incomplete.hidden] = cells
+        return values if blank is None else np.where(blank, np.nan, values)
+
+    def completed(self, final: np.ndarray) -> Any:
+        """What was given, with its hidden cells filled from ``final`` (n, d)."""
+        return self._like_given(self.codec.complete(self.frame, self.incomplete.hidden, final))
+
+    def table(self, array: np.ndarray) -> Any:
+        """(n, d) of the modelled columns, shaped like what was given."""
+        return self._like_given(pd.DataFrame(self.codec.spread(array), index=self.frame.index))
+
+    def _like_given(self, frame: pd.DataFrame) -> Any:
+        return frame.to_numpy() if self.labels is None else frame.set_axis(self.labels, axis=1)
+
+
+def make_method(
+    method: str | Method, budget: str = "auto", device: str = "auto", options: Mapping[str, Any] | None = None
+) -> Method:
+    """A fresh method: that of conf/method/<id>.yaml with ``options`` in place of its own, or a copy.
+
+    Raises:
+        UserError: an unknown id or option, or a value that is refused.
+
+    >>> make_method("mean_mode")  # doctest: +ELLIPSIS
+    <lacuna.methods.mean_mode.MeanMode object at ...>
+    """
+    if isinstance(method, Method):
+        if options:
+            raise UserError("method_options go with the id of a method; set them in the constructor of yours")
+        return copy.deepcopy(method)
+    if not isinstance(method, str):
+        raise UserError(f"method must be the id of a method or a Method, got {method!r}")
+    from lacuna.build import build
+
+    node = method_config(method, budget, device)
+    for key, value in (options or {}).items():
+        is_id = isinstance(value, str) and isinstance(node.get(key), dict)  # base="missforest"
+        node[key] = method_config(value, budget, device) if is_id else value
+    return build(node, "method")
+
+
+def method_config(method: str, budget: str = "auto", device: str = "auto") -> dict[str, Any]:
+    """The resolved conf/method/<id>.yaml: ``_target_`` and the arguments of its constructor."""
+    return copy.deepcopy(_method_config(method, budget, device))
+
+
+@functools.cache
+def _method_config(method: str, budget: str, device: str) -> dict[str, Any]:
+    from lacuna.config import compose, plain
+
+    table = ["dataset=csv", "dataset.path=none"]  # defaults for any table, not those of a benchmark
+    return plain(compose([*table, f"method={method}", f"budget={budget}", f"device={device}"]))["method"]
+
+
+def _check_serves(method: Method, train: Incomplete) -> None:
+    name = type(method).__name__
+    if method.needs_law:
+        raise UserError(f"{name} needs the law of the data, which only synthetic benchmarks have")
+    if reason := method.unsupported(Problem("table", train, None, {})):
+        raise UserError(f"{name} cannot serve this table: {reason}")
+
+
+def _label_in_array(column: Any) -> str:
+    return f"x{column}" if isinstance(column, int | np.integer) else str(column)
+
+
+def _seed(random_state: int | np.random.RandomState | None) -> int:
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _kept(done: Imputation, rng: np.random.Generator) -> np.ndarray | None:
+    """(n, d) bool: the cells that one draw leaves NA."""
+    if done.meaningful_probability is None:
+        return done.meaningful
+    return rng.random(done.values.shape) < done.meaningful_probability
+
+
+def _quantiles(draws: Draws, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper bounds (k,) of the hidden cells."""
+    if math.isclose(alpha, draws.alpha):
+        return draws.lower, draws.upper
+    if draws.samples is None:
+        raise UserError(
+            f"the draws do not fit in memory, and their summary has alpha {draws.alpha}: use that"
+        )
+    lower, upper = np.quantile(draws.samples, [alpha / 2, 1 - alpha / 2], axis=0)
+    return lower, upper

@@ -1,0 +1,290 @@
+"""Fitted objects in a file that holds data only: one zip of JSON for the structure and .npy for the arrays.
+
+Reading it runs nothing that the file chooses, as unpickling would. The file can name classes of Lacuna and
+layers of torch, which are created without their constructor and get their attributes back, and estimators of
+scikit-learn, which go through skops with a list of what they may be made of. Anything else is an error on
+writing that says where it was found. An object that holds such things (compiled functions, graphs) leaves
+them out in ``__getstate__`` and makes them again in ``__setstate__``, as it would to be copied.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import io
+import json
+import operator
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import skops.io
+import torch
+from sklearn.base import BaseEstimator
+
+from lacuna.errors import UserError
+from lacuna.files import whole
+from lacuna.methods.base import Method
+
+FORMAT = "lacuna 1"
+STRUCTURE = "structure.json"
+SKLEARN_PARTS = [  # what estimators are made of, beyond what skops trusts by itself
+    "functools.partial",
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.impute._iterative._ImputerTriplet",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
+]
+
+
+def save(value: Any, path: Path) -> None:
+    """Write ``value`` to ``path``, whole or not at all.
+
+    Raises:
+        UserError: it holds something that cannot be saved.
+        StorageError: the file cannot be written.
+    """
+    writer = _Writer()
+    structure = {"format": FORMAT, "value": writer.node(value, "")}
+    with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(STRUCTURE, json.dumps(structure))
+        for name, content in writer.members.items():
+            archive.writestr(name, content)
+
+
+def load(path: Path, trusted: Sequence[type] = ()) -> Any:
+    """Read what ``save`` wrote.
+
+    Args:
+        trusted: further classes that the file may name, such as a method of your own.
+
+    Raises:
+        UserError: there is no such file, ``save`` did not write it, or it names a class that is not trusted.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        structure = json.loads(members.get(STRUCTURE, b"{}"))
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a saved model: {error}") from None
+    if structure.get("format") != FORMAT:
+        raise UserError(f"{path} is of format {structure.get('format')!r}; this version reads {FORMAT!r}")
+    try:
+        return _Reader(members, {class_name(cls): cls for cls in trusted}).value(structure["value"])
+    except UserError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+
+
+# --- what can be saved beside plain values, arrays, estimators and objects ----------------------------------
+
+
+class Kind(NamedTuple):
+    """Values of one type, taken apart into simpler ones and made again."""
+
+    type: type
+    take: Callable[[Any], Any]
+    make: Callable[[Any], Any]
+
+
+def _there(device: str) -> str:
+    """The device that a tensor lived on, or the CPU on a machine that has no such device."""
+    return device if device != "cuda" or torch.cuda.is_available() else "cpu"
+
+
+def _take_tensor(tensor: torch.Tensor) -> tuple[np.ndarray, str, str, bool]:
+    cells, dtype = tensor.detach().cpu().contiguous(), str(tensor.dtype).removeprefix("torch.")
+    bits = cells.view(torch.int16) if cells.dtype == torch.bfloat16 else cells  # numpy has no bfloat16
+    return bits.numpy(), dtype, tensor.device.type, tensor.requires_grad
+
+
+def _make_tensor(parts: tuple[np.ndarray, str, str, bool]) -> torch.Tensor:
+    array, dtype, device, requires_grad = parts
+    cells = torch.from_numpy(array)
+    if dtype == "bfloat16":
+        cells = cells.view(torch.bfloat16)
+    return cells.to(_there(device)).requires_grad_(requires_grad)
+
+
+def _make_generator(parts: tuple[str, dict[str, Any]]) -> np.random.Generator:
+    name, state = parts
+    if name not in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"):
+        raise UserError(f"the saved model names an unknown random generator {name!r}")
+    bits = getattr(np.random, name)()
+    bits.state = state
+    return np.random.Generator(bits)
+
+
+def _make_torch_generator(parts: tuple[torch.Tensor, str]) -> torch.Generator:
+    state, device = parts
+    generator = torch.Generator(_there(device))
+    if generator.device.type == device:
+        generator.set_state(state)
+    return generator
+
+
+def _make_objects(parts: tuple[tuple[int, ...], list[Any]]) -> np.ndarray:
+    shape, cells = parts
+    array = np.empty(len(cells), dtype=object)
+    array[:] = cells
+    return array.reshape(shape)
+
+
+def _torch_dtype(name: str) -> torch.dtype:
+    dtype = getattr(torch, name)
+    if not isinstance(dtype, torch.dtype):
+        raise UserError(f"the saved model names an unknown torch dtype {name!r}")
+    return dtype
+
+
+KINDS = {
+    "tuple": Kind(tuple, list, tuple),
+    "set": Kind(set, list, set),
+    "frozenset": Kind(frozenset, list, frozenset),
+    "dict": Kind(dict, lambda d: list(d.items()), dict),
+    "ordered dict": Kind(OrderedDict, lambda d: list(d.items()), OrderedDict),
+    "slice": Kind(slice, operator.attrgetter("start", "stop", "step"), lambda parts: slice(*parts)),
+    "timestamp": Kind(pd.Timestamp, pd.Timestamp.isoformat, pd.Timestamp),
+    "timedelta": Kind(pd.Timedelta, pd.Timedelta.isoformat, pd.Timedelta),
+    "datetime": Kind(datetime.datetime, datetime.datetime.isoformat, datetime.datetime.fromisoformat),
+    "date": Kind(datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
+    "decimal": Kind(Decimal, str, Decimal),
+    "dtype": Kind(np.dtype, lambda dtype: dtype.str, np.dtype),
+    "scalar": Kind(np.generic, np.asarray, lambda array: array[()]),
+    "generator": Kind(
+        np.random.Generator,
+        lambda g: (type(g.bit_generator).__name__, g.bit_generator.state),
+        _make_generator,
+    ),
+    "parameter": Kind(
+        torch.nn.Parameter, lambda p: (p.data, p.requires_grad), lambda parts: torch.nn.Parameter(*parts)
+    ),
+    "tensor": Kind(torch.Tensor, _take_tensor, _make_tensor),
+    "device": Kind(torch.device, lambda device: device.type, lambda name: torch.device(_there(name))),
+    "torch dtype": Kind(torch.dtype, lambda dtype: str(dtype).removeprefix("torch."), _torch_dtype),
+    "torch generator": Kind(torch.Generator, lambda g: (g.get_state(), g.device.type), _make_torch_generator),
+}
+OPEN = ("dtype", "scalar")  # whose subclasses are saved as what they are
+
+
+def class_name(cls: type) -> str:
+    """
+    >>> class_name(Kind)
+    'lacuna.saving:Kind'
+    """
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _known(cls: type) -> bool:
+    """Whether a file may name this class."""
+    is_layer = issubclass(cls, torch.nn.Module) and cls.__module__.startswith("torch.nn.")
+    return is_layer or cls.__module__.startswith("lacuna.")
+
+
+def _find(name: str, trusted: Mapping[str, type]) -> type:
+    """The class of this name; only modules of Lacuna and torch.nn are ever imported for it."""
+    if name in trusted:
+        return trusted[name]
+    module, _, path = name.partition(":")
+    if module.startswith(("lacuna.", "torch.nn.")):
+        try:
+            cls = operator.attrgetter(path)(importlib.import_module(module))
+        except (ImportError, AttributeError):
+            raise UserError(f"the saved model needs {name}, which this version does not have") from None
+        if isinstance(cls, type) and _known(cls):
+            return cls
+    raise UserError(
+        f"the saved model names {name}, which is not trusted: if it is yours, pass it in trusted="
+    )
+
+
+class _Writer:
+    """Values -> JSON: as they are, or [tag, ...]; arrays and estimators become members of the zip."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, bytes] = {}
+        self.inside: set[int] = set()  # ids of what is being written, to notice what holds itself
+
+    def node(self, value: Any, at: str) -> Any:
+        """The node of ``value``, which was found at the attribute path ``at``."""
+        if value is None or type(value) in (bool, int, float, str):
+            return value
+        if id(value) in self.inside:
+            raise UserError(f"{at} cannot be saved: it holds itself")
+        self.inside.add(id(value))
+        try:
+            return self._tagged(value, at)
+        finally:
+            self.inside.discard(id(value))
+
+    def _tagged(self, value: Any, at: str) -> list[Any]:
+        if type(value) is list:
+            return ["list", *(self.node(x, f"{at}[{i}]") for i, x in enumerate(value))]
+        if type(value) is np.ndarray:
+            if value.dtype == object:
+                return ["objects", self.node((value.shape, value.ravel().tolist()), at)]
+            return ["array", self._array(value)]
+        for tag, kind in KINDS.items():
+            if type(value) is kind.type or (tag in OPEN and isinstance(value, kind.type)):
+                return [tag, self.node(kind.take(value), at)]
+        if isinstance(value, BaseEstimator) and type(value).__module__.startswith("sklearn."):
+            return ["sklearn", self._estimator(value, at)]
+        if _known(type(value)) or isinstance(value, Method):
+            state = value.__getstate__() or {}
+            nodes = [[k, self.node(v, f"{at}.{k}".lstrip("."))] for k, v in state.items()]
+            return ["object", class_name(type(value)), nodes]
+        raise UserError(f"{at} cannot be saved: it is of type {class_name(type(value))}")
+
+    def _array(self, array: np.ndarray) -> str:
+        content = io.BytesIO()
+        np.save(content, array, allow_pickle=False)
+        return self._member(content.getvalue(), ".npy")
+
+    def _estimator(self, value: BaseEstimator, at: str) -> str:
+        content = skops.io.dumps(value)
+        if strange := set(skops.io.get_untrusted_types(data=content)) - set(SKLEARN_PARTS):
+            raise UserError(f"{at} cannot be saved: it is made of {', '.join(sorted(strange))}")
+        return self._member(content, ".skops")
+
+    def _member(self, content: bytes, suffix: str) -> str:
+        name = f"{len(self.members)}{suffix}"
+        self.members[name] = content
+        return name
+
+
+class _Reader:
+    def __init__(self, members: Mapping[str, bytes], trusted: Mapping[str, type]) -> None:
+        self.members, self.trusted = members, trusted
+        self.special: dict[str, Callable[..., Any]] = {
+            "list": lambda *parts: [self.value(part) for part in parts],
+            "objects": lambda part: _make_objects(self.value(part)),
+            "array": lambda name: np.load(io.BytesIO(self.members[name]), allow_pickle=False),
+            "sklearn": lambda name: skops.io.loads(self.members[name], trusted=SKLEARN_PARTS),
+            "object": self._object,
+        }
+
+    def value(self, node: Any) -> Any:
+        if not isinstance(node, list):
+            return node
+        tag, *parts = node
+        if tag in self.special:
+            return self.special[tag](*parts)
+        return KINDS[tag].make(self.value(parts[0]))
+
+    def _object(self, name: str, attributes: list[Any]) -> Any:
+        cls: Any = _find(name, self.trusted)
+        made = cls.__new__(cls)
+        state = {key: self.value(node) for key, node in attributes}
+        if hasattr(made, "__setstate__"):
+            made.__setstate__(state)
+        else:
+            made.__dict__.update(state)
+        return made
