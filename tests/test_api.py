@@ -1,0 +1,338 @@
+"""lacuna.Imputer: scikit-learn's conventions, DataFrames in and out, saved models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import lacuna
+from lacuna.api import make_method
+from lacuna.errors import UserError
+from lacuna.methods.base import Method
+from lacuna.methods.mean_mode import MeanMode
+from lacuna.rng import stream
+from lacuna.types import Draws, Imputation, Incomplete
+
+Imputer = lacuna.Imputer
+
+
+class Normal(Method):
+    """Draws of a normal around the column's mean, or the first level; candidates are meant with a chance."""
+
+    def __init__(self, chance: float = 0.7) -> None:
+        self.chance = chance
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        self.means_, self.seed_ = np.nanmean(train.values, axis=0), seed
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        discrete = np.array([c.discrete for c in rows.columns])
+        values = np.broadcast_to(np.where(discrete, 0.0, self.means_), rows.values.shape)
+        chance = self.chance * (rows.hidden & rows.candidates)
+        samples = None
+        if draws:
+            rng = stream(self.seed_, "impute")
+            noise = rng.normal(size=(draws, *values.shape)) * ~discrete
+            cells = np.argwhere(rows.hidden)
+            samples = Draws.from_samples(cells, (values + noise)[:, rows.hidden])
+        return Imputation(values, chance > 0.5, chance, samples)
+
+
+def people(n: int = 40) -> pd.DataFrame:
+    """Mixed dtypes, blanks everywhere, an index with repeated labels."""
+    rng = stream(0, "people")
+    frame = pd.DataFrame(
+        {
+            "age": pd.array(rng.integers(20, 60, n), dtype="Int64"),
+            "income": rng.normal(3000, 500, n).round(2),
+            "city": pd.Categorical(rng.choice(["Bonn", "Ulm"], n)),
+            "member": pd.array(rng.random(n) < 0.5, dtype="boolean"),
+            "word": rng.choice(["a", "b", "c"], n),
+            "born": pd.Timestamp("1990-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
+            "name": [f"person {i}" for i in range(n)],
+        },
+        index=pd.Index(np.arange(n) // 2, name="household"),
+    )
+    for column in frame.columns.drop("name"):
+        frame.loc[rng.random(n) < 0.2, column] = None
+    return frame
+
+
+# No check is exempt. scikit-learn skips check_array_api_input itself unless SCIPY_ARRAY_API is set.
+@parametrize_with_checks([Imputer("mean_mode"), Imputer("always_na", mm_candidates=[0])])
+def test_scikit_learn_conventions(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def test_a_mixed_frame_comes_back_as_it_was_but_for_its_blanks() -> None:
+    frame = people()
+    before = frame.copy(deep=True)
+    done = Imputer("mean_mode").fit_transform(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert done.notna().all(axis=None)
+    assert done.dtypes.equals(frame.dtypes)
+    assert done.index.equals(frame.index)
+    assert done.index.name == "household"
+    pd.testing.assert_frame_equal(done.where(frame.notna()), frame, check_dtype=False)
+    assert done["income"][frame["income"].isna()].tolist() == pytest.approx(
+        [frame["income"].mean()] * frame["income"].isna().sum()
+    )
+    assert (done["word"][frame["word"].isna()] == frame["word"].mode()[0]).all()
+    assert set(done["age"][frame["age"].isna()]) == {round(frame["age"].mean())}
+
+
+def test_flagged_cells_stay_na_and_are_told() -> None:
+    frame = people()
+    imputer = Imputer("always_na", mm_candidates=["income", "city"])
+    done = imputer.fit_transform(frame)
+    kept = frame.isna() & [name in ("income", "city") for name in frame.columns]
+    pd.testing.assert_frame_equal(done.isna(), kept)
+    pd.testing.assert_frame_equal(imputer.meaningful_, kept)
+    pd.testing.assert_frame_equal(imputer.predict_meaningful(frame[:7]), kept[:7])
+    pd.testing.assert_frame_equal(imputer.predict_meaningful_proba(frame[:7]), kept[:7].astype(float))
+    assert done.dtypes.equals(frame.dtypes)
+
+
+def test_arrays_in_arrays_out() -> None:
+    rows = np.array([[1.0, 2.0, np.nan], [3.0, np.nan, 1.0], [np.nan, 4.0, 0.0]], dtype=np.float32)
+    imputer = Imputer("always_na", mm_candidates=[2], schema={1: "integer"})
+    done = imputer.fit_transform(rows)
+    np.testing.assert_array_equal(done, [[1, 2, np.nan], [3, 3, 1], [2, 4, 0]])
+    assert done.dtype == np.float32
+    assert imputer.meaningful_.tolist() == [[False, False, True], [False] * 3, [False] * 3]
+    assert imputer.predict_meaningful(rows[:1]).tolist() == [[False, False, True]]
+    assert [c.kind for c in imputer.codec_.columns] == ["continuous", "integer", "continuous"]
+
+
+def test_transform_learns_nothing_from_new_rows() -> None:
+    imputer = Imputer("mean_mode").fit(pd.DataFrame({"a": [1.0, 3.0]}))
+    assert imputer.transform(pd.DataFrame({"a": [100.0, None]}))["a"].tolist() == [100.0, 2.0]
+    assert imputer.transform(pd.DataFrame({"a": [None]}, dtype=float))["a"].tolist() == [2.0]
+    assert imputer.transform(pd.DataFrame({"a": [None]}, dtype="Int64"))["a"].tolist() == [2]
+    assert imputer.transform(pd.DataFrame({"a": []}, dtype=float)).shape == (0, 1)
+
+
+def test_frames_and_arrays_may_follow_each_other() -> None:
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        done = Imputer("mean_mode").fit(pd.DataFrame({"a": [1.0, 3.0]})).transform(np.array([[np.nan]]))
+    assert done.tolist() == [[2.0]]
+    with pytest.warns(UserWarning, match="X has feature names"):
+        frame = Imputer("mean_mode").fit([[1.0], [3.0]]).transform(pd.DataFrame({"a": [None]}, dtype=float))
+    pd.testing.assert_frame_equal(frame, pd.DataFrame({"a": [2.0]}))
+
+
+def test_draws_complete_the_table_several_times() -> None:
+    frame = people()
+    imputer = Imputer(Normal(), mm_candidates=["income", "word"]).fit(frame)
+    many = imputer.draws(frame, 200)
+    assert len(many) == 200
+    assert all(one.dtypes.equals(frame.dtypes) for one in many)
+    pd.testing.assert_frame_equal(many[3].where(frame.notna()), frame, check_dtype=False)
+    blank = frame["income"].isna().to_numpy()
+    income = np.stack([one["income"].to_numpy()[blank] for one in many])
+    assert np.isnan(income).mean() == pytest.approx(0.7, abs=0.05)
+    assert np.nanstd(income, axis=0).mean() == pytest.approx(1, abs=0.15)
+    assert not pd.isna(np.stack([one["age"] for one in many])).any()
+    again = imputer.draws(frame, 200)
+    pd.testing.assert_frame_equal(again[7], many[7])
+    array = Imputer(Normal()).fit([[1.0], [np.nan]]).draws([[np.nan], [2.0]], 3)
+    assert array.shape == (3, 2, 1)
+    assert (array[:, 1] == 2).all()
+
+
+def test_intervals_bound_the_blanks() -> None:
+    frame = people()
+    imputer = Imputer(Normal(), mm_candidates=["word"]).fit(frame)
+    mean, age, born = frame["income"].mean(), frame["age"].mean(), frame["born"].mean()
+    for alpha, z in ((0.05, 1.96), (0.5, 0.674)):
+        lower, upper = imputer.interval(frame, alpha, n_draws=4000)
+        blank = frame["income"].isna()
+        assert lower["income"][blank].mean() == pytest.approx(mean - z, abs=0.05)
+        assert upper["income"][blank].mean() == pytest.approx(mean + z, abs=0.05)
+        for bound in (lower, upper):
+            assert bound.dtypes.equals(frame.dtypes)
+            assert bound["word"].isna().equals(frame["word"].isna())  # no order, and meant
+            assert bound["member"].isna().equals(frame["member"].isna())
+            pd.testing.assert_series_equal(bound["income"][~blank], frame["income"][~blank])
+    lower, upper = imputer.interval(frame, 0.05, n_draws=4000)
+    blank = frame["age"].isna()
+    assert set(lower["age"][blank]) == {int(np.floor(age - 1.96))}
+    assert set(upper["age"][blank]) == {int(np.ceil(age + 1.96))}
+    assert (lower["born"] <= upper["born"])[frame["born"].isna()].all()
+    assert abs(lower["born"][frame["born"].isna()].iloc[0] - born).days in (2, 3)
+
+
+def test_a_category_of_new_rows() -> None:
+    imputer = Imputer("mean_mode").fit(pd.DataFrame({"c": pd.Categorical(["u", "v", "v"])}))
+    rows = pd.DataFrame({"c": pd.Categorical(["w", "u", None])}, index=[5, 5, 5])
+    with pytest.raises(UserError, match="column 'c' holds a category that fit has not seen, such as 'w'"):
+        imputer.transform(rows)
+    imputer.set_params(unknown="as_missing")
+    assert imputer.transform(rows)["c"].tolist() == ["v", "u", "v"]
+    assert imputer.transform(rows).index.tolist() == [5, 5, 5]
+    flagging = Imputer("always_na", mm_candidates=["c"], unknown="as_missing").fit(rows.iloc[1:])
+    assert flagging.transform(rows)["c"].isna().tolist() == [True, False, True]
+
+
+def test_in_pipelines_clones_containers_and_cross_validation() -> None:
+    frame = people(200).drop(columns=["name", "born"]).astype({"age": float, "member": float})
+    label = (frame["income"].fillna(3000) > 3000).astype(int)
+    encode = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
+        remainder="passthrough",
+    )
+    imputer = Imputer("mean_mode", schema={"age": "integer"})
+    pipeline = make_pipeline(imputer, encode, LogisticRegression(max_iter=5000))
+    assert cross_val_score(pipeline, frame, label, error_score="raise").mean() > 0.8
+    copied = clone(Imputer(MeanMode(), mm_candidates=["a"], random_state=3))
+    assert copied.get_params()["mm_candidates"] == ["a"]
+    assert isinstance(copied.method, MeanMode)
+    named = (
+        Imputer("mean_mode")
+        .set_output(transform="pandas")
+        .fit_transform(np.array([[1.0, np.nan], [2.0, 3.0]]))
+    )
+    assert named.columns.tolist() == ["x0", "x1"]
+    assert imputer.fit(frame).get_feature_names_out().tolist() == frame.columns.tolist()
+
+
+def test_a_transform_of_all_blank_or_constant_columns() -> None:
+    with pytest.raises(UserError, match="column 'void' has no observed value"):
+        Imputer("mean_mode").fit(pd.DataFrame({"a": [1.0], "void": [np.nan]}))
+    kept = Imputer("mean_mode", schema={"void": "ignore"})
+    frame = pd.DataFrame({"a": [1.0, None], "void": [np.nan, np.nan], "same": ["x", None]})
+    done = kept.fit_transform(frame)
+    assert done["void"].isna().all()
+    assert done["same"].tolist() == ["x", "x"]
+
+
+class Refuses(MeanMode):
+    def unsupported(self, problem: Any) -> str:
+        return "it is of no use"
+
+
+class NeedsLaw(MeanMode):
+    needs_law: ClassVar[bool] = True
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "mean_mod"}, r"unknown method 'mean_mod': did you mean 'mean_mode'\?"),
+        ({"method": 3}, "method must be the id of a method or a Method, got 3"),
+        ({"method": "mean_mode", "method_options": {"beta": 1}}, r"unknown key 'method\.beta'"),
+        ({"method": MeanMode(), "method_options": {"beta": 1}}, "set them in the constructor"),
+        ({"method": Refuses()}, "Refuses cannot serve this table: it is of no use"),
+        ({"method": NeedsLaw()}, "NeedsLaw needs the law of the data"),
+        ({"method": "mean_mode", "unknown": "ignore"}, "unknown must be 'error' or 'as_missing'"),
+        ({"method": "mean_mode", "mm_candidates": ["b"]}, "mm_candidates: there is no column 'b'"),
+        ({"method": "mean_mode", "budget": "huge"}, "unknown budget 'huge'"),
+        ({"method": "mean_mode", "device": "tpu"}, "tpu"),
+    ],
+)
+def test_bad_options_are_one_line(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        Imputer(**options).fit(pd.DataFrame({"a": [1.0, None]}))
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_what_a_method_does_not_tell_is_an_error_not_a_guess() -> None:
+    rows = np.array([[1.0], [np.nan]])
+    imputer = Imputer("mean_mode").fit(rows)
+    with pytest.raises(UserError, match="mean_mode does not tell meaningful blanks"):
+        imputer.predict_meaningful(rows)
+    with pytest.raises(UserError, match="mean_mode gives no probabilities"):
+        imputer.predict_meaningful_proba(rows)
+    with pytest.raises(UserError, match="mean_mode gives no draws"):
+        imputer.draws(rows)
+    with pytest.raises(UserError, match="mean_mode gives no draws"):
+        imputer.interval(rows)
+    with pytest.raises(UserError, match="alpha must lie in"):
+        imputer.interval(rows, 5)
+    with pytest.raises(UserError, match="m must be at least 1"):
+        imputer.draws(rows, 0)
+    assert not hasattr(Imputer("mean_mode"), "meaningful_")
+
+
+def test_the_method_given_is_not_fitted_itself() -> None:
+    method = MeanMode()
+    Imputer(method).fit([[1.0], [2.0]])
+    assert not hasattr(method, "columns_")
+
+
+def test_options_replace_those_of_the_config() -> None:
+    assert type(make_method("mean_mode")) is MeanMode
+
+
+def test_random_state() -> None:
+    seeds = {Imputer("mean_mode", random_state=None).fit([[1.0]]).seed_ for _ in range(3)}
+    assert len(seeds) == 3
+    assert Imputer("mean_mode", random_state=7).fit([[1.0]]).seed_ == 7
+    state = np.random.RandomState(0)
+    assert Imputer("mean_mode", random_state=state).fit([[1.0]]).seed_ == np.random.RandomState(0).randint(
+        2**31 - 1
+    )
+
+
+FRESH = """
+import sys
+import pandas as pd
+import lacuna
+rows = pd.read_pickle(sys.argv[1])
+for path in sys.argv[2:]:
+    lacuna.load(path).transform(rows).to_pickle(path + ".done")
+"""
+# every inductive method of conf/, with options that make it quick
+SAVED: dict[str, dict[str, Any]] = {"mean_mode": {}, "always_na": {}}
+
+
+def test_saved_imputers_give_the_same_in_a_fresh_process(tmp_path: Path) -> None:
+    frame = people()
+    rows = frame[::-1]
+    rows.to_pickle(tmp_path / "rows")
+    want = {}
+    for method, options in SAVED.items():
+        imputer = Imputer(method, mm_candidates=["income", "city"], method_options=options).fit(frame)
+        want[method] = imputer.transform(rows)
+        imputer.save(tmp_path / method)
+        loaded = lacuna.load(tmp_path / method)
+        assert loaded.get_params().keys() == imputer.get_params().keys()
+        assert not hasattr(loaded, "meaningful_")
+        assert loaded.get_feature_names_out().tolist() == frame.columns.tolist()
+    subprocess.run(
+        [sys.executable, "-c", FRESH, tmp_path / "rows", *(tmp_path / m for m in SAVED)], check=True
+    )
+    for method, done in want.items():
+        pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / f"{method}.done"), done, obj=method)
+
+
+def test_saving_before_fit_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not fitted"):
+        Imputer("mean_mode").save(tmp_path / "x")
+
+
+def test_a_method_of_the_users_own_can_be_saved(tmp_path: Path) -> None:
+    imputer = Imputer(Normal()).fit([[1.0], [3.0]])
+    imputer.save(tmp_path / "x")
+    with pytest.raises(UserError, match="not trusted"):
+        lacuna.load(tmp_path / "x")
+    assert lacuna.load(tmp_path / "x", trusted=[Normal]).transform([[np.nan]]).tolist() == [[2.0]]
+
+
+def test_import_lacuna_is_light() -> None:
+    program = "import sys, lacuna; assert 'sklearn' not in sys.modules and 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
