@@ -107,9 +107,7 @@ def plain_loop(n: int, hidden: int, batch: int, states: int) -> dict[str, float]
     }
 
 
-def ours(
-    n: int, hidden: int, batch: int, states: int, rows_at_once: int | None, compiled: bool | None, **kw
-) -> dict:
+def ours(n: int, hidden: int, batch: int, states: int, rows_at_once: int | None, compiled: bool | None, **kw) -> dict:
     """The same work through DiffusionModel."""
     device = pick()
     model = DiffusionModel(WIDTH, hidden, device, compiled=compiled, **kw)
@@ -187,9 +185,7 @@ class Watch(Monitor):
 
 def whole_run(arguments: argparse.Namespace) -> dict:
     table = BayesNet().load(stream(arguments.seed, "dataset"), stream(arguments.seed, "split"))
-    problem = hide(
-        table, MASKS[arguments.mask]().draw(table, arguments.ratio, stream(arguments.seed, "mask"))
-    )
+    problem = hide(table, MASKS[arguments.mask]().draw(table, arguments.ratio, stream(arguments.seed, "mask")))
     method = METHODS[arguments.method](**json.loads(arguments.options))
     method.monitor = Watch(problem)
     method.monitor.total = method.iterations
@@ -210,9 +206,7 @@ def whole_run(arguments: argparse.Namespace) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["speed", "scores"])
     parser.add_argument("--hidden", type=int, default=1024)
     parser.add_argument("--states", type=int, default=262_144, help="sampled states in `speed`")

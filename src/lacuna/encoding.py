@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Self
 
@@ -32,13 +33,11 @@ class Encoder:
         """``scale`` multiplies the standardised coordinates: their sd in the training data."""
         widths = [c.n_levels or 1 for c in train.columns]
         edges = np.concatenate([[0], np.cumsum(widths)])
-        blocks = tuple(slice(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False))
+        blocks = tuple(slice(int(a), int(b)) for a, b in itertools.pairwise(edges))
         raw = _one_hot(train.columns, blocks, train.values)
         sd = np.nanstd(raw, axis=0)
         low, high = np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0)
-        return cls(
-            train.columns, blocks, np.nanmean(raw, axis=0), np.where(sd > 0, sd, 1.0), low, high, scale
-        )
+        return cls(train.columns, blocks, np.nanmean(raw, axis=0), np.where(sd > 0, sd, 1.0), low, high, scale)
 
     @property
     def width(self) -> int:

@@ -29,6 +29,4 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
     has_test = not train_rows.all()
     answers = {"train": answer(train_rows)} | ({"test": answer(~train_rows)} if has_test else {})
     law = None if table.law is None else table.law.under(mask.mechanism)
-    return Problem(
-        table.name, question(train_rows), question(~train_rows) if has_test else None, answers, law
-    )
+    return Problem(table.name, question(train_rows), question(~train_rows) if has_test else None, answers, law)

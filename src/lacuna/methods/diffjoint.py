@@ -84,9 +84,7 @@ class DiffJoint(Method):
         done = self._resume()
         for t in range(done + 1, self.iterations + 1):
             self._update_model(t)
-            self.state_ = self._update_state(
-                train, f"state {t}", f"iteration {t}/{self.iterations}: sampling"
-            )
+            self.state_ = self._update_state(train, f"state {t}", f"iteration {t}/{self.iterations}: sampling")
             self.monitor.iteration(t, self._impute_now)
             self._checkpoint(t)
         if self.iterations == 0:
@@ -164,9 +162,7 @@ class DiffJoint(Method):
         else:
             flags = self._flags(rows, uncertainty, votes)
             probability = np.where(rows.candidates, votes, 0.0)
-        posterior = (
-            Draws.from_samples(np.argwhere(rows.hidden), np.concatenate(kept, axis=1)) if kept else None
-        )
+        posterior = Draws.from_samples(np.argwhere(rows.hidden), np.concatenate(kept, axis=1)) if kept else None
         return Imputation(point, flags, probability, posterior, {"uncertainty": uncertainty})
 
     def _conditions(self, rows: Incomplete) -> tuple[Tensor, Tensor]:
@@ -185,9 +181,7 @@ class DiffJoint(Method):
         """Equations 5 and 6 over K of the states (r, >= K, width): values, uncertainty, vote shares, each (r, d)."""
         states = states[:, : self.samples]
         samples = self.encoder_.decode(states[..., : self.encoder_.width]).movedim(1, 0)
-        numeric = torch.tensor(
-            [column.kind == "continuous" for column in self.columns_], device=states.device
-        )
+        numeric = torch.tensor([column.kind == "continuous" for column in self.columns_], device=states.device)
         point, uncertainty = (
             torch.where(numeric, if_numeric, if_discrete)
             for if_numeric, if_discrete in zip(mean_and_sd(samples), mode_and_entropy(samples), strict=True)
@@ -212,12 +206,8 @@ class DiffJoint(Method):
                 "iteration": t,
                 "network": {name: w.cpu() for name, w in self.model_.network.state_dict().items()},
                 "values": torch.from_numpy(self.state_.values),
-                "meaningful": None
-                if self.state_.meaningful is None
-                else torch.from_numpy(self.state_.meaningful),
-                "probability": None
-                if not self.joint
-                else torch.from_numpy(self.state_.meaningful_probability),
+                "meaningful": None if self.state_.meaningful is None else torch.from_numpy(self.state_.meaningful),
+                "probability": None if not self.joint else torch.from_numpy(self.state_.meaningful_probability),
                 "uncertainty": torch.from_numpy(self.state_.diagnostics["uncertainty"]),
             }
         )
@@ -227,9 +217,7 @@ class DiffJoint(Method):
         if (kept := self.monitor.restore()) is None:
             return 0
         self.model_.network.load_state_dict(kept["network"])
-        arrays = {
-            k: None if kept[k] is None else kept[k].numpy() for k in ("values", "meaningful", "probability")
-        }
+        arrays = {k: None if kept[k] is None else kept[k].numpy() for k in ("values", "meaningful", "probability")}
         self.state_ = Imputation(
             arrays["values"],
             arrays["meaningful"],

@@ -42,9 +42,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.steps < 2 or self.repeats < 1:
-            raise ValueError(
-                f"steps must be at least 2 and repeats at least 1, got {self.steps} and {self.repeats}"
-            )
+            raise ValueError(f"steps must be at least 2 and repeats at least 1, got {self.steps} and {self.repeats}")
         if not 0 < self.sigma_min < self.sigma_max:
             raise ValueError(f"need 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
 
@@ -90,7 +88,7 @@ class DiffusionModel:
         self._frozen = copy.deepcopy(self.network).requires_grad_(False)  # what the captured steps evaluate
         if self.precision == "bf16":
             self._frozen.to(torch.bfloat16).frequencies = self.network.frequencies  # angles stay float32
-        self._compiled_step = torch.compile(edm.inpainting_step, dynamic=False)  # lazy: free until called
+        self._bulk_step = torch.compile(edm.inpainting_step, dynamic=False) if self.compiled else edm.inpainting_step
         self._steps: dict[tuple, Callable[..., Tensor]] = {}
 
     def fit(
@@ -167,13 +165,9 @@ class DiffusionModel:
         generator = self.generator.manual_seed(seed)
         total = len(known) * n_samples
         size = min(self.rows_at_once, total)
-        if (
-            self.device.type == "cuda"
-        ):  # few shapes, each compiled and captured once; the last batch is padded
+        if self.device.type == "cuda":  # few shapes, each compiled and captured once; the last batch is padded
             size = min(self.rows_at_once, 2 ** math.ceil(math.log2(total)))
-        sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(
-            self.device
-        )
+        sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(self.device)
         again_or_not = torch.tensor([0.0, 1.0], device=self.device)
         out = torch.empty(total, known.shape[1], device=self.device)
         starts = range(0, total, size)
@@ -195,9 +189,8 @@ class DiffusionModel:
         key = (shape, sampling, correct)
         if key not in self._steps:
             churn = min(sampling.churn / sampling.steps, math.sqrt(2) - 1)
-            # only the bulk of the work is worth a compilation
-            worth_it = self.compiled and correct and shape[0] == self.rows_at_once
-            inpaint = self._compiled_step if worth_it else edm.inpainting_step
+            bulk = correct and shape[0] == self.rows_at_once  # all that is worth a compilation
+            inpaint = self._bulk_step if bulk else edm.inpainting_step
 
             def step(state: Tensor, held: Tensor, is_held: Tensor, *levels: Tensor) -> Tensor:
                 noise = torch.randn(3, *shape, generator=self.generator, device=self.device)

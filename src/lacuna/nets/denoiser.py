@@ -61,12 +61,8 @@ class MLPDenoiser(nn.Module):
         waves = torch.cat([angles.cos(), angles.sin()], dim=1).to(self.project.weight.dtype)
         padded = F.pad(state, (0, self.padded - self.width)).to(self.project.weight.dtype)
         embedding = self.embed(waves)
-        if (
-            len(embedding) == 1
-        ):  # one noise level for all rows: add it with the bias, inside the matrix product
-            return self.body(F.linear(padded, self.project.weight, self.project.bias + embedding[0]))[
-                :, : self.width
-            ]
+        if len(embedding) == 1:  # one noise level for all rows: add it with the bias, inside the matrix product
+            return self.body(F.linear(padded, self.project.weight, self.project.bias + embedding[0]))[:, : self.width]
         return self.body(self.project(padded) + embedding)[:, : self.width]
 
 

@@ -28,9 +28,7 @@ def denoise(network: Network, state: Tensor, sigma: Tensor, sigma_data: float) -
     return c_skip * state + c_out * network(c_in * state, c_noise).to(state.dtype)
 
 
-def denoising_loss(
-    network: Network, clean: Tensor, noise: Tensor, sigma: Tensor, sigma_data: float
-) -> Tensor:
+def denoising_loss(network: Network, clean: Tensor, noise: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
     """Mean over cells of lambda(sigma) |D(x + sigma noise; sigma) - x|^2; sigma is (n, 1)."""
     weight = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
     return (weight * (denoise(network, clean + sigma * noise, sigma, sigma_data) - clean) ** 2).mean()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lacuna.training import Plateau, Schedule, train
+
+CPU = torch.device("cpu")
+
+
+def test_the_learning_rate_follows_torch_s_own_rule():
+    losses = torch.rand(400, generator=torch.Generator().manual_seed(0)) + torch.linspace(1, 0, 400)
+    schedule = Schedule(epochs=400, batch=1, lr=0.1, factor=0.9, plateau=5, patience=1000)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.9, patience=5)
+    ours = Plateau(schedule, CPU)
+    for loss in losses:
+        reference.step(loss.item())
+        ours.update(loss)
+        assert ours.lr.item() == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-5)
+    assert ours.lr < 0.09
+
+
+def test_it_stops_after_patience_and_remembers_the_best():
+    plateau = Plateau(Schedule(epochs=100, batch=1, lr=0.1, patience=3), CPU)
+    flags = [bool(plateau.update(torch.tensor(x))) for x in (3.0, 2.0, 2.5, 2.5)]
+    assert flags == [True, True, False, False]
+    assert not plateau.stopped
+    plateau.update(torch.tensor(2.5))
+    assert plateau.stopped
+    assert not plateau.update(torch.tensor(0.0)), "nothing counts after the stop"
+    assert plateau.best == 2.0
+
+
+def fit(seed: int, epochs: int = 60) -> tuple[nn.Linear, list[float]]:
+    """Least squares y = 3 x - 1 in mini-batches that do not divide the rows."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(50, 1, generator=generator)
+    network = nn.utils.skip_init(nn.Linear, 1, 1)
+
+    def reset() -> None:
+        nn.init.zeros_(network.weight)
+        nn.init.zeros_(network.bias)
+
+    def loss(rows: torch.Tensor) -> torch.Tensor:
+        return ((network(x[rows]) - (3 * x[rows] - 1)) ** 2).mean()
+
+    return network, train(network, loss, 50, Schedule(epochs, 16, 0.1), generator, reset)
+
+
+def test_it_finds_the_least_squares_line():
+    network, history = fit(0, epochs=200)
+    assert network.weight.item() == pytest.approx(3, abs=0.01)
+    assert network.bias.item() == pytest.approx(-1, abs=0.01)
+    assert history[0] > 1 > history[-1]
+
+
+def test_the_same_seed_trains_the_same_network():
+    assert torch.equal(fit(1)[0].weight, fit(1)[0].weight)
+
+
+def test_the_best_epoch_is_kept():
+    """A loss that rises in every epoch leaves the weights of the first."""
+    weight, seen = nn.Parameter(torch.zeros(1)), []
+    network = nn.Module()
+    network.weight = weight
+
+    def loss(rows: torch.Tensor) -> torch.Tensor:
+        seen.append(weight.item())
+        return len(seen) + 0 * weight.sum() - (weight - weight.detach()).sum()
+
+    train(network, loss, 4, Schedule(epochs=5, batch=4, lr=0.1), torch.Generator(), lambda: nn.init.zeros_(weight))
+    assert weight.item() == pytest.approx(0.1, rel=1e-5), "one step of Adam after the first epoch"
+
+
+def test_ranges():
+    with pytest.raises(ValueError, match="batch must be positive, got 0"):
+        Schedule(epochs=1, batch=0, lr=0.1)
