@@ -135,6 +135,7 @@ def test_na_values(tmp_path: Path) -> None:
     assert kinds(own) == {"a": "integer", "b": "categorical"}
     assert own.columns[1].levels == ("NA", "None", "y")
     assert completed(own, tmp_path).decode() == text.replace("?", "2")
+    assert table(tmp_path, "a\n1\n-99\n", na_values=[-99]).source.n_blank == 1
 
 
 def test_fills_are_quoted_where_blanks_were(tmp_path: Path) -> None:

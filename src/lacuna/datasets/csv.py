@@ -48,9 +48,9 @@ class CSV(Dataset):
         self,
         path: str,
         *,
-        mm_candidates: list[str] | None = None,
+        mm_candidates: list[str | int] | None = None,
         schema: dict[str, str] | str | None = None,
-        na_values: list[str] | None = None,
+        na_values: list[str | int | float] | None = None,
         max_levels: int = 100,
         test_fraction: float = 0.0,
     ) -> None:
@@ -59,7 +59,7 @@ class CSV(Dataset):
         if max_levels < 1:
             raise ValueError(f"max_levels must be at least 1, got {max_levels}")
         self.path, self.schema, self.mm_candidates = path, schema, mm_candidates
-        self.na_values = NA_VALUES if na_values is None else tuple(na_values)
+        self.na_values = NA_VALUES if na_values is None else tuple(map(str, na_values))
         self.max_levels, self.test_fraction = max_levels, test_fraction
 
     def load(self, rng: np.random.Generator, split_rng: np.random.Generator) -> Table:
