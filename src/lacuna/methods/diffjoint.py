@@ -140,17 +140,13 @@ class DiffJoint(Method):
         block = max(1, STATES_IN_MEMORY // n_samples)
         for start in range(0, len(incomplete), block):
             part = incomplete[start : start + block]
+
+            def on_level(done: int, total: int, start: int = start, size: int = part.size) -> None:
+                self.monitor.progress(phase, start * total + done * size, len(incomplete) * total)
+
             known, is_known = self._conditions(rows.take(part))
-            states = self.model_.sample(
-                known,
-                is_known,
-                n_samples,
-                self.sampling,
-                torch_seed(self.seed_, stream_name, start),
-                lambda done, total, s=start, b=len(part): self.monitor.progress(
-                    phase, s * total + done * b, len(incomplete) * total
-                ),
-            )
+            seed = torch_seed(self.seed_, stream_name, start)
+            states = self.model_.sample(known, is_known, n_samples, self.sampling, seed, on_level)
             hidden = rows.hidden[part]
             for target, found in zip((point, uncertainty, votes), self._aggregate(states), strict=True):
                 target[part] = np.where(hidden, found.double().cpu().numpy(), target[part])
@@ -217,11 +213,10 @@ class DiffJoint(Method):
         if (kept := self.monitor.restore()) is None:
             return 0
         self.model_.network.load_state_dict(kept["network"])
-        arrays = {k: None if kept[k] is None else kept[k].numpy() for k in ("values", "meaningful", "probability")}
         self.state_ = Imputation(
-            arrays["values"],
-            arrays["meaningful"],
-            arrays["probability"],
+            kept["values"].numpy(),
+            kept["meaningful"].numpy() if self.joint else None,
+            kept["probability"].numpy() if self.joint else None,
             diagnostics={"uncertainty": kept["uncertainty"].numpy()},
         )
         return kept["iteration"]
