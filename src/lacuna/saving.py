@@ -84,7 +84,7 @@ def load(path: Path, trusted: Sequence[type] = ()) -> Any:
         raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
 
 
-# --- what can be saved beside plain values, arrays, estimators and objects ----------------------------------
+# --- what can be saved beside plain values, lists, dicts, arrays and objects ----------------------------------
 
 
 class Kind(NamedTuple):
@@ -149,8 +149,6 @@ KINDS = {
     "tuple": Kind(tuple, list, tuple),
     "set": Kind(set, list, set),
     "frozenset": Kind(frozenset, list, frozenset),
-    "dict": Kind(dict, lambda d: list(d.items()), dict),
-    "ordered dict": Kind(OrderedDict, lambda d: list(d.items()), OrderedDict),
     "slice": Kind(slice, operator.attrgetter("start", "stop", "step"), lambda parts: slice(*parts)),
     "timestamp": Kind(pd.Timestamp, pd.Timestamp.isoformat, pd.Timestamp),
     "timedelta": Kind(pd.Timedelta, pd.Timedelta.isoformat, pd.Timedelta),
@@ -201,9 +199,7 @@ def _find(name: str, trusted: Mapping[str, type]) -> type:
             raise UserError(f"the saved model needs {name}, which this version does not have") from None
         if isinstance(cls, type) and _known(cls):
             return cls
-    raise UserError(
-        f"the saved model names {name}, which is not trusted: if it is yours, pass it in trusted="
-    )
+    raise UserError(f"the saved model names {name}, which is not trusted: if it is yours, pass it in trusted=")
 
 
 class _Writer:
@@ -228,25 +224,29 @@ class _Writer:
     def _tagged(self, value: Any, at: str) -> list[Any]:
         if type(value) is list:
             return ["list", *(self.node(x, f"{at}[{i}]") for i, x in enumerate(value))]
-        if type(value) is np.ndarray:
-            if value.dtype == object:
-                return ["objects", self.node((value.shape, value.ravel().tolist()), at)]
-            return ["array", self._array(value)]
+        if type(value) in (dict, OrderedDict):
+            pairs = ([self.node(k, at), self.node(v, f"{at}[{k!r}]")] for k, v in value.items())
+            return ["dict" if type(value) is dict else "ordered dict", *pairs]
         for tag, kind in KINDS.items():
             if type(value) is kind.type or (tag in OPEN and isinstance(value, kind.type)):
                 return [tag, self.node(kind.take(value), at)]
-        if isinstance(value, BaseEstimator) and type(value).__module__.startswith("sklearn."):
-            return ["sklearn", self._estimator(value, at)]
-        if _known(type(value)) or isinstance(value, Method):
-            state = value.__getstate__() or {}
-            nodes = [[k, self.node(v, f"{at}.{k}".lstrip("."))] for k, v in state.items()]
-            return ["object", class_name(type(value)), nodes]
-        raise UserError(f"{at} cannot be saved: it is of type {class_name(type(value))}")
+        return self._array(value, at) if type(value) is np.ndarray else self._object(value, at)
 
-    def _array(self, array: np.ndarray) -> str:
+    def _array(self, value: np.ndarray, at: str) -> list[Any]:
+        if value.dtype == object:
+            return ["objects", self.node((value.shape, value.ravel().tolist()), at)]
         content = io.BytesIO()
-        np.save(content, array, allow_pickle=False)
-        return self._member(content.getvalue(), ".npy")
+        np.save(content, value, allow_pickle=False)
+        return ["array", self._member(content.getvalue(), ".npy")]
+
+    def _object(self, value: Any, at: str) -> list[Any]:
+        cls = type(value)
+        if isinstance(value, BaseEstimator) and cls.__module__.startswith("sklearn."):
+            return ["sklearn", self._estimator(value, at)]
+        if not _known(cls) and not isinstance(value, Method):
+            raise UserError(f"{at} cannot be saved: it is of type {class_name(cls)}")
+        state = value.__getstate__() or {}
+        return ["object", class_name(cls), [[k, self.node(v, f"{at}.{k}")] for k, v in state.items()]]
 
     def _estimator(self, value: BaseEstimator, at: str) -> str:
         content = skops.io.dumps(value)
@@ -265,6 +265,8 @@ class _Reader:
         self.members, self.trusted = members, trusted
         self.special: dict[str, Callable[..., Any]] = {
             "list": lambda *parts: [self.value(part) for part in parts],
+            "dict": lambda *pairs: {self.value(key): self.value(part) for key, part in pairs},
+            "ordered dict": lambda *pairs: OrderedDict((self.value(k), self.value(v)) for k, v in pairs),
             "objects": lambda part: _make_objects(self.value(part)),
             "array": lambda name: np.load(io.BytesIO(self.members[name]), allow_pickle=False),
             "sklearn": lambda name: skops.io.loads(self.members[name], trusted=SKLEARN_PARTS),
