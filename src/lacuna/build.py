@@ -46,6 +46,8 @@ def build(node: Any, where: str) -> Any:
         return partial(target, **arguments)
     try:
         return target(**arguments)
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
 

@@ -112,9 +112,7 @@ def _publish_in_sweep(outcome: Outcome) -> None:
         RunningSweep.current.publish(outcome)
 
 
-def _carry_out(
-    config: dict[str, Any], console: Console, typed: str, publish: Callable[[Outcome], None]
-) -> Outcome:
+def _carry_out(config: dict[str, Any], console: Console, typed: str, publish: Callable[[Outcome], None]) -> Outcome:
     _say(console, _headline(config))
     try:
         return run(config, console, typed)

@@ -56,6 +56,8 @@ def compose(overrides: Iterable[str] = (), config_dir: str | Path | None = None)
     overrides = list(overrides)
     try:
         return settle(*_compose(overrides, config_dir))
+    except UserError:
+        raise
     except COMPOSITION_ERRORS as error:
         raise UserError(explain(error, overrides, config_dir)) from error
 

@@ -222,9 +222,7 @@ def _scores(
     return scores, notes
 
 
-def _draw_plots(
-    answer: Answer, imputation: Imputation, iterations: list[dict[str, Any]], folder: Path
-) -> None:
+def _draw_plots(answer: Answer, imputation: Imputation, iterations: list[dict[str, Any]], folder: Path) -> None:
     try:
         write_plots(answer, imputation, iterations, folder)
     except Exception as error:  # a picture is not worth a run

@@ -24,9 +24,7 @@ CURVES = {
 }
 
 
-def write_plots(
-    answer: Answer, imputation: Imputation, iterations: list[dict[str, Any]], folder: Path
-) -> list[Path]:
+def write_plots(answer: Answer, imputation: Imputation, iterations: list[dict[str, Any]], folder: Path) -> list[Path]:
     """Every plot that this run has something for; returns their paths."""
     makers: dict[str, Callable[[], Figure | None]] = {
         "uncertainty": lambda: uncertainty_by_state(answer, imputation),

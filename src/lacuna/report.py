@@ -23,9 +23,7 @@ FOOTNOTE = "published accuracy under mcar counts all discrete columns, as acc_di
 
 def print_scores(record: Record, outputs: Path, console: Console) -> None:
     """One row for each pooled metric: ours by split, then what is published, the ceiling and the floor."""
-    splits = [
-        split for split in ("test", "train") if any(key.startswith(f"{split}/") for key in record.scores)
-    ]
+    splits = [split for split in ("test", "train") if any(key.startswith(f"{split}/") for key in record.scores)]
     if not splits:
         reasons = " ".join(dict.fromkeys(record.notes.values()))
         console.print(f"nothing to score: {reasons}" if reasons else "nothing to score", style="yellow")
@@ -44,9 +42,7 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
         console.print(FOOTNOTE, style="dim")
     missing = [b for b in BOUNDS if b not in beside and b != record.config["names"]["method"]]
     if missing and any("/mm_" in key for key in record.scores):
-        console.print(
-            f"to see ceiling and floor here, run method={' and method='.join(missing)} too", style="dim"
-        )
+        console.print(f"to see ceiling and floor here, run method={' and method='.join(missing)} too", style="dim")
 
 
 def print_comparison(found: Sequence[Record], console: Console) -> None:
@@ -107,9 +103,7 @@ def _problem(record: Record) -> str:
 
 def _labels(found: Sequence[Record]) -> Any:
     """A function from a record to its method's name and the settings that set it apart from its namesakes."""
-    flat = {
-        id(r): _flat({key: r.config[key] for key in ("method", "dataset", "mask", "budget")}) for r in found
-    }
+    flat = {id(r): _flat({key: r.config[key] for key in ("method", "dataset", "mask", "budget")}) for r in found}
 
     def label(record: Record) -> str:
         name = record.config["names"]["method"]

@@ -56,7 +56,7 @@ def _result(path: Path) -> Outcome | str:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return "the job did not come to its end"
+        return "it did not run to its end"
     record = records.read(Path(told["folder"])) if "folder" in told else None
     return Outcome(record, Path(told["folder"])) if record else told.get("error", "the record is gone")
 
