@@ -200,11 +200,7 @@ def test_in_pipelines_clones_containers_and_cross_validation() -> None:
     copied = clone(Imputer(MeanMode(), mm_candidates=["a"], random_state=3))
     assert copied.get_params()["mm_candidates"] == ["a"]
     assert isinstance(copied.method, MeanMode)
-    named = (
-        Imputer("mean_mode")
-        .set_output(transform="pandas")
-        .fit_transform(np.array([[1.0, np.nan], [2.0, 3.0]]))
-    )
+    named = Imputer("mean_mode").set_output(transform="pandas").fit_transform(np.array([[1.0, np.nan], [2.0, 3.0]]))
     assert named.columns.tolist() == ["x0", "x1"]
     assert imputer.fit(frame).get_feature_names_out().tolist() == frame.columns.tolist()
 
@@ -239,6 +235,7 @@ class NeedsLaw(MeanMode):
         ({"method": NeedsLaw()}, "NeedsLaw needs the law of the data"),
         ({"method": "mean_mode", "unknown": "ignore"}, "unknown must be 'error' or 'as_missing'"),
         ({"method": "mean_mode", "mm_candidates": ["b"]}, "mm_candidates: there is no column 'b'"),
+        ({"method": "mean_mode", "random_state": -1}, "random_state must not be negative"),
         ({"method": "mean_mode", "budget": "huge"}, "unknown budget 'huge'"),
         ({"method": "mean_mode", "device": "tpu"}, "tpu"),
     ],
@@ -265,7 +262,9 @@ def test_what_a_method_does_not_tell_is_an_error_not_a_guess() -> None:
         imputer.interval(rows, 5)
     with pytest.raises(UserError, match="m must be at least 1"):
         imputer.draws(rows, 0)
-    assert not hasattr(Imputer("mean_mode"), "meaningful_")
+    assert not hasattr(imputer, "meaningful_")
+    assert not hasattr(Imputer("always_na"), "meaningful_")
+    assert imputer.diagnostics_ == {}
 
 
 def test_the_method_given_is_not_fitted_itself() -> None:
@@ -283,9 +282,7 @@ def test_random_state() -> None:
     assert len(seeds) == 3
     assert Imputer("mean_mode", random_state=7).fit([[1.0]]).seed_ == 7
     state = np.random.RandomState(0)
-    assert Imputer("mean_mode", random_state=state).fit([[1.0]]).seed_ == np.random.RandomState(0).randint(
-        2**31 - 1
-    )
+    assert Imputer("mean_mode", random_state=state).fit([[1.0]]).seed_ == np.random.RandomState(0).randint(2**31 - 1)
 
 
 FRESH = """
@@ -313,9 +310,7 @@ def test_saved_imputers_give_the_same_in_a_fresh_process(tmp_path: Path) -> None
         assert loaded.get_params().keys() == imputer.get_params().keys()
         assert not hasattr(loaded, "meaningful_")
         assert loaded.get_feature_names_out().tolist() == frame.columns.tolist()
-    subprocess.run(
-        [sys.executable, "-c", FRESH, tmp_path / "rows", *(tmp_path / m for m in SAVED)], check=True
-    )
+    subprocess.run([sys.executable, "-c", FRESH, tmp_path / "rows", *(tmp_path / m for m in SAVED)], check=True)
     for method, done in want.items():
         pd.testing.assert_frame_equal(pd.read_pickle(tmp_path / f"{method}.done"), done, obj=method)
 

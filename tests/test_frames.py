@@ -176,9 +176,7 @@ def test_text_with_many_levels_passes_through_or_is_refused_by_name() -> None:
     assert [c.name for c in codec.columns] == ["age"]
     assert filled(frame, codec)["name"].tolist() == names
     frame.loc[3, "name"] = None
-    with pytest.raises(
-        UserError, match=r"'name' has 59 distinct values.* 1 blank .*schema=\{'name': 'ignore'\}"
-    ):
+    with pytest.raises(UserError, match=r"'name' has 59 distinct values.* 1 blank .*schema=\{'name': 'ignore'\}"):
         FrameCodec.infer(frame)
     assert FrameCodec.infer(frame, {"name": "categorical"}).columns[0].n_levels == 59
     ignored = FrameCodec.infer(frame, {"name": "ignore"})
@@ -231,6 +229,7 @@ def test_a_schema_overrides_the_dtype(schema: dict, kind: str, levels: tuple, fi
     [
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), {}, "two columns are called 'x'"),
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), {}, "two columns are called '1'"),
+        (pd.DataFrame({"x": []}), {}, "the table has no rows"),
         (pd.DataFrame({"x": [1.0], "void": [None]}), {}, "column 'void' has no observed value"),
         (pd.DataFrame({"x": [1.0, np.inf]}), {}, "column 'x' holds 1 infinite value"),
         (pd.DataFrame({"x": pd.arrays.SparseArray([1.0, 0.0])}), {}, "'x' is sparse"),
@@ -260,18 +259,14 @@ def test_a_schema_overrides_the_dtype(schema: dict, kind: str, levels: tuple, fi
         ),
     ],
 )
-def test_bad_input_is_one_line_that_names_the_column(
-    frame: pd.DataFrame, options: dict, message: str
-) -> None:
+def test_bad_input_is_one_line_that_names_the_column(frame: pd.DataFrame, options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         FrameCodec.infer(frame, **options)
     assert "\n" not in str(caught.value)
 
 
 def test_new_rows_may_come_with_other_dtypes() -> None:
-    fitted = pd.DataFrame(
-        {"i": pd.array([1, 2], dtype="Int64"), "s": ["a", "b"], "c": pd.Categorical(["u", "v"])}
-    )
+    fitted = pd.DataFrame({"i": pd.array([1, 2], dtype="Int64"), "s": ["a", "b"], "c": pd.Categorical(["u", "v"])})
     codec = FrameCodec.infer(fitted)
     rows = pd.DataFrame({"i": [1.0, np.nan], "s": [np.nan, np.nan], "c": pd.Categorical(["u", None])})
     values = codec.encode(rows)
@@ -288,9 +283,7 @@ def test_new_rows_may_come_with_other_dtypes() -> None:
 def test_a_category_that_fit_has_not_seen_is_an_error_or_a_blank() -> None:
     codec = FrameCodec.infer(pd.DataFrame({"s": ["a", "b"], "d": ["2020-01-01", "2020-01-02"]}))
     rows = pd.DataFrame({"s": ["c", "a"], "d": ["2020-01-05", "2020-01-05"]})
-    with pytest.raises(
-        UserError, match=r"column 's' holds a category that fit has not seen, such as 'c', in 1 cell"
-    ):
+    with pytest.raises(UserError, match=r"column 's' holds a category that fit has not seen, such as 'c', in 1 cell"):
         codec.encode(rows)
     values = codec.encode(rows, unknown="as_missing")
     assert np.isnan(values[:, 0]).tolist() == [True, False]

@@ -159,8 +159,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Flags of the rows of ``fit``: DataFrame or array (n, d) bool, True where a blank is meant.
 
         Raises:
-            UserError: the method does not tell.
-            AttributeError: there was no fit; a loaded imputer knows nothing of the rows of its fit.
+            AttributeError: the method does not tell, or there was no fit; an imputer that was loaded knows
+                nothing of the rows of its fit.
 
         >>> table = pd.DataFrame({"a": [1.0, None], "b": [None, 2.0]})
         >>> Imputer("always_na", mm_candidates=["a"]).fit(table).meaningful_
@@ -168,9 +168,19 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         0  False  False
         1   True  False
         """
-        if not hasattr(self, "_train"):
-            raise AttributeError("meaningful_ is about the rows of fit: there was none, or it is not saved")
-        return self._train.table(self._flags(self._impute_train()))
+        flags = self._impute_train().meaningful
+        if flags is None:
+            raise AttributeError(f"{self._method_name} does not tell meaningful blanks from others")
+        return self._train.table(flags)
+
+    @property
+    def diagnostics_(self) -> dict[str, Any]:
+        """What the method has to say about the rows of ``fit``, such as whether its assumptions hold there.
+
+        Raises:
+            AttributeError: there was no fit; an imputer that was loaded knows nothing of the rows of its fit.
+        """
+        return self._impute_train().diagnostics
 
     def predict_meaningful(self, X: Any) -> Any:
         """Flags of any rows: DataFrame or array (n, d) bool, True where a blank is meant.
@@ -179,7 +189,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             UserError: as ``transform``; or the method does not tell.
         """
         rows, done = self._impute(X)
-        return rows.table(self._flags(done))
+        if done.meaningful is None:
+            raise UserError(f"{self._method_name} does not tell meaningful blanks from others")
+        return rows.table(done.meaningful)
 
     def predict_meaningful_proba(self, X: Any) -> Any:
         """P(meaningful) of any rows: DataFrame or array (n, d) of probabilities, 0 where observed.
@@ -302,14 +314,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return rows, self.method_.impute(rows.incomplete, draws)
 
     def _impute_train(self) -> Imputation:
+        if not hasattr(self, "_train"):
+            raise AttributeError("the rows of fit are not known: there was no fit, or it is that of a saved imputer")
         if self._train_done is None:
             self._train_done = self.method_.impute(self._train.incomplete)
         return self._train_done
-
-    def _flags(self, done: Imputation) -> np.ndarray:
-        if done.meaningful is None:
-            raise UserError(f"{self._method_name} does not tell meaningful blanks from others")
-        return done.meaningful
 
     def _draws(self, done: Imputation) -> Draws:
         if done.draws is None:
@@ -422,6 +431,8 @@ def _label_in_array(column: Any) -> str:
 
 def _seed(random_state: int | np.random.RandomState | None) -> int:
     if isinstance(random_state, int | np.integer):
+        if random_state < 0:
+            raise UserError(f"random_state must not be negative, got {random_state}")
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
 
@@ -438,8 +449,6 @@ def _quantiles(draws: Draws, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     if math.isclose(alpha, draws.alpha):
         return draws.lower, draws.upper
     if draws.samples is None:
-        raise UserError(
-            f"the draws do not fit in memory, and their summary has alpha {draws.alpha}: use that"
-        )
+        raise UserError(f"the draws do not fit in memory, and their summary has alpha {draws.alpha}: use that")
     lower, upper = np.quantile(draws.samples, [alpha / 2, 1 - alpha / 2], axis=0)
     return lower, upper

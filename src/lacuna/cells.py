@@ -71,9 +71,7 @@ class Numbers:
     """Cells that are numbers: any integer, float or decimal dtype, or Python numbers in an object column."""
 
     whole: bool
-    exponent: int | None = (
-        None  # of the finest ``decimal.Decimal`` among the cells; None: they are not Decimals
-    )
+    exponent: int | None = None  # of the finest ``decimal.Decimal`` among the cells; None: they are not Decimals
     levels: tuple[Any, ...] = ()
 
     @property
@@ -275,6 +273,4 @@ def read_number_text(texts: pd.Series, decimal: str) -> NumberText | None:
 def check_finite(name: str, numbers: np.ndarray) -> None:
     """UserError where an encoded column holds infinite values."""
     if count := int(np.isinf(numbers).sum()):
-        raise UserError(
-            f"column {name!r} holds {count} infinite value{'s'[: count > 1]}: make them blank or finite"
-        )
+        raise UserError(f"column {name!r} holds {count} infinite value{'s'[: count > 1]}: make them blank or finite")

@@ -65,9 +65,7 @@ def column_coding(series: pd.Series, name: str, wanted: Wanted | None, reading: 
         _check_finite(natural, seen, name)
         return natural
     if n_blank := len(series) - len(seen):
-        what = (
-            "cells that cannot be compared" if natural is None else f"{len(natural.levels):,} distinct values"
-        )
+        what = "cells that cannot be compared" if natural is None else f"{len(natural.levels):,} distinct values"
         raise UserError(
             f"column {name!r} has {what}, too many for a category, and {n_blank:,} blank cells: set "
             f"{reading.typed(name, 'ignore')} to leave them blank, or {reading.typed(name, 'categorical')}"
@@ -162,9 +160,7 @@ def _wanted_coding(seen: pd.Series, name: str, wanted: Wanted) -> Coding:
     if coding is None:
         raise UserError(f"schema: column {name!r} cannot be {wanted}: its cells cannot be compared")
     if wanted == "date" and not isinstance(coding, Moments):
-        raise UserError(
-            f"schema: column {name!r} is not a date: {seen.iloc[0]!r} is in none of the known formats"
-        )
+        raise UserError(f"schema: column {name!r} is not a date: {seen.iloc[0]!r} is in none of the known formats")
     return coding
 
 

@@ -62,15 +62,15 @@ class FrameCodec:
             reading: how to read columns whose dtype leaves it open.
 
         Raises:
-            UserError: duplicate labels, a label that is not there, a column without an observed cell,
+            UserError: no rows, duplicate labels, a label that is not there, a column without an observed cell,
                 infinite values, cells of another kind than asked for, text with too many levels and blanks.
         """
         reading = reading or Reading()
         labels = tuple(str(label) for label in frame.columns)
         _check_distinct(labels)
-        wanted = {
-            _known(str(label), labels, "schema"): _known_kind(label, v) for label, v in (schema or {}).items()
-        }
+        if not len(frame):
+            raise UserError("the table has no rows")
+        wanted = {_known(str(label), labels, "schema"): _known_kind(label, v) for label, v in (schema or {}).items()}
         candidates = {_known(str(label), labels, "mm_candidates") for label in mm_candidates}
         coded = []
         for position, name in enumerate(labels):
@@ -169,9 +169,7 @@ def _written(series: pd.Series, coding: Coding, hidden: np.ndarray, final: np.nd
     fill = hidden & ~np.isnan(final)
     clear = hidden & ~fill & ~blank  # an unknown cell that was taken for a blank and is to stay one
     decoded = coding.decode(final[fill], series.dtype)
-    array: Any = (
-        series.array.copy() if dtypes.is_extension_array_dtype(series.dtype) else series.to_numpy(copy=True)
-    )
+    array: Any = series.array.copy() if dtypes.is_extension_array_dtype(series.dtype) else series.to_numpy(copy=True)
     if isinstance(array, pd.Categorical):
         array = array.add_categories([x for x in dict.fromkeys(decoded) if x not in array.categories])
     if clear.any():

@@ -235,15 +235,11 @@ cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 @settings(max_examples=200, deadline=None)
 @given(
-    rows=st.integers(2, 4).flatmap(
-        lambda d: st.lists(st.lists(cells, min_size=d, max_size=d), min_size=2, max_size=5)
-    ),
+    rows=st.integers(2, 4).flatmap(lambda d: st.lists(st.lists(cells, min_size=d, max_size=d), min_size=2, max_size=5)),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     delimiter=st.sampled_from(",;\t|"),
 )
-def test_the_parser_agrees_with_the_standard_library(
-    rows: list[list[str]], quoting: int, delimiter: str
-) -> None:
+def test_the_parser_agrees_with_the_standard_library(rows: list[list[str]], quoting: int, delimiter: str) -> None:
     out = io.StringIO(newline="")
     rows = [["h" * (j + 1) for j in range(len(rows[0]))], *rows]
     csv.writer(out, delimiter=delimiter, quoting=quoting).writerows(rows)  # type: ignore[arg-type]

@@ -71,9 +71,7 @@ class CSV(Dataset):
         source = self._read(Path(self.path).expanduser())
         values = source.codec.encode(source.frame)
         train_rows = self._train_rows(len(values), split_rng)
-        return Table(
-            "csv", source.codec.columns, values, np.zeros(values.shape, bool), train_rows, source=source
-        )
+        return Table("csv", source.codec.columns, values, np.zeros(values.shape, bool), train_rows, source=source)
 
     def _read(self, path: Path) -> Source:
         suffix = file_suffix(path)
