@@ -81,16 +81,17 @@ class DelimitedText:
 
 
 def sniff(text: str) -> str:
-    """The delimiter that gives all of the first records equally many cells, the most; else the header's."""
-    best, most = ",", 1
-    for delimiter in DELIMITERS:
-        widths = _first_widths(text, delimiter)
-        if len(set(widths)) == 1 and widths[0] > most:
-            best, most = delimiter, widths[0]
-    if most > 1:
-        return best
-    header = text.lstrip("\r\n").splitlines()[:1]
-    return max(DELIMITERS, key=header[0].count) if header else ","
+    """The delimiter that gives all of the first records equally many cells, the most; else the header's own.
+
+    >>> sniff("a;b\\n1,5;2\\n"), sniff("place\\nBonn, Rhein\\nUlm\\n")
+    (';', ';')
+    """
+    widths = {delimiter: _first_widths(text, delimiter) for delimiter in DELIMITERS}
+    even = {delimiter: w[0] for delimiter, w in widths.items() if len(set(w)) == 1}
+    header = next(iter(text.lstrip("\r\n").splitlines()), "")
+    if even and (max(even.values()) > 1 or not any(delimiter in header for delimiter in DELIMITERS)):
+        return max(even, key=even.__getitem__)
+    return max(DELIMITERS, key=header.count)
 
 
 def _first_widths(text: str, delimiter: str) -> list[int]:
