@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -336,3 +338,41 @@ def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
     changed = [(a, b) for a, b in zip(text.split("\n"), done, strict=True) if a != b]
     assert len(changed) == one.source.n_blank
     assert all(b.replace("a", "", 1) == a or b.replace('"b, c"', "", 1) == a for a, b in changed)
+
+
+def words(*choices: str) -> Callable[[np.random.Generator, int], Any]:
+    return lambda rng, n: rng.choice(list(choices), n)
+
+
+RANDOM_COLUMNS: list[Callable[[np.random.Generator, int], Any]] = [
+    lambda rng, n: rng.integers(-5, 100, n),
+    lambda rng, n: rng.integers(2**60, 2**62, n),
+    lambda rng, n: rng.normal(size=n).round(3),
+    lambda rng, n: 10.0 ** rng.integers(-20, 20, n),
+    lambda rng, n: [f"{i:04d}" for i in rng.integers(0, 15, n)],
+    lambda rng, n: [f"id-{i}" for i in range(n)],
+    lambda rng, n: pd.date_range("2020-01-01", periods=n).strftime("%d/%m/%Y"),
+    words("TRUE", "FALSE"),
+    words("same"),
+    words("a, b", 'q"uo"te', "line\nbreak", "semi;colon", " pad ", "tab\there", "bar|x", "ünï"),
+]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_other_reader_sees_the_same_cells_but_for_blanks(seed: int, tmp_path: Path) -> None:
+    rng = stream(seed, "random file")
+    n, d = int(rng.integers(1, 50)), int(rng.integers(1, 7))
+    columns = [RANDOM_COLUMNS[i](rng, n) for i in rng.integers(0, len(RANDOM_COLUMNS), d)]
+    frame = pd.DataFrame({f"c{j}": np.array(cells, dtype=object) for j, cells in enumerate(columns)}, dtype=object)
+    blank = rng.random(frame.shape) < 0.2
+    blank[0], blank[:, [str(frame.iloc[0, j]).startswith("id") for j in range(d)]] = False, False
+    path, delimiter = tmp_path / "my.csv", str(rng.choice([",", ";", "\t", "|"]))
+    quoting = csv.QUOTE_ALL if rng.random() < 0.5 else csv.QUOTE_MINIMAL
+    frame.mask(blank).to_csv(path, index=False, sep=delimiter, quoting=quoting, na_rep=str(rng.choice(["", "NA"])))
+    one = load(path)
+    (tmp_path / "done.csv").write_bytes(completed(one, tmp_path))
+    options: dict[str, Any] = {"sep": delimiter, "dtype": str, "skip_blank_lines": d > 1}
+    before, after = pd.read_csv(path, **options), pd.read_csv(tmp_path / "done.csv", **options)
+    np.testing.assert_array_equal(before.isna(), blank)
+    assert after.notna().all(axis=None)
+    assert ((after == before) | blank).all(axis=None)
