@@ -23,27 +23,27 @@ class GaussianWeights:
     """A variational posterior over the parameter vector (P,) of a network.
 
     Args:
-        mean: (P,) starting values, kept as the means.
+        start: (P,) starting means.
         shapes: of the parameters; those with two axes are weights and get an sd.
     """
 
-    def __init__(self, mean: Tensor, shapes: Sequence[tuple[int, ...]]) -> None:
-        self.mean, self.shapes = mean, shapes
-        self.raw_sd = torch.full_like(mean, START_RAW_SD)
-        self.is_weight = torch.zeros_like(mean)
+    def __init__(self, start: Tensor, shapes: Sequence[tuple[int, ...]]) -> None:
+        self.shapes = shapes
+        self.mean = start.clone()
+        self.raw_sd = torch.full_like(start, START_RAW_SD)
+        self.is_weight = torch.zeros_like(start)
         for part, shape in zip(views(self.is_weight, shapes), shapes, strict=True):
             part.fill_(float(len(shape) == 2))
-        self.sample = mean.clone()  # (P,) what ``draw`` fills
 
     @property
     def sd(self) -> Tensor:
         """(P,), 0 for plain parameters"""
         return F.softplus(self.raw_sd) * self.is_weight
 
-    def draw(self, generator: torch.Generator) -> None:
-        """Put one draw of all parameters into ``sample``."""
+    def draw(self, generator: torch.Generator, out: Tensor) -> None:
+        """Put one draw of all parameters into ``out`` (P,)."""
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
-        torch.addcmul(self.mean, self.sd, noise, out=self.sample)
+        torch.addcmul(self.mean, self.sd, noise, out=out)
 
 
 def divergence(mean: Tensor, raw_sd: Tensor, is_weight: Tensor) -> Tensor:

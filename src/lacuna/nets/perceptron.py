@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ class Perceptron:
     @staticmethod
     def shapes(widths: Sequence[int]) -> list[tuple[int, ...]]:
         """Of the parameters."""
-        return [s for a, b in zip(widths, widths[1:], strict=False) for s in ((a, b), (b,))]
+        return [s for a, b in pairwise(widths) for s in ((a, b), (b,))]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """The input of every layer (n, .) and, last, the output."""

@@ -7,7 +7,7 @@ a closed form, so a row can be left alone and brought up to date when it is next
 With m and v the moments after step t, k later steps without a gradient leave m b1^k and v b2^k, and step t + i
 moves the variable by rate(t + i) m b1^i / sqrt(v b2^i), where rate(t) = lr sqrt(1 - b2^t) / (1 - b1^t) holds the
 bias corrections. With r = b1 / sqrt(b2) the sum is m / sqrt(v) times W(t, k) = sum over i = 1..k of r^i rate(t + i);
-with the infinite sums T(t) = W(t, infinity), one table for a run, W(t, k) = T(t) - r^k T(t + k).
+with the infinite sums T(t) = W(t, infinity), W(t, k) = T(t) - r^k T(t + k).
 The one approximation: the epsilon beside sqrt(v) is taken to fade along with it, which moves the result by a few
 percent of epsilon / sqrt(v), itself near 1e-3.
 """
@@ -36,11 +36,12 @@ class Adam:
         """The factor by which the movement shrinks with each step without a gradient: r of the module's text."""
         return self.betas[0] / self.betas[1] ** 0.5
 
-    def coasts(self, n_steps: int) -> np.ndarray:
-        """(n_steps + 1,): T(t) of the module's text at index t, by recursion from the end, where rate is lr."""
+    def coasts(self) -> np.ndarray:
+        """T(t) of the module's text at index t, up to where the bias corrections are over and it stays the same."""
         if self.fade >= 1:
             raise ValueError(f"momentum must fade: beta1 / sqrt(beta2) must be below 1, got {self.fade:.3f}")
         b1, b2 = self.betas
+        n_steps = int(np.log(1e-17) / np.log(max(self.betas)))
         t = np.arange(1, n_steps + 1)
         rates = self.lr * np.sqrt(1 - b2**t) / (1 - b1**t)
         total = np.empty(n_steps + 1)
@@ -111,5 +112,6 @@ def coast(variable: Tensor, state: Moments, k: Tensor, weight: Tensor, adam: Ada
 def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> tuple[Tensor, Tensor]:
     """k and W, both (b, 1), that bring rows current after step ``last`` (b,) up to step ``now`` ()."""
     k = (now - last).to(coasts.dtype)
-    weight = coasts[last] - adam.fade**k * coasts[now]
+    end = len(coasts) - 1
+    weight = coasts[last.clamp(max=end)] - adam.fade**k * coasts[now.clamp(max=end)]
     return k[:, None], weight[:, None]

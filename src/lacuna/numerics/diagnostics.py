@@ -54,8 +54,6 @@ def effective_sample_size(chains: np.ndarray) -> np.ndarray:
 def _halves(chains: np.ndarray) -> np.ndarray:
     """(c, m, k) -> (2c, m // 2, k)"""
     if chains.ndim != 3 or chains.shape[1] < 4:
-        raise ValueError(
-            f"chains must be (chains, draws, quantities) with at least 4 draws, got {chains.shape}"
-        )
+        raise ValueError(f"chains must be (chains, draws, quantities) with at least 4 draws, got {chains.shape}")
     half = chains.shape[1] // 2
     return np.concatenate([chains[:, :half], chains[:, -half:]]).astype(np.float64)

@@ -18,11 +18,8 @@ Gradient = Callable[[Tensor], Tensor]  # position (n, k) -> gradient of the log 
 class Target(NamedTuple):
     """A density on (n, k) positions, chains independent of each other, up to a constant of each chain."""
 
-    log_density: Callable[[Tensor], Tensor]  # position -> (n,)
-    gradient: Gradient
-    both: Callable[
-        [Tensor], tuple[Tensor, Tensor]
-    ]  # the two at one position, for less than the price of each
+    both: Callable[[Tensor], tuple[Tensor, Tensor]]  # position -> log density (n,) and its gradient (n, k)
+    gradient: Gradient  # where no density is needed; it may be rougher, at the price of acceptance
 
 
 class State(NamedTuple):
@@ -84,9 +81,7 @@ def step(
         momentum: (n, k) standard normal; a coordinate whose momentum and gradient are 0 stays where it is.
         uniform: (n,) uniform on [0, 1).
     """
-    position, half_kicked = leapfrog(
-        state.position, momentum, state.gradient, step_size, n_steps, target.gradient
-    )
+    position, half_kicked = leapfrog(state.position, momentum, state.gradient, step_size, n_steps, target.gradient)
     log_density, gradient = target.both(position)
     arrived = half_kicked + 0.5 * step_size * gradient
     gain = (log_density - kinetic(arrived)) - (state.log_density - kinetic(momentum))

@@ -26,7 +26,7 @@ class StepSize(NamedTuple):
     log_step: Tensor  # (1, 1) or (n, 1): log of the step size in use
     log_mean: Tensor  # its weighted average over the steps so far, dual averaging's final answer
     shortfall: Tensor  # running mean of the wanted minus the reached acceptance
-    count: Tensor  # () updates so far
+    n_updates: Tensor  # () updates so far
     anchor: Tensor  # (): where dual averaging is drawn to, log of ten times the initial step size
 
     @property
@@ -47,9 +47,7 @@ def initial(step_size: float, rule: Rule, n_chains: int, device: torch.device | 
     shape = (n_chains if rule == "per_row" else 1, 1)
     log_step = torch.full(shape, math.log(step_size), device=device)
     anchor = torch.tensor(math.log(10 * step_size), device=device)
-    return StepSize(
-        log_step, log_step.clone(), torch.zeros_like(log_step), torch.zeros((), device=device), anchor
-    )
+    return StepSize(log_step, log_step.clone(), torch.zeros_like(log_step), torch.zeros((), device=device), anchor)
 
 
 def adapt(state: StepSize, acceptance: Tensor, target: float, rule: Rule) -> StepSize:
@@ -57,8 +55,8 @@ def adapt(state: StepSize, acceptance: Tensor, target: float, rule: Rule) -> Ste
     if rule == "simple":
         change = torch.where(acceptance > target, math.log(FACTOR), -math.log(FACTOR))
         log_step = state.log_step + change
-        return state._replace(log_step=log_step, log_mean=log_step, count=state.count + 1)
-    count = state.count + 1
+        return state._replace(log_step=log_step, log_mean=log_step, n_updates=state.n_updates + 1)
+    count = state.n_updates + 1
     weight = 1 / (count + T_0)
     shortfall = (1 - weight) * state.shortfall + weight * (target - acceptance)
     log_step = state.anchor - count.sqrt() / GAMMA * shortfall

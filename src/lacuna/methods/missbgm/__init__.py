@@ -1,1 +1,5 @@
-"""MissBGM: missingness-aware imputation by Bayesian generative modelling (Liu 2026)."""
+"""MissBGM: missingness-aware imputation by Bayesian generative modelling (Liu, see ``method``)."""
+
+from lacuna.methods.missbgm.method import MissBGM
+
+__all__ = ["MissBGM"]

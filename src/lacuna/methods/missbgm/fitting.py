@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from lacuna.graphs import graphed
-from lacuna.methods.missbgm.local import Coasting, LocalSteps, Rows, move
+from lacuna.methods.missbgm.local import Coasting, Rows, move
 from lacuna.methods.missbgm.model import Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
+from lacuna.methods.missbgm.settings import LocalSteps
 
 
 def alternate(
@@ -23,6 +24,7 @@ def alternate(
     epochs: int,
     batch: int,
     rng: np.random.Generator,
+    noise: torch.Generator,
     on_epoch: Callable[[int, float], None],
 ) -> Rows:
     """Fit the networks and the rows to each other.
@@ -30,7 +32,7 @@ def alternate(
     Args:
         rows: all n rows as the warm start leaves them; overwritten.
         r: (n, d) float, 1 where observed.
-        rng: orders the rows.
+        rng: orders the rows; ``noise``: of Bayesian parameters, on the rows' device.
         on_epoch: told (epoch, mean loss of g).
 
     Returns:
@@ -39,17 +41,15 @@ def alternate(
     n, device = len(r), r.device
     batch = min(batch, n)
     sizes = [batch] * (n // batch) + ([n % batch] if n % batch else [])
-    coasting = Coasting(steps, epochs * len(sizes) * steps.inner, device)
+    coasting = Coasting(steps, device)
     clock = torch.zeros((), dtype=torch.long, device=device)  # steps that the optimiser of z and x has made
     last = torch.zeros(n, dtype=torch.long, device=device)  # the step after which each row is current
 
     def visit(chosen: Tensor) -> Tensor:
-        parameters.draw()
+        model.draw(noise)
         seen = r[chosen]
         mine = coasting(rows.take(chosen), last[chosen], clock)
-        mine = move(
-            mine, seen, model, model.g.frozen(), steps, clock.float(), 1 / seen.numel(), together=True
-        )
+        mine = move(mine, seen, model, model.g.frozen(), steps, clock.float(), 1 / seen.numel(), together=True)
         rows.put(chosen, mine)
         clock.add_(steps.inner)
         last[chosen] = clock
@@ -57,7 +57,7 @@ def alternate(
 
     changed = [*rows.tensors(), clock, last, *parameters.state]
     kept = [t.clone() for t in changed]
-    visits = {b: graphed(visit, [torch.arange(b, device=device)], parameters.generators) for b in set(sizes)}
+    visits = {b: graphed(visit, [torch.arange(b, device=device)], [noise]) for b in set(sizes)}
     for now, before in zip(changed, kept, strict=True):  # capturing has moved everything
         now.copy_(before)
 

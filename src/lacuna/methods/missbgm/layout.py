@@ -32,9 +32,7 @@ class Layout:
         encoder = Encoder.fit(train)
         discrete = where(train.columns, discrete=True)
         own_scale = discrete[encoder.column_of] | (not standardise)
-        encoder = replace(
-            encoder, mean=np.where(own_scale, 0.0, encoder.mean), sd=np.where(own_scale, 1.0, encoder.sd)
-        )
+        encoder = replace(encoder, mean=np.where(own_scale, 0.0, encoder.mean), sd=np.where(own_scale, 1.0, encoder.sd))
         numeric, categorical = np.flatnonzero(~discrete), np.flatnonzero(discrete)
         levels = np.array([train.columns[j].n_levels for j in categorical], dtype=np.intp)
         place = np.empty(encoder.width, dtype=np.intp)
@@ -75,9 +73,7 @@ class Layout:
     def spread(self, per_column: np.ndarray) -> np.ndarray:
         """(n, d) in the state's order -> (n, width), each column's value at all of its coordinates"""
         n = self.n_numeric
-        return np.concatenate(
-            [per_column[:, :n], np.repeat(per_column[:, n:], self.max_levels, axis=1)], axis=1
-        )
+        return np.concatenate([per_column[:, :n], np.repeat(per_column[:, n:], self.max_levels, axis=1)], axis=1)
 
     def decode(self, state: Tensor) -> np.ndarray:
         """(n, width) -> (n, d) values, columns in the table's order"""

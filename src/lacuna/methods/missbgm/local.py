@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lacuna.methods.missbgm.model import Model
+from lacuna.methods.missbgm.settings import LocalSteps
 from lacuna.nets.perceptron import Perceptron
-from lacuna.numerics.dense_adam import Adam, Moments, coast, missed, no_moments, step_
-
-Momentum = Literal["dense", "batch"]
-MOMENTA = ("dense", "batch")
-
-
-@dataclass(frozen=True)
-class LocalSteps:
-    """How the rows of a batch move: ``inner`` times a step for z and one for x.
-
-    ``momentum=dense``: momentum moves a row at every step of the optimiser, not only at those of its batch.
-    """
-
-    z: Adam
-    x: Adam
-    inner: int
-    clip: float  # norm of a gradient
-    momentum: Momentum
+from lacuna.numerics.dense_adam import Moments, coast, missed, no_moments, step_
 
 
 class Rows(NamedTuple):
@@ -65,26 +48,17 @@ def at_rest(z: Tensor, x: Tensor, n_numeric: int) -> Rows:
 
 
 class Coasting:
-    """Brings rows up to date that have missed steps.
+    """Brings rows up to date that have missed steps."""
 
-    Args:
-        n_steps: how many steps the optimiser will make in all.
-    """
-
-    def __init__(self, steps: LocalSteps, n_steps: int, device: torch.device) -> None:
+    def __init__(self, steps: LocalSteps, device: torch.device) -> None:
         self.steps = steps
-        self.tables = [
-            torch.tensor(adam.coasts(n_steps), dtype=torch.float32, device=device)
-            for adam in (steps.z, steps.x)
-        ]
+        self.tables = [torch.tensor(a.coasts(), dtype=torch.float32, device=device) for a in (steps.z, steps.x)]
 
     def __call__(self, rows: Rows, last: Tensor, now: Tensor) -> Rows:
         """``rows`` current after step ``last`` (b,) int as they are after step ``now`` () int."""
         if self.steps.momentum == "batch":
             return rows
-        z, z_moments = coast(
-            rows.z, rows.z_moments, *missed(self.tables[0], last, now, self.steps.z), self.steps.z
-        )
+        z, z_moments = coast(rows.z, rows.z_moments, *missed(self.tables[0], last, now, self.steps.z), self.steps.z)
         numeric, x_moments = coast(
             rows.numeric, rows.x_moments, *missed(self.tables[1], last, now, self.steps.x), self.steps.x
         )
@@ -134,6 +108,26 @@ def move(
     return rows
 
 
+def refine(rows: Rows, r: Tensor, model: Model, steps: LocalSteps, epochs: int, batch: int, n_train: int) -> Rows:
+    """Move rows that the networks were not fitted to, each as if it came by once an epoch of the training.
+
+    No row meets another: each would end up at the same place by itself.
+
+    Args:
+        batch, n_train: rows in a batch and in the training table; they say how long momentum runs between visits.
+    """
+    device = rows.z.device
+    coasting, g = Coasting(steps, device), model.g.frozen()
+    batch = min(batch, n_train)
+    epoch_steps = -(-n_train // batch) * steps.inner
+    for start in range(0, epochs * epoch_steps, epoch_steps):
+        time = torch.tensor(float(start), device=device)
+        rows = move(rows, r, model, g, steps, time, 1 / (batch * r.shape[1]), together=False)
+        last = torch.full((len(r),), start + steps.inner, device=device)
+        rows = coasting(rows, last, torch.tensor(start + epoch_steps, device=device))
+    return rows
+
+
 def _clipped(gradient: Tensor, norm: float, together: bool) -> Tensor:
     size = torch.linalg.vector_norm(gradient, dim=None if together else 1, keepdim=not together)
     return gradient.div_((size / norm).clamp_(min=1))
@@ -142,8 +136,6 @@ def _clipped(gradient: Tensor, norm: float, together: bool) -> Tensor:
 def _expected_levels(rows: Rows, raw: Tensor, r: Tensor, model: Model) -> Tensor:
     """(b, C L) probabilities of the levels: the posterior where hidden, given the other columns as they are."""
     n_blocks, n_levels = model.heads.blocks
-    posterior = torch.stack(
-        [model.level_posterior(raw, rows.x, r, block).exp() for block in range(n_blocks)], 1
-    )
+    posterior = torch.stack([model.level_posterior(raw, rows.x, r, block).exp() for block in range(n_blocks)], 1)
     seen = r[:, model.heads.n :, None] > 0
     return torch.where(seen, rows.levels.view(-1, n_blocks, n_levels), posterior).flatten(1)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lacuna.nets.flipout import GaussianWeights
 from lacuna.nets.perceptron import Perceptron, glorot_, size, views
 
 VARIANCE_FLOOR = 1e-4
@@ -91,12 +93,19 @@ class Generator:
         self.vector = start.to(device)
         self.moving_mean = torch.zeros(n_latent, device=device)
         self.moving_variance = torch.ones(n_latent, device=device)
-        self.use(self.vector)
+        self._look_at_vector()
 
-    def use(self, vector: Tensor) -> None:
-        """Compute with these parameters."""
-        self.gamma, self.shift, *layers = views(vector, self.shapes)
+    def _look_at_vector(self) -> None:
+        self.gamma, self.shift, *layers = views(self.vector, self.shapes)
         self.network = Perceptron(layers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the views of the vector, which a copy could not share."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("gamma", "shift", "network")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._look_at_vector()
 
     def frozen(self) -> Perceptron:
         """The network with its normalisation by the moving statistics folded into the first layer."""
@@ -138,41 +147,66 @@ class Missingness:
         for weight in views(start, self.shapes)[::2]:
             glorot_(weight, generator)
         self.vector = start.to(device)
-        self.use(self.vector)
+        self.network = Perceptron(views(self.vector, self.shapes))
 
-    def use(self, vector: Tensor) -> None:
-        """Compute with these parameters."""
-        self.network = Perceptron(views(vector, self.shapes))
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the views of the vector, which a copy could not share."""
+        return {k: v for k, v in self.__dict__.items() if k != "network"}
 
-    def negative_log_likelihood(self, x: Tensor, r: Tensor) -> Tensor:
-        """(n,)"""
-        return self.surprise(self.network.forward(x)[-1], r)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.network = Perceptron(views(self.vector, self.shapes))
 
     @staticmethod
     def surprise(logits: Tensor, r: Tensor) -> Tensor:
         """(..., ) binary cross-entropy summed over the last axis"""
         return (F.softplus(logits) - logits * r).sum(-1)
 
+    def both(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        """Negative log likelihood (n,) of the mask and its derivative by x (n, width)."""
+        activations = self.network.forward(x)
+        logits = activations[-1]
+        return self.surprise(logits, r), self.network.to_input(activations, torch.sigmoid(logits) - r)
+
     def by_state(self, x: Tensor, r: Tensor) -> Tensor:
-        """Derivative of the negative log likelihood by x (n, width)."""
+        """The derivative alone."""
         activations = self.network.forward(x)
         return self.network.to_input(activations, torch.sigmoid(activations[-1]) - r)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Model:
-    """Both networks and the weight of the mask."""
+    """Both networks, the weight of the mask and, for Bayesian networks, what is known of their parameters."""
 
     g: Generator
     f: Missingness
     beta: float
+    posteriors: tuple[GaussianWeights, ...] = ()  # of the vectors of g and f; empty: they are plain parameters
 
     @property
     def heads(self) -> Heads:
         return self.g.heads
 
+    @property
+    def nets(self) -> tuple[Generator | Missingness, ...]:
+        return self.g, self.f
+
+    def draw(self, generator: torch.Generator) -> None:
+        """Let both networks compute with parameters drawn from their posteriors."""
+        for posterior, net in zip(self.posteriors, self.nets, strict=False):
+            posterior.draw(generator, net.vector)
+
+    def settle(self) -> None:
+        """Let both networks compute with their posteriors' means."""
+        for posterior, net in zip(self.posteriors, self.nets, strict=False):
+            net.vector.copy_(posterior.mean)
+
     def level_posterior(self, raw: Tensor, x: Tensor, r: Tensor, block: int) -> Tensor:
-        """Log probabilities (n, L) of the levels of categorical column ``block``, given z, the mask and the rest of x."""
+        """Log probabilities (n, L) of the levels of categorical column ``block`` given all else.
+
+        Args:
+            raw: g's output at z; x: states, whose own block does not matter; r: the mask.
+        """
         n_levels = self.heads.blocks[1]
         log_prior = self.heads.log_levels(raw)[:, block]
         if self.beta == 0:

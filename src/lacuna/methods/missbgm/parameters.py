@@ -27,24 +27,13 @@ class PointParameters:
         self.vectors = [model.g.vector, model.f.vector]
         self.moments = [no_moments(v) for v in self.vectors]
         self.gradients = [torch.zeros_like(v) for v in self.vectors]
-        self.parts = [
-            views(gradient, net.shapes)
-            for gradient, net in zip(self.gradients, (model.g, model.f), strict=True)
-        ]
-
-    @property
-    def generators(self) -> list[torch.Generator]:
-        """What ``draw`` and ``step`` draw from."""
-        return []
+        self.parts = [views(gradient, net.shapes) for gradient, net in zip(self.gradients, model.nets, strict=True)]
 
     @property
     def state(self) -> list[Tensor]:
         """Everything that a step changes."""
         g = self.model.g
         return [*self.vectors, *(t for m in self.moments for t in m), g.moving_mean, g.moving_variance]
-
-    def draw(self) -> None:
-        """Choose the parameters for the local steps of the next batch: there is nothing to choose."""
 
     def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> Tensor:
         """Move both parameter vectors down the loss of this batch, its mean over rows divided by the columns.
@@ -55,9 +44,7 @@ class PointParameters:
         scale = 1 / r.numel()
         loss = self._generator_gradient(z, x, scale)
         self._missingness_gradient(x, r, scale)
-        for vector, gradient, moments, adam in zip(
-            self.vectors, self.gradients, self.moments, self.adams, strict=True
-        ):
+        for vector, gradient, moments, adam in zip(self.vectors, self.gradients, self.moments, self.adams, strict=True):
             if self.weight_decay:
                 gradient.add_(vector, alpha=2 * self.weight_decay)
             step_([vector], [gradient], [moments], time, adam)
@@ -83,36 +70,24 @@ class BayesianParameters:
     """Variational posteriors over the weights of g and f, trained by Flipout (equation 10).
 
     Args:
+        model: gets ``posteriors`` around the parameters that it has.
         kl_weight: tau, times the divergence from the prior in each loss.
         generator: of weight noise and flips, on the model's device.
     """
 
-    def __init__(
-        self, model: Model, adams: tuple[Adam, Adam], kl_weight: float, generator: torch.Generator
-    ) -> None:
+    def __init__(self, model: Model, adams: tuple[Adam, Adam], kl_weight: float, generator: torch.Generator) -> None:
         self.model, self.adams, self.kl_weight, self.generator = model, adams, kl_weight, generator
-        self.posteriors = [GaussianWeights(net.vector, net.shapes) for net in (model.g, model.f)]
-        self.moments = [[no_moments(q.mean), no_moments(q.raw_sd)] for q in self.posteriors]
-        model.g.use(self.posteriors[0].sample)
-        model.f.use(self.posteriors[1].sample)
-
-    @property
-    def generators(self) -> list[torch.Generator]:
-        """What ``draw`` and ``step`` draw from."""
-        return [self.generator]
+        model.posteriors = tuple(GaussianWeights(net.vector, net.shapes) for net in model.nets)
+        self.moments = [[no_moments(q.mean), no_moments(q.raw_sd)] for q in model.posteriors]
 
     @property
     def state(self) -> list[Tensor]:
         """Everything that a step changes."""
-        tensors = [self.model.g.moving_mean, self.model.g.moving_variance]
-        for q, moments in zip(self.posteriors, self.moments, strict=True):
-            tensors += [q.mean, q.raw_sd, q.sample, *(t for m in moments for t in m)]
+        g, f = self.model.g, self.model.f
+        tensors = [g.vector, f.vector, g.moving_mean, g.moving_variance]
+        for q, moments in zip(self.model.posteriors, self.moments, strict=True):
+            tensors += [q.mean, q.raw_sd, *(t for m in moments for t in m)]
         return tensors
-
-    def draw(self) -> None:
-        """Choose the parameters for the local steps of the next batch: one draw of the posterior."""
-        for q in self.posteriors:
-            q.draw(self.generator)
 
     def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> Tensor:
         """Move both posteriors down the negative evidence bound of this batch, divided by the columns.
@@ -133,7 +108,7 @@ class BayesianParameters:
 
         values = []
         losses = (generator_loss, missingness_loss)
-        for q, moments, adam, loss in zip(self.posteriors, self.moments, self.adams, losses, strict=True):
+        for q, moments, adam, loss in zip(self.model.posteriors, self.moments, self.adams, losses, strict=True):
             mean, raw_sd = q.mean.detach().requires_grad_(), q.raw_sd.detach().requires_grad_()
             noise = torch.randn(mean.shape, generator=self.generator, device=mean.device)
             change = F.softplus(raw_sd) * q.is_weight * noise

@@ -7,7 +7,7 @@ cycle loss makes e and g inverse to each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,22 +16,12 @@ from torch.nn import functional as F
 
 from lacuna.graphs import graphed
 from lacuna.methods.missbgm.model import NORM_EPSILON, Generator
+from lacuna.methods.missbgm.settings import WarmStart
 from lacuna.nets.perceptron import Perceptron, glorot_, views
 
 REAL, FAKE = 0.9, 0.1
 CYCLE_WEIGHT = 10.0
 BETAS, EPSILON = (0.5, 0.9), 1e-7
-
-
-@dataclass(frozen=True)
-class WarmStart:
-    """Settings of the stage."""
-
-    n_iter: int
-    lr: float
-    e_units: Sequence[int]
-    dz_units: Sequence[int]
-    dx_units: Sequence[int]
 
 
 class Critic:
@@ -52,9 +42,7 @@ class Critic:
         return torch.addmm(self.last[1], x, self.last[0])
 
 
-def dense(
-    inputs: int, outputs: int, generator: torch.Generator, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def dense(inputs: int, outputs: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
     """Glorot-uniform weight (inputs, outputs) and zero bias."""
     weight = torch.empty(inputs, outputs)
     glorot_(weight, generator)
@@ -66,7 +54,7 @@ def new_encoder(
 ) -> Perceptron:
     """e: x (n, width) -> z (n, n_latent)"""
     widths = [width, *units, n_latent]
-    layers = (dense(a, b, generator, device) for a, b in zip(widths, widths[1:], strict=False))
+    layers = (dense(a, b, generator, device) for a, b in pairwise(widths))
     return Perceptron([p for layer in layers for p in layer])
 
 
@@ -112,9 +100,10 @@ def warm_start(
     def encode(rows: Tensor) -> Tensor:
         return encoder.forward(rows)[-1]
 
-    fused = {"lr": settings.lr, "betas": BETAS, "eps": EPSILON, "fused": True, "capturable": device.type == "cuda"}
-    critics = torch.optim.Adam([*dz.parameters, *dx.parameters], **fused)
-    coders = torch.optim.Adam([*g_parts, *encoder_parts], **fused)
+    def adam(parameters: list[Tensor]) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, settings.lr, BETAS, EPSILON, fused=True, capturable=device.type == "cuda")
+
+    critics, coders = adam([*dz.parameters, *dx.parameters]), adam([*g_parts, *encoder_parts])
 
     def iteration(first: Tensor, second: Tensor) -> Tensor:
         real_x, real_z = x[first], normal(torch.Size([len(first), n_latent]))

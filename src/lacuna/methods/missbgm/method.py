@@ -1,0 +1,294 @@
+"""MissBGM as a method: Liu, "Missingness-aware Data Imputation via AI-powered Bayesian Generative Modeling"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacuna.device import pick
+from lacuna.methods.base import Method
+from lacuna.methods.missbgm.draws import DrawKeeper
+from lacuna.methods.missbgm.fitting import alternate
+from lacuna.methods.missbgm.layout import Layout
+from lacuna.methods.missbgm.local import Rows, at_rest, refine
+from lacuna.methods.missbgm.lookup import RowLookup
+from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
+from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
+from lacuna.methods.missbgm.posterior import sample
+from lacuna.methods.missbgm.settings import (
+    LocalSteps,
+    Momentum,
+    Sampling,
+    Training,
+    WarmStart,
+    at_least,
+    inside_unit,
+)
+from lacuna.methods.missbgm.warm_start import warm_start
+from lacuna.numerics.dense_adam import Adam
+from lacuna.numerics.knn import knn_complete
+from lacuna.numerics.step_size import Rule
+from lacuna.rng import stream, torch_stream
+from lacuna.types import Imputation, Incomplete
+
+NEIGHBOURS = 5  # of the first completion
+# New rows go through the model in chunks of one size, the last padded, so that a row's result does not depend on
+# how many others come with it.
+NEW_ROWS_AT_ONCE = {"cpu": 256, "cuda": 4096}
+SMALL = 1e6  # multiply-adds in a layer below which a second thread costs more than it gives
+
+
+class MissBGM(Method):
+    """Joint model of values and mask: the most probable table, and draws by HMC within Gibbs.
+
+    Names and defaults are those of the paper's Table 6; its n_mcmc is the number of draws that ``impute`` is
+    asked for.
+
+    Args:
+        z_dim: width of the latent variable.
+        epochs, batch_size: of the alternating optimisation.
+        beta: weight of the mask's likelihood; 0 leaves the mask out.
+        g_units, missingness_units: hidden layers of g and f.
+        lr_theta, lr_phi, lr_z, lr_x: Adam rates of g, of f, of latent variables and of missing values.
+        n_inner_steps: steps of z and x per batch.
+        use_bnn: Gaussian posteriors over the weights of g and f; their divergence from the prior has ``kl_weight``.
+        weight_decay: times the sum of squared parameters, in the losses of g and f. The paper's text says 1e-4;
+            its published results are without.
+        momentum: ``dense`` keeps moving the rows that are not in a batch, as in the published results; ``batch``
+            moves the rows of the batch only.
+        clip_norm: of the batch's gradients by z and by x.
+        test_epochs: of the refinement of new rows.
+        egm_enabled, egm_n_iter, egm_lr, e_units, dz_units, dx_units: the warm start. Without it, z starts at
+            random.
+        standardise: work on standardised columns; False: on the scale of the table.
+        alpha: intervals are at level 1 - alpha.
+        burn_in, step_size, n_leapfrog: of the sampler; the step size is where it starts.
+        adaptation: of the step size: ``simple`` (the published results), ``dual_averaging`` (the text) or
+            ``per_row``.
+        adapt_share: of the burn-in, in which step sizes adapt, aiming at ``target_acceptance``.
+        draws_gb: draws are kept while they fit into this; else mean, sd and interval of each cell only.
+    """
+
+    def __init__(
+        self,
+        z_dim: int = 5,
+        epochs: int = 200,
+        batch_size: int = 16,
+        beta: float = 0.01,
+        g_units: Sequence[int] = (120, 120, 120, 120, 120),
+        missingness_units: Sequence[int] = (64, 64),
+        lr_theta: float = 0.005,
+        lr_phi: float = 0.005,
+        lr_z: float = 0.002,
+        lr_x: float = 0.002,
+        n_inner_steps: int = 3,
+        use_bnn: bool = False,
+        kl_weight: float = 5e-5,
+        weight_decay: float = 0.0,
+        momentum: Momentum = "dense",
+        clip_norm: float = 25.0,
+        test_epochs: int = 30,
+        egm_enabled: bool = True,
+        egm_n_iter: int = 1500,
+        egm_lr: float = 0.002,
+        e_units: Sequence[int] = (120, 120, 120, 120, 120),
+        dz_units: Sequence[int] = (64, 32, 8),
+        dx_units: Sequence[int] = (64, 32, 8),
+        standardise: bool = True,
+        alpha: float = 0.05,
+        burn_in: int = 1000,
+        step_size: float = 0.1,
+        n_leapfrog: int = 5,
+        adaptation: Rule = "simple",
+        adapt_share: float = 0.8,
+        target_acceptance: float = 0.75,
+        draws_gb: float = 2.0,
+        device: str = "auto",
+    ) -> None:
+        at_least(0, beta=beta, draws_gb=draws_gb)
+        at_least(1, test_epochs=test_epochs)
+        inside_unit(alpha=alpha)
+        self.training = Training(
+            z_dim,
+            epochs,
+            batch_size,
+            g_units,
+            missingness_units,
+            Adam(lr_theta),
+            Adam(lr_phi),
+            use_bnn,
+            kl_weight,
+            weight_decay,
+        )
+        self.steps = LocalSteps(Adam(lr_z), Adam(lr_x), n_inner_steps, clip_norm, momentum)
+        self.warm_start = WarmStart(egm_enabled, egm_n_iter, egm_lr, e_units, dz_units, dx_units)
+        self.sampling = Sampling(burn_in, step_size, n_leapfrog, adaptation, adapt_share, target_acceptance)
+        self.beta, self.test_epochs, self.standardise = beta, test_epochs, standardise
+        self.alpha, self.draws_gb, self.device = alpha, draws_gb, device
+
+    # --- fitting ----------------------------------------------------------------------------------------------
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        """Algorithm 1."""
+        device = pick(self.device)
+        self.seed_, self.train_ = seed, train
+        self.layout_ = Layout.fit(train, self.standardise)
+        self.model_ = self._new_model(device)
+        self.donors_, self.donors_seen_ = self._encoded(train)
+        self.monitor.progress("nearest neighbours", 0, 1)
+        x = self._first_completion(self.donors_, self.donors_seen_)
+        with self._threads():
+            z = self._start(x)
+            rows = self._alternate(at_rest(z, x, self.layout_.n_numeric))
+        self.model_.settle()
+        self.z_, self.x_ = rows.z, rows.x
+        self.lookup_ = RowLookup(train.values)
+
+    def _new_model(self, device: torch.device) -> Model:
+        layout, settings = self.layout_, self.training
+        init = torch_stream(self.seed_, "missbgm", "weights")
+        heads = Heads(layout.n_numeric, layout.levels, device)
+        g = Generator(settings.z_dim, settings.g_units, heads, init, device)
+        f = Missingness(layout.width, settings.missingness_units, len(layout.order), init, device)
+        return Model(g, f, self.beta)
+
+    def _start(self, x: Tensor) -> Tensor:
+        """z (n, z_dim), from the warm start's encoder or, without one, from the prior."""
+        settings, noise = self.warm_start, torch_stream(self.seed_, "missbgm", "warm start", device=x.device)
+        self.encoder_ = None
+        if not settings.enabled:
+            return torch.randn((len(x), self.training.z_dim), generator=noise, device=x.device)
+        self.encoder_ = warm_start(
+            self.model_.g,
+            x,
+            settings,
+            self.training.batch_size,
+            torch_stream(self.seed_, "missbgm", "warm start weights"),
+            noise,
+            stream(self.seed_, "missbgm", "warm start rows"),
+            self._reporter("warm start", settings.n_iter),
+        )
+        return self.encoder_.forward(x)[-1]
+
+    def _alternate(self, rows: Rows) -> Rows:
+        settings, adams = self.training, (self.training.theta, self.training.phi)
+        noise = torch_stream(self.seed_, "missbgm", "weight noise", device=rows.z.device)
+        parameters = (
+            BayesianParameters(self.model_, adams, settings.kl_weight, noise)
+            if settings.use_bnn
+            else PointParameters(self.model_, adams, settings.weight_decay)
+        )
+        return alternate(
+            rows,
+            self._mask(self.train_),
+            self.model_,
+            parameters,
+            self.steps,
+            settings.epochs,
+            settings.batch_size,
+            stream(self.seed_, "missbgm", "rows"),
+            noise,
+            self._reporter("fitting", settings.epochs),
+        )
+
+    # --- imputing ---------------------------------------------------------------------------------------------
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        """Rows of the training table keep their fitted state; others get one with the parameters fixed."""
+        z, x = self._state_of(rows)
+        done = Imputation(self.layout_.decode(x))
+        return self._with_draws(done, rows, z, x, draws) if draws else done
+
+    def _state_of(self, rows: Incomplete) -> tuple[Tensor, Tensor]:
+        """z (n, z_dim) and x (n, width) at their most probable."""
+        at = torch.from_numpy(self.lookup_.find(rows.values)).to(self.z_.device)
+        z, x = self.z_[at], self.x_[at]
+        new = (at < 0).nonzero()[:, 0]
+        if len(new):
+            z[new], x[new] = self._refined(rows.take(new.cpu().numpy()))
+        return z, x
+
+    def _refined(self, rows: Incomplete) -> tuple[Tensor, Tensor]:
+        """The state of rows that are not in the training table."""
+        x, seen = self._encoded(rows)
+        r, found = self._mask(rows), []
+        size = NEW_ROWS_AT_ONCE[x.device.type]
+        for start in range(0, len(x), size):
+            chosen = torch.arange(start, start + size, device=x.device).clamp(max=len(x) - 1)
+            first = self._first_completion(x[chosen], seen[chosen])
+            z = self.encoder_.forward(first)[-1] if self.encoder_ else first.new_zeros(size, self.training.z_dim)
+            state = at_rest(z, first, self.layout_.n_numeric)
+            state = refine(
+                state,
+                r[chosen],
+                self.model_,
+                self.steps,
+                self.test_epochs,
+                self.training.batch_size,
+                len(self.train_),
+            )
+            found.append((state.z, state.x))
+            self.monitor.progress("new rows", min(start + size, len(x)), len(x))
+        return torch.cat([z for z, _ in found])[: len(x)], torch.cat([x for _, x in found])[: len(x)]
+
+    def _with_draws(self, done: Imputation, rows: Incomplete, z: Tensor, x: Tensor, draws: int) -> Imputation:
+        """Chains for the rows that hide something, started at their most probable state."""
+        device, incomplete = z.device, np.flatnonzero(rows.hidden.any(1))
+        part, chosen = rows.take(incomplete), torch.from_numpy(incomplete).to(device)
+        watch = stream(self.seed_, "missbgm", "watched cells")
+        keeper = DrawKeeper(self.layout_, part, draws, self.alpha, self.draws_gb * 1e9, device, watch)
+        diagnostics = {}
+        if len(incomplete):
+            trace = sample(
+                at_rest(z[chosen], x[chosen], self.layout_.n_numeric),
+                self._mask(part),
+                self.model_,
+                self.sampling,
+                draws,
+                torch_stream(self.seed_, "missbgm", "draws", device=device),
+                keeper.take,
+                self._reporter("sampling", self.sampling.burn_in + draws),
+            )
+            self.model_.settle()
+            diagnostics = trace.summary(self.sampling.burn_in)
+        found = keeper.draws()
+        cells = np.stack([incomplete[found.cells[:, 0]], found.cells[:, 1]], axis=1)
+        return replace(done, draws=replace(found, cells=cells), diagnostics=diagnostics)
+
+    # --- shared -----------------------------------------------------------------------------------------------
+
+    def _encoded(self, rows: Incomplete) -> tuple[Tensor, Tensor]:
+        """States (n, width), 0 where hidden, and which of their coordinates are seen (n, width) bool."""
+        device, layout = self.model_.g.vector.device, self.layout_
+        state = torch.from_numpy(layout.encode(rows)).to(device)
+        return state, torch.from_numpy(layout.spread(layout.seen(rows))).to(device)
+
+    def _mask(self, rows: Incomplete) -> Tensor:
+        """r (n, d) float, columns in the state's order"""
+        return torch.from_numpy(self.layout_.seen(rows)).float().to(self.model_.g.vector.device)
+
+    def _first_completion(self, x: Tensor, seen: Tensor) -> Tensor:
+        """Nearest neighbours among the training rows; the column's mean where there are none."""
+        donors, donors_seen = self.donors_, self.donors_seen_
+        mean = (donors * donors_seen).sum(0) / donors_seen.sum(0).clamp(min=1)
+        return knn_complete(x, seen, donors, donors_seen, NEIGHBOURS, mean)
+
+    def _reporter(self, phase: str, total: int) -> Callable[[int, float], None]:
+        return lambda done, loss: self.monitor.progress(phase, done, total, loss=loss)
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """One thread for layers too small to share."""
+        settings, before = self.training, torch.get_num_threads()
+        widest = max(*settings.g_units, self.model_.heads.raw_width)
+        small = settings.batch_size * max(settings.g_units) * widest < SMALL
+        torch.set_num_threads(1 if small else before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
