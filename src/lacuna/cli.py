@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -22,8 +23,8 @@ from rich.console import Console
 from lacuna import paths, records
 from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import StorageError, UserError
-from lacuna.experiment import Outcome, run
-from lacuna.launch import Refused, command
+from lacuna.experiment import Outcome, check, run
+from lacuna.launch import PastHydra, command
 from lacuna.limits import Stopped, stoppable
 from lacuna.report import print_scores
 from lacuna.sweep import RunningSweep, tell
@@ -41,13 +42,14 @@ def main() -> None:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:
-        cause = error.__cause__ if isinstance(error, Refused) and error.__cause__ else error
+        cause = error.__cause__ if isinstance(error, PastHydra) and error.__cause__ else error
         code, line = _judge(cause)
         if any(argument == "lacuna.debug=true" for argument in sys.argv):
             traceback.print_exception(cause)
         print(f"error: {line}", file=sys.stderr)
     if RunningSweep.current:
         code = max(code, RunningSweep.current.close(_console(), stopped=code > 128))
+        RunningSweep.current = None
     sys.exit(code)
 
 
@@ -57,8 +59,12 @@ def job(cfg: DictConfig) -> None:
     about: Any = HydraConfig.get()
     if about.mode == RunMode.MULTIRUN:
         _sweep_job(cfg, about)
-    else:
-        sys.exit(_single_run(cfg, about))
+        return
+    try:
+        code = _single_run(cfg, about)
+    except Exception as error:
+        raise PastHydra() from error
+    sys.exit(code)
 
 
 def _single_run(cfg: DictConfig, about: DictConfig) -> int:
@@ -73,7 +79,7 @@ def _single_run(cfg: DictConfig, about: DictConfig) -> int:
     outcome = _carry_out(config, console, command(about, about.overrides.task), publish)
     record, folder = outcome.record, outcome.folder
     if outcome.reused:
-        _say(console, f"reused: this run ended at {record.finished} (resume=false runs it again)")
+        _say(console, f"reused: this run ended at {record.finished[:19]} UTC (resume=false runs it again)")
     if record.status == "finished":
         print_scores(record, outputs, console)
         _say(console, f"seconds: {_durations(record)}; peak memory {record.peak_memory_gb:.2f} GB")
@@ -113,6 +119,7 @@ def _publish_in_sweep(outcome: Outcome) -> None:
 
 
 def _carry_out(config: dict[str, Any], console: Console, typed: str, publish: Callable[[Outcome], None]) -> Outcome:
+    check(config)
     _say(console, _headline(config))
     try:
         return run(config, console, typed)
@@ -151,8 +158,8 @@ def _judge(error: BaseException) -> tuple[int, str]:
     if isinstance(error, UserError):
         return 2, str(error)
     if isinstance(error, COMPOSITION_ERRORS):
-        arguments = [a for a in sys.argv[1:] if "=" in a and not a.startswith("-")]
-        return 2, explain(error, arguments)
+        typed, _ = get_args_parser().parse_known_args()
+        return 2, explain(error, typed.overrides, typed.config_dir)
     if isinstance(error, StorageError | OSError):
         return 1, str(error)
     return 1, f"{type(error).__name__}: {error} (lacuna.debug=true shows where)"

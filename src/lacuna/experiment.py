@@ -149,7 +149,7 @@ def _blank_record(config: Mapping[str, Any], command: str) -> Record:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def describe(error: BaseException) -> tuple[records.Status, str, str | None]:

@@ -20,8 +20,8 @@ from lacuna.sweep import RunningSweep, Sweep
 from lacuna.tracking import Tracker, forgiven
 
 
-class Refused(BaseException):
-    """Carries its cause past Hydra, which makes mere warnings of a callback's exceptions."""
+class PastHydra(BaseException):
+    """Carries its cause past Hydra, which comments on a job's exceptions and makes warnings of a callback's."""
 
 
 class SweepCallback(Callback):
@@ -43,7 +43,7 @@ class SweepCallback(Callback):
             folder = Path(config.hydra.sweep.dir)
             sweep.write(folder)
         except Exception as error:
-            raise Refused() from error
+            raise PastHydra() from error
         uri = settled[0]["tracking"]["uri"]
         with forgiven("this sweep"):
             tracker = Tracker(uri, Path(settled[0]["outputs"])) if uri else None

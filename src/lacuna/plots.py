@@ -50,13 +50,14 @@ def uncertainty_by_state(answer: Answer, imputation: Imputation) -> Figure | Non
     for axis, j in zip(axes, panels, strict=True):
         groups = {"regular": answer.ordinary[:, j], "meaningful": answer.meaningful[:, j]}
         shown = uncertainty[answer.hidden[:, j], j]
-        bins = np.linspace(shown.min(), max(shown.max(), shown.min() + 1e-9), 31)
+        bins = np.linspace(shown.min(), max(shown.max(), shown.min() + 1e-9), 25)
         for (name, cells), face, hatch in zip(groups.items(), ("0.75", "none"), ("", "////"), strict=True):
             label = f"{name} ({cells.sum():,})"
             look = {"facecolor": face, "edgecolor": "0.2", "hatch": hatch, "histtype": "stepfilled"}
             axis.hist(uncertainty[cells, j], bins, density=True, label=label, **look)
         axis.set(title=answer.columns[j].name, xlabel="uncertainty of the imputation", ylabel="density")
-        axis.legend(title="true state")
+        axis.margins(y=0.35)  # room for the legend
+        axis.legend(title="true state", loc="upper right", ncols=2, fontsize="small")
     return figure
 
 

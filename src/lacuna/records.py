@@ -130,7 +130,7 @@ def plain(value: Any) -> Any:
     {'a': 0.5, 'b': [1, 2], 'c': None}
     """
     if isinstance(value, Mapping):
-        kept = {str(k): v for k, v in value.items() if not (isinstance(v, np.ndarray) and v.size > LONGEST_LIST)}
+        kept = {str(k): v for k, v in value.items() if not _is_large(v)}
         return {k: plain(v) for k, v in kept.items()}
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -82,5 +83,5 @@ def _one_line(error: ValidationError, where: str = "") -> str:
     key = where or ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown key {key!r}"
-    problem = first["msg"].replace("Input should be", "must be").split(", unable to parse")[0]
+    problem = re.split(", (?:unable|got) ", first["msg"].replace("Input should be", "must be"))[0]
     return f"{key} {problem[0].lower()}{problem[1:]}, got {first['input']!r}"

@@ -1,0 +1,73 @@
+"""Methods that misbehave on demand, for the tests of the runner."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lacuna.errors import UserError
+from lacuna.methods.base import Method
+from lacuna.rng import stream
+from lacuna.types import Imputation, Incomplete
+
+
+class Drift(Method):
+    """Column means plus a sum of ``iterations`` random steps: its result tells whether a step was lost or redone.
+
+    Args:
+        iterations: outer iterations; each is scored and checkpointed.
+        pause: seconds that each takes.
+        failure: what happens in the last one: "", "bug", "user", "memory".
+        hold_mb: memory to hold while it goes on.
+        trace: file that gets a line for each iteration begun.
+    """
+
+    def __init__(
+        self, iterations: int = 3, pause: float = 0.0, failure: str = "", hold_mb: int = 0, trace: str = ""
+    ) -> None:
+        self.iterations, self.pause, self.failure, self.hold_mb, self.trace = iterations, pause, failure, hold_mb, trace
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        self.held_ = np.ones(self.hold_mb * 2**17)
+        self.means_, self.drift_ = np.nanmean(train.values, axis=0), np.zeros(train.values.shape[1])
+        kept = self.monitor.restore() or {"iteration": 0, "drift": self.drift_}
+        self.drift_ = kept["drift"]
+        for t in range(kept["iteration"] + 1, self.iterations + 1):
+            if self.trace:
+                with Path(self.trace).open("a") as file:
+                    file.write(f"{t}\n")
+            self.monitor.progress("walking", t, self.iterations, loss=1 / t)
+            time.sleep(self.pause)
+            if t == self.iterations:
+                self._fail()
+            self.drift_ = self.drift_ + stream(seed, "drift", t).normal(size=self.drift_.shape)
+            self.monitor.iteration(t, self.impute)
+            self.monitor.save({"iteration": t, "drift": self.drift_})
+
+    def _fail(self) -> None:
+        if self.failure == "bug":
+            raise ZeroDivisionError("a bug in a method")
+        if self.failure == "user":
+            raise UserError("the table does not suit this method: use another")
+        if self.failure == "memory":
+            raise MemoryError("cannot allocate 9 EiB")
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        levels = np.array([column.n_levels for column in rows.columns])
+        guess = np.where(levels > 0, 0.0, self.means_ + 0.01 * self.drift_)
+        return Imputation(np.where(rows.observed, rows.values, guess), diagnostics={"drift": self.drift_})
+
+
+class Wrapper(Method):
+    """Answers as its base does."""
+
+    def __init__(self, base: Method) -> None:
+        self.base = base
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        self.base.fit(train, seed)
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        return self.base.impute(rows, draws)

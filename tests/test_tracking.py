@@ -1,0 +1,177 @@
+"""MLflow: one run for each record, curves, parents, and no run lost when it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+
+from lacuna import experiment, records, sweep
+from lacuna.config import compose, plain
+from lacuna.experiment import Outcome
+from lacuna.sweep import RunningSweep, Sweep
+from lacuna.tracking import Tracker, forgiven, is_published
+
+EXTRAS = Path(__file__).parent / "extras"
+SYNC = Path(__file__).parents[1] / "scripts" / "sync_mlflow.py"
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="module")
+def uri(outputs: Path) -> str:
+    return f"sqlite:///{outputs}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def tracker(outputs: Path, uri: str) -> Tracker:
+    return Tracker(uri, outputs)
+
+
+@pytest.fixture(scope="module")
+def client(tracker: Tracker) -> MlflowClient:
+    return tracker.client
+
+
+@pytest.fixture
+def carry_out(outputs: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(EXTRAS))
+
+    def run(*overrides: str) -> Outcome:
+        small = ["method=drift", "dataset.n_train=120", "dataset.n_test=40", "device=cpu", f"outputs={outputs}"]
+        return experiment.run(plain(compose([*small, *overrides], EXTRAS / "conf")), command="python run.py x")
+
+    return run
+
+
+def runs_of(client: MlflowClient, outcome: Outcome) -> list:
+    experiment_id = client.get_experiment_by_name("bayesnet").experiment_id
+    return list(client.search_runs([experiment_id], f"tags.`lacuna.run` = '{outcome.record.run}'"))
+
+
+def test_a_record_becomes_one_run_with_all_that_compares(carry_out, tracker: Tracker, client: MlflowClient) -> None:
+    outcome = carry_out("seed=1")
+    assert tracker.publish(outcome.record, outcome.folder) is True
+    assert tracker.publish(outcome.record, outcome.folder) is False
+    (run,) = runs_of(client, outcome)
+    assert (run.info.run_name, run.info.status) == ("drift-mcar-0.1-1", "FINISHED")
+    assert run.data.params["method.iterations"] == "3"
+    assert run.data.params["names.dataset"] == "bayesnet"
+    assert not any(name.startswith("metrics") for name in run.data.params)
+    assert run.data.metrics["test/rmse"] == pytest.approx(outcome.record.scores["test/rmse"])
+    curve = client.get_metric_history(run.info.run_id, "iterations/train/rmse")
+    assert [point.step for point in curve] == [1, 2, 3]
+    assert {"device", "version.numpy", "lacuna.command", "hardware.cores"} <= set(run.data.tags)
+    (data,) = run.inputs.dataset_inputs
+    assert outcome.record.data_digest.startswith(data.dataset.digest)
+    held = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"config.yaml", "record.json", "log.txt"} <= held
+    assert not any("parquet" in name for name in held)
+
+
+def test_running_anew_replaces_the_run(carry_out, tracker: Tracker, client: MlflowClient) -> None:
+    first = carry_out("seed=2", "method.failure=bug")
+    tracker.publish(first.record, first.folder)
+    assert [run.info.status for run in runs_of(client, first)] == ["FAILED"]
+    again = carry_out("seed=2", "method.failure=bug")
+    tracker.publish(again.record, again.folder)
+    (run,) = runs_of(client, again)
+    assert run.data.tags["lacuna.finished"] == again.record.finished
+    assert run.data.tags["error"] == "ZeroDivisionError: a bug in a method"
+
+
+def test_a_stopped_run_is_killed(carry_out, tracker: Tracker, client: MlflowClient) -> None:
+    outcome = carry_out("seed=3")
+    outcome.record.status, outcome.record.error = "failed", "stopped by SIGTERM"
+    tracker.publish(outcome.record, outcome.folder)
+    assert [run.info.status for run in runs_of(client, outcome)] == ["KILLED"]
+
+
+def test_names_and_values_that_mlflow_refuses_are_made_fit(carry_out, tracker: Tracker, client: MlflowClient) -> None:
+    outcome = carry_out("seed=4")
+    outcome.record.scores |= {"test/mm_f1/price (€) ../x": 0.5, "test/acc//odd/": 0.25, "test/nan": float("nan")}
+    outcome.record.config["method"]["long"] = "v" * 10_000
+    outcome.record.config["method"] |= {f"key {i} (x)": i for i in range(150)}
+    tracker.publish(outcome.record, outcome.folder)
+    (run,) = runs_of(client, outcome)
+    assert run.data.metrics["test/acc/odd"] == 0.25
+    assert 0.5 in run.data.metrics.values()
+    assert "test/nan" not in run.data.metrics
+    assert len(run.data.params["method.long"]) == 6000
+    assert run.data.params["method.key 149 _x_"] == "149"
+
+
+def test_a_marker_saves_asking_mlflow(carry_out, tracker: Tracker, uri: str, tmp_path: Path) -> None:
+    outcome = carry_out("seed=5")
+    assert not is_published(outcome.record, outcome.folder, uri)
+    tracker.publish(outcome.record, outcome.folder)
+    assert is_published(outcome.record, outcome.folder, uri)
+    assert not is_published(outcome.record, outcome.folder, "sqlite:///elsewhere.db")
+
+
+def test_a_sweep_is_a_parent_with_children(carry_out, tracker: Tracker, client: MlflowClient, tmp_path: Path) -> None:
+    plan = Sweep("python run.py -m seed=6,7,8", [f"python run.py seed={k}" for k in (6, 7, 8)], ["bayesnet"])
+    running = RunningSweep(plan, tmp_path, tracker)
+    (parent,) = running.parents.values()
+    assert client.get_run(parent).info.status == "RUNNING"
+    for number, seed in enumerate((6, 7)):
+        outcome = carry_out(f"seed={seed}")
+        sweep.tell(tmp_path, number, folder=str(outcome.folder))
+    assert running.close(Console(quiet=True)) == 1  # the third said nothing
+    assert client.get_run(parent).info.status == "FAILED"
+    experiment_id = client.get_experiment_by_name("bayesnet").experiment_id
+    children = client.search_runs([experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'")
+    assert sorted(run.info.run_name for run in children) == ["drift-mcar-0.1-6", "drift-mcar-0.1-7"]
+    assert Sweep(**vars(plan)).parents(tracker) == {"bayesnet": parent}
+
+
+def test_syncing_writes_what_is_missing_once_and_closes_the_dead(
+    carry_out, tracker: Tracker, client: MlflowClient, outputs: Path, tmp_path: Path
+) -> None:
+    outcome = carry_out("seed=9")
+    plan = Sweep("python run.py -m seed=9", ["python run.py seed=9"], ["bayesnet"])
+    folder = outputs / "sweeps" / "then"
+    plan.write(folder)
+    sweep.tell(folder, 0, folder=str(outcome.folder))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    abandoned = tracker.parent("bayesnet", "key", "name", "command")
+    tracker.reopen(abandoned)
+    host = client.get_run(abandoned).data.tags["lacuna.process"].split(":")[0]
+    client.set_tag(abandoned, "lacuna.process", f"{host}:{dead.pid}")
+
+    counts = sweep.sync(tracker, outputs)
+    assert counts["written"] >= 1
+    assert counts["closed"] == 1
+    assert client.get_run(abandoned).info.status == "KILLED"
+    (run,) = runs_of(client, outcome)
+    assert run.data.tags["mlflow.parentRunId"] == plan.parents(tracker)["bayesnet"]
+    assert sweep.sync(tracker, outputs) == {"records": counts["records"], "written": 0, "closed": 0}
+
+
+@pytest.mark.slow
+def test_the_script_syncs(carry_out, outputs: Path, uri: str) -> None:
+    carry_out("seed=10")
+    done = subprocess.run([sys.executable, SYNC, "--outputs", outputs], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(uri)
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_mlflow_failing_is_one_warning(carry_out, monkeypatch: pytest.MonkeyPatch, tracker: Tracker) -> None:
+    outcome = carry_out("seed=11")
+
+    def down(*arguments: object, **more: object) -> None:
+        raise ConnectionError("server is down\nwith a long story")
+
+    monkeypatch.setattr(tracker.client, "create_run", down)
+    with pytest.warns(UserWarning, match=r"MLflow does not have this run \(server is down\); scripts/sync_mlflow.py"):
+        with forgiven("this run"):
+            tracker.publish(outcome.record, outcome.folder)
+    assert records.read(outcome.folder).status == "finished"
