@@ -80,9 +80,10 @@ def test_a_record_survives_the_disk_and_nan_is_null(tmp_path: Path) -> None:
     assert [found.name for _, found in records.find(tmp_path.parent, "nothing")] == []
 
 
-@pytest.mark.parametrize(
-    "content", ["", '{"run": "x"', "[]", '{"run": "x"}', '{"run": 1, "scores": null}', "\x00" * 50]
-)
+BROKEN = ["", '{"run": "x"', "[]", '{"run": "x"}', '{"run": 1, "scores": null}', "\x00" * 50]
+
+
+@pytest.mark.parametrize("content", BROKEN)
 def test_a_broken_record_counts_as_absent(tmp_path: Path, content: str) -> None:
     (tmp_path / "record.json").write_text(content)
     with pytest.warns(UserWarning, match="record.json is not a whole record"):

@@ -171,7 +171,7 @@ def test_mlflow_failing_is_one_warning(carry_out, monkeypatch: pytest.MonkeyPatc
         raise ConnectionError("server is down\nwith a long story")
 
     monkeypatch.setattr(tracker.client, "create_run", down)
-    with pytest.warns(UserWarning, match=r"MLflow does not have this run \(server is down\); scripts/sync_mlflow.py"):
-        with forgiven("this run"):
-            tracker.publish(outcome.record, outcome.folder)
+    said = r"MLflow does not have this run \(server is down\); scripts/sync_mlflow.py"
+    with pytest.warns(UserWarning, match=said), forgiven("this run"):
+        tracker.publish(outcome.record, outcome.folder)
     assert records.read(outcome.folder).status == "finished"

@@ -20,17 +20,13 @@ class Drift(Method):
         iterations: outer iterations; each is scored and checkpointed.
         pause: seconds that each takes.
         failure: what happens in the last one: "", "bug", "user", "memory".
-        hold_mb: memory to hold while it goes on.
         trace: file that gets a line for each iteration begun.
     """
 
-    def __init__(
-        self, iterations: int = 3, pause: float = 0.0, failure: str = "", hold_mb: int = 0, trace: str = ""
-    ) -> None:
-        self.iterations, self.pause, self.failure, self.hold_mb, self.trace = iterations, pause, failure, hold_mb, trace
+    def __init__(self, iterations: int = 3, pause: float = 0.0, failure: str = "", trace: str = "") -> None:
+        self.iterations, self.pause, self.failure, self.trace = iterations, pause, failure, trace
 
     def _fit(self, train: Incomplete, seed: int) -> None:
-        self.held_ = np.ones(self.hold_mb * 2**17)
         self.means_, self.drift_ = np.nanmean(train.values, axis=0), np.zeros(train.values.shape[1])
         kept = self.monitor.restore() or {"iteration": 0, "drift": self.drift_}
         self.drift_ = kept["drift"]
