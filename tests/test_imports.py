@@ -1,0 +1,143 @@
+"""Imports point one way, and the core needs only the scientific stack."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "lacuna"
+MODULES = {
+    ".".join(("lacuna", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+# The one way of the data. What is not named here serves any stage, as long as nothing turns in a circle.
+STAGES = (
+    ("types", "rng", "errors", "numerics"),
+    ("datasets", "masks"),
+    ("problem",),
+    ("encoding", "nets", "training"),
+    ("methods",),
+    ("metrics",),
+    ("downstream",),
+    ("experiment",),
+    ("tracking", "tables", "report", "sweep", "launch", "cli", "api"),
+)
+CORE = [top for tops in STAGES[:6] for top in tops]
+SCIENTIFIC = {"numpy", "scipy", "pandas", "sklearn", "torch", "triton"}  # triton ships with torch for CUDA
+
+
+def stage(module: str) -> int | None:
+    top = module.split(".")[1] if "." in module else ""
+    return next((i for i, tops in enumerate(STAGES) if top in tops), None)
+
+
+def is_core(module: str) -> bool:
+    top, *below = module.split(".")[1:] or [""]
+    return top in CORE and below[:1] != ["external"]
+
+
+def imports(module: str, at_import_only: bool = False) -> set[str]:
+    """The modules that ``module`` names in import statements; type-checking blocks do not count."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if at_import_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(tree)
+    return found
+
+
+def own(names: set[str]) -> set[str]:
+    """Lacuna's modules among imported names: of ``lacuna.types.Table`` the module ``lacuna.types``."""
+    known = set()
+    for name in names:
+        while name.startswith("lacuna.") and name not in MODULES:
+            name = name.rpartition(".")[0]
+        if name in MODULES and name != "lacuna":
+            known.add(name)
+    return known
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_stage_imports_a_later_one(module: str) -> None:
+    if (here := stage(module)) is None:
+        return
+    later = {name for name in own(imports(module)) if (there := stage(name)) is not None and there > here}
+    assert not later, f"{module} comes before {sorted(later)}"
+
+
+def test_nothing_turns_in_a_circle() -> None:
+    graph = {module: own(imports(module, at_import_only=True)) - {module} for module in MODULES if module != "lacuna"}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def test_methods_never_see_answers() -> None:
+    for module in MODULES:
+        if module.startswith("lacuna.methods."):
+            assert "lacuna.types.Answer" not in imports(module), module
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if is_core(module)])
+def test_the_core_imports_only_the_scientific_stack(module: str) -> None:
+    reached, todo = set(), [module]
+    while todo:  # helpers that a core module needs are part of the core
+        if (name := todo.pop()) not in reached:
+            reached.add(name)
+            todo += own(imports(name, at_import_only=True))
+    for name in reached:
+        others = {i.split(".")[0] for i in imports(name, at_import_only=True)} - sys.stdlib_module_names - {"lacuna"}
+        assert others <= SCIENTIFIC, f"{module} needs {name}, which imports {sorted(others - SCIENTIFIC)}"
+
+
+def test_only_tracking_imports_mlflow() -> None:
+    users = {m for m in MODULES if any(i.split(".")[0] == "mlflow" for i in imports(m))}
+    assert users == {"lacuna.tracking"}
+
+
+BLOCKED = ("hydra", "omegaconf", "mlflow", "pydantic", "rich", "matplotlib", "pyarrow", "xgboost", "yaml", "skops")
+PROGRAM = f"""
+import importlib, sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {BLOCKED!r}:
+            raise ModuleNotFoundError(f"{{name}} is blocked")
+
+sys.meta_path.insert(0, Block())
+for module in {[module for module in MODULES if is_core(module)]!r}:
+    importlib.import_module(module)
+
+from lacuna.datasets.bayesnet import BayesNet
+from lacuna.masks.mcar import MCAR
+from lacuna.methods.diffjoint import DiffJoint
+from lacuna.metrics.discrete import acc
+from lacuna.problem import hide
+from lacuna.rng import stream
+
+table = BayesNet(60, 20).load(stream(0, "dataset"), stream(0, "split"))
+problem = hide(table, MCAR().draw(table, 0.2, stream(0, "mask")))
+method = DiffJoint(iterations=1, samples=2, steps=2, repeats=1, hidden=8, epochs=1, device="cpu")
+print(acc(problem.answers["test"], method.fit(problem.train, seed=0).impute(problem.test)))
+"""
+
+
+def test_the_core_runs_without_the_runners_packages() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 0 <= float(done.stdout) <= 1
