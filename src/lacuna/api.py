@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,7 +250,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not 0 < alpha < 1:
             raise UserError(f"alpha must lie in (0, 1), got {alpha}")
         rows, done = self._impute(X, n_draws)
-        lower, upper = _quantiles(self._draws(done), alpha)
+        lower, upper = self._draws(done).interval(alpha)
         columns = rows.incomplete.columns
         whole = np.array([column.kind == "integer" for column in columns])
         blank = np.array([column.discrete for column in columns]) & rows.incomplete.hidden
@@ -442,13 +441,3 @@ def _kept(done: Imputation, rng: np.random.Generator) -> np.ndarray | None:
     if done.meaningful_probability is None:
         return done.meaningful
     return rng.random(done.values.shape) < done.meaningful_probability
-
-
-def _quantiles(draws: Draws, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper bounds (k,) of the hidden cells."""
-    if math.isclose(alpha, draws.alpha):
-        return draws.lower, draws.upper
-    if draws.samples is None:
-        raise UserError(f"the draws do not fit in memory, and their summary has alpha {draws.alpha}: use that")
-    lower, upper = np.quantile(draws.samples, [alpha / 2, 1 - alpha / 2], axis=0)
-    return lower, upper

@@ -8,10 +8,13 @@ the value) or has a regular value that was lost.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+
+from lacuna.errors import UserError
 
 Kind = Literal["continuous", "integer", "categorical"]
 KINDS = ("continuous", "integer", "categorical")
@@ -181,6 +184,19 @@ class Draws:
         lower, upper = np.quantile(samples, [alpha / 2, 1 - alpha / 2], axis=0)
         wide = samples.astype(np.float64)
         return cls(cells, wide.mean(0), wide.std(0), lower, upper, alpha, samples.astype(np.float32))
+
+    def interval(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """Quantiles alpha / 2 and 1 - alpha / 2, (k,) each.
+
+        Raises:
+            UserError: the samples were not kept, and their summary has another alpha.
+        """
+        if math.isclose(alpha, self.alpha):
+            return self.lower, self.upper
+        if self.samples is None:
+            raise UserError(f"the draws do not fit in memory, and their summary has alpha {self.alpha}: use that")
+        lower, upper = np.quantile(self.samples, [alpha / 2, 1 - alpha / 2], axis=0)
+        return lower, upper
 
 
 @dataclass(frozen=True)
