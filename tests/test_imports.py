@@ -67,10 +67,9 @@ def own(names: set[str]) -> set[str]:
     """Lacuna's modules among imported names: of ``lacuna.types.Table`` the module ``lacuna.types``."""
     known = set()
     for name in names:
-        while name.startswith("lacuna.") and name not in MODULES:
-            name = name.rpartition(".")[0]
-        if name in MODULES and name != "lacuna":
-            known.add(name)
+        parts = name.split(".")
+        prefixes = (".".join(parts[:k]) for k in range(len(parts), 1, -1))
+        known.update([module for module in prefixes if module in MODULES][:1])
     return known
 
 

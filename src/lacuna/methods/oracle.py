@@ -43,5 +43,5 @@ class Oracle(Method):
         )
         whole = where(rows.columns, kind="integer")
         values[:, whole] = values[:, whole].round()
-        probability[at] = found.meaningful
+        probability[at] = found.meaningful.clip(0, 1)  # a sum of weights may exceed 1 in its last digit
         return Imputation(values, probability > 0.5, probability, found.regular if draws else None)
