@@ -43,10 +43,10 @@ def fit(seed: int, epochs: int = 60) -> tuple[nn.Linear, list[float]]:
         nn.init.zeros_(network.weight)
         nn.init.zeros_(network.bias)
 
-    def loss(rows: torch.Tensor) -> torch.Tensor:
-        return ((network(x[rows]) - (3 * x[rows] - 1)) ** 2).mean()
+    def loss(evaluated: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return ((evaluated(x) - (3 * x - 1)) ** 2).mean()
 
-    return network, train(network, loss, 50, Schedule(epochs, 16, 0.1), generator, reset)
+    return network, train(network, lambda rows: [x[rows]], loss, 50, Schedule(epochs, 16, 0.1), generator, reset)
 
 
 def test_it_finds_the_least_squares_line():
@@ -66,12 +66,30 @@ def test_the_best_epoch_is_kept():
     network = nn.Module()
     network.weight = weight
 
-    def loss(rows: torch.Tensor) -> torch.Tensor:
+    def loss(evaluated: nn.Module, rows: torch.Tensor) -> torch.Tensor:
         seen.append(weight.item())
         return len(seen) + 0 * weight.sum() - (weight - weight.detach()).sum()
 
-    train(network, loss, 4, Schedule(epochs=5, batch=4, lr=0.1), torch.Generator(), lambda: nn.init.zeros_(weight))
+    schedule = Schedule(epochs=5, batch=4, lr=0.1)
+    train(network, lambda rows: [rows], loss, 4, schedule, torch.Generator(), lambda: nn.init.zeros_(weight))
     assert weight.item() == pytest.approx(0.1, rel=1e-5), "one step of Adam after the first epoch"
+
+
+def test_weights_are_updated_in_float32_whatever_the_evaluation():
+    """Steps far below bfloat16's resolution add up."""
+    network = nn.utils.skip_init(nn.Linear, 1, 1, bias=False)
+    seen = []
+
+    def loss(evaluated: nn.Module, rows: torch.Tensor) -> torch.Tensor:
+        seen.append(evaluated.weight.dtype)
+        return (evaluated.weight.detach() - evaluated.weight).sum().float() - len(seen)
+
+    schedule = Schedule(epochs=100, batch=4, lr=1e-4)
+    start = lambda: nn.init.ones_(network.weight)  # noqa: E731
+    train(network, lambda rows: [rows], loss, 4, schedule, torch.Generator(), start, torch.bfloat16)
+    assert set(seen) == {torch.bfloat16}
+    assert network.weight.dtype == torch.float32
+    assert network.weight.item() == pytest.approx(1 + 100 * 1e-4, abs=1e-3)
 
 
 def test_ranges():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,19 +62,23 @@ class Plateau:
 
 def train(
     network: nn.Module,
-    loss: Callable[[Tensor], Tensor],
+    examples: Callable[[Tensor], Sequence[Tensor]],
+    loss: Callable[..., Tensor],
     n_rows: int,
     schedule: Schedule,
     generator: torch.Generator,
     reset: Callable[[], None],
+    dtype: torch.dtype = torch.float32,
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> list[float]:
     """Minimise ``loss`` over mini-batches with Adam and leave the best epoch's weights in ``network``.
 
     Args:
-        loss: row indices (b,) -> scalar, the mean over the batch; draws its noise from ``generator``.
+        examples: row indices (n,) -> tensors (n, ...), an epoch's examples; may draw from ``generator``.
+        loss: (network, *examples of a batch) -> scalar, the mean over the batch.
         generator: on the network's device; orders the rows too.
         reset: gives the network its starting weights; called once, after the kernels are warm.
+        dtype: of the weights that ``loss`` is given; weights are kept and updated in float32.
         on_epoch: told (epoch, loss) now and then: every epoch on a CPU, every 20th on a GPU.
 
     Returns:
@@ -83,18 +88,23 @@ def train(
     device = parameters[0].device
     plateau = Plateau(schedule, device)
     optimizer = torch.optim.Adam(parameters, lr=plateau.lr, fused=True, capturable=device.type == "cuda")
+    gradients = [torch.zeros_like(parameter) for parameter in parameters]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    evaluated = _in_precision(network, dtype)
 
-    def step(rows: Tensor) -> Tensor:
-        optimizer.zero_grad(set_to_none=True)
-        value = loss(rows)
-        value.backward()
+    def step(*batch: Tensor) -> Tensor:
+        value = loss(evaluated, *batch)
+        _copy(gradients, torch.autograd.grad(value, list(evaluated.parameters())))
         optimizer.step()
+        _copy(evaluated.parameters(), parameters)
         return value.detach()
 
     batch = min(schedule.batch, n_rows)
     sizes = [batch] * (n_rows // batch) + ([n_rows % batch] if n_rows % batch else [])
-    steps = {b: graphed(step, [torch.arange(b, device=device)], [generator]) for b in set(sizes)}
+    steps = {b: graphed(step, examples(torch.arange(b, device=device))) for b in set(sizes)}
     reset()
+    _copy(evaluated.parameters(), parameters)
     for state in optimizer.state.values():  # the warm-up has moved them
         for tensor in state.values():
             tensor.zero_()
@@ -104,8 +114,8 @@ def train(
     check_every = 1 if device.type == "cpu" else 20
     for epoch in range(schedule.epochs):
         order = torch.rand(n_rows, generator=generator, device=device).argsort()
-        for rows in order.split(sizes):
-            history[epoch] += steps[len(rows)](rows) * (len(rows) / n_rows)
+        for parts in zip(*(example.split(sizes) for example in examples(order)), strict=True):
+            history[epoch] += steps[len(parts[0])](*parts) * (len(parts[0]) / n_rows)
         improved = plateau.update(history[epoch]).to(best[0].dtype)
         with torch.no_grad():
             for kept, now in zip(best, parameters, strict=True):
@@ -114,7 +124,23 @@ def train(
             on_epoch(epoch + 1, float(history[epoch]))
             if plateau.stopped:
                 break
-    with torch.no_grad():
-        for kept, now in zip(best, parameters, strict=True):
-            now.copy_(kept)
+    _copy(parameters, best)
+    for parameter in parameters:
+        parameter.grad = None
     return history[: epoch + 1].tolist()
+
+
+def _in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The network itself in float32, else a copy with parameters of ``dtype``; buffers stay as they are."""
+    if dtype == torch.float32:
+        return network
+    copied = copy.deepcopy(network)
+    for parameter in copied.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return copied
+
+
+@torch.no_grad()
+def _copy(targets: Iterable[Tensor], sources: Iterable[Tensor]) -> None:
+    """One launch for many tensors, whatever their types."""
+    torch._foreach_copy_(list(targets), list(sources))

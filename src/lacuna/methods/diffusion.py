@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lacuna.graphs import graphed
-from lacuna.nets.denoiser import MLPDenoiser
+from lacuna.nets.denoiser import FoldedDenoiser, MLPDenoiser
 from lacuna.numerics import edm
+from lacuna.rng import torch_seed
 from lacuna.training import Schedule, train
 
 Precision = Literal["auto", "bf16", "tf32", "float32"]
-ROWS_AT_ONCE = {
-    "cuda": 65_536,
-    "cpu": 4_096,
-}  # activations of one network call: 1 GB at hidden 1024, or one cache
+ROWS_AT_ONCE = {"cuda": 262_144, "cpu": 2_048}  # activations of one network call: 2 GB at hidden 1024, or one cache
 SIGMA_DATA = 0.5
+SMALL = 256  # hidden width up to which one CPU thread trains fastest
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,33 @@ def matmul_precision(precision: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """``n`` threads for each tensor operation within a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _each(work: Callable[[int], None], n: int, device: torch.device) -> Iterator[None]:
+    """``work(0) ... work(n - 1)``: one after the other on a GPU; on a CPU, side by side on all its threads.
+
+    Small matrices gain nothing from several threads an operation, so every thread takes batches of its own.
+    """
+    if device.type == "cuda":
+        yield from map(work, range(n))
+        return
+    workers = torch.get_num_threads()
+    with threads(1), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            yield from pool.map(work, range(n))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 class DiffusionModel:
     """A diffusion model of states (n, width) whose data sd is 0.5.
 
@@ -66,7 +93,6 @@ class DiffusionModel:
         hidden: width of the network.
         device: where the network lives and samples are drawn.
         precision: of the network's evaluation; states stay float32. ``auto`` is bf16 on CUDA, float32 elsewhere.
-        compiled: fuse the sampler's step with torch.compile; ``None`` where it pays: on CUDA.
     """
 
     def __init__(
@@ -75,21 +101,26 @@ class DiffusionModel:
         hidden: int,
         device: torch.device,
         precision: Precision = "auto",
-        compiled: bool | None = None,
     ) -> None:
         if precision not in ("auto", "bf16", "tf32", "float32"):
             raise ValueError(f"precision must be auto, bf16, tf32 or float32, got {precision!r}")
+        self._arguments = (width, hidden, device, precision)
         self.device = device
         self.precision = {"cuda": "bf16", "cpu": "float32"}[device.type] if precision == "auto" else precision
-        self.compiled = device.type == "cuda" if compiled is None else compiled
         self.network = MLPDenoiser(width, hidden).to(device)
         self.generator = torch.Generator(device)
         self.rows_at_once = ROWS_AT_ONCE[device.type]
-        self._frozen = copy.deepcopy(self.network).requires_grad_(False)  # what the captured steps evaluate
-        if self.precision == "bf16":
-            self._frozen.to(torch.bfloat16).frequencies = self.network.frequencies  # angles stay float32
-        self._bulk_step = torch.compile(edm.inpainting_step, dynamic=False) if self.compiled else edm.inpainting_step
+        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        self._folded = FoldedDenoiser(self.network, self.dtype)  # what the captured steps evaluate
         self._steps: dict[tuple, Callable[..., Tensor]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a saved model needs; generators start afresh at every call, captured steps are made again."""
+        return {"arguments": self._arguments, "weights": dict(self.network.state_dict())}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(*state["arguments"])  # type: ignore[misc]
+        self.network.load_state_dict(state["weights"])
 
     def fit(
         self,
@@ -101,22 +132,25 @@ class DiffusionModel:
         """Train a fresh network on states (n, width); returns the loss of every epoch."""
         generator = self.generator.manual_seed(seed)
 
-        def loss(rows: Tensor) -> Tensor:
+        def examples(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             clean = states[rows]
             sigma = edm.training_sigma(torch.randn(len(rows), 1, generator=generator, device=self.device))
             noise = torch.randn(clean.shape, generator=generator, device=self.device)
-            half = self.precision == "bf16"
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
-                return edm.denoising_loss(self.network, clean, noise, sigma, SIGMA_DATA)
+            return edm.regression(clean, noise, sigma, SIGMA_DATA)
+
+        def loss(network: nn.Module, state: Tensor, c_noise: Tensor, target: Tensor) -> Tensor:
+            return F.mse_loss(network(state, c_noise).float(), target)
 
         with matmul_precision(self.precision):
             return train(
                 self.network,
+                examples,
                 loss,
                 len(states),
                 schedule,
                 generator,
                 reset=lambda: self.network.reset(generator.manual_seed(seed)),
+                dtype=self.dtype,
                 on_epoch=on_epoch,
             )
 
@@ -128,24 +162,23 @@ class DiffusionModel:
         n_samples: int,
         sampling: Sampling,
         seed: int,
-        on_level: Callable[[int, int], None] = lambda done, total: None,
+        on_batch: Callable[[int, int], None] = lambda done, total: None,
     ) -> Tensor:
         """Draw states given their known coordinates.
 
         Args:
             known: (r, width) values, read where ``is_known``.
             is_known: (r, width) bool.
-            on_level: told (done, total) after every noise level of every batch.
+            on_batch: told (done, total) after every batch.
 
         Returns:
             (r, n_samples, width) float32; known coordinates as given.
         """
-        for frozen, trained in zip(self._frozen.parameters(), self.network.parameters(), strict=True):
-            frozen.copy_(trained)
+        self._folded.take_weights()
         while True:
             try:
                 with matmul_precision(self.precision):
-                    return self._sample(known, is_known, n_samples, sampling, seed, on_level)
+                    return self._sample(known, is_known, n_samples, sampling, seed, on_batch)
             except torch.OutOfMemoryError:
                 if self.rows_at_once <= 256:
                     raise
@@ -160,48 +193,58 @@ class DiffusionModel:
         n_samples: int,
         sampling: Sampling,
         seed: int,
-        on_level: Callable[[int, int], None],
+        on_batch: Callable[[int, int], None],
     ) -> Tensor:
-        generator = self.generator.manual_seed(seed)
         total = len(known) * n_samples
-        size = min(self.rows_at_once, total)
-        if self.device.type == "cuda":  # few shapes, each compiled and captured once; the last batch is padded
-            size = min(self.rows_at_once, 2 ** math.ceil(math.log2(total)))
-        sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(self.device)
-        again_or_not = torch.tensor([0.0, 1.0], device=self.device)
+        batches = math.ceil(total / self.rows_at_once)
+        size = math.ceil(total / max(batches, 1))  # one shape, captured once; the last batch is padded by a few rows
         out = torch.empty(total, known.shape[1], device=self.device)
-        starts = range(0, total, size)
-        for b, start in enumerate(starts):
+
+        def draw(b: int) -> None:
+            start = b * size
             rows = torch.arange(start, start + size, device=self.device).clamp(max=total - 1) // n_samples
-            held, is_held = known[rows], is_known[rows]
-            state = sigmas[0] * torch.randn(held.shape, generator=generator, device=self.device)
-            for i in range(sampling.steps):
-                step = self._step(held.shape, sampling, correct=i < sampling.steps - 1)
-                for repeat in range(sampling.repeats):
-                    again = again_or_not[int(repeat < sampling.repeats - 1)]
-                    state = step(state, held, is_held, sigmas[i], sigmas[i + 1], again)
-                on_level(b * sampling.steps + i + 1, len(starts) * sampling.steps)
-            out[start : start + size] = state[: total - start]
+            # a stream of its own for every batch: they may run side by side, in any order
+            generator = self.generator if self.device.type == "cuda" else torch.Generator()
+            generator.manual_seed(torch_seed(seed, b))
+            out[start : start + size] = self._draw(known[rows], is_known[rows], sampling, generator)[: total - start]
+
+        for done, _ in enumerate(_each(draw, batches, self.device), start=1):
+            on_batch(done, batches)
         return out.view(len(known), n_samples, -1)
 
-    def _step(self, shape: torch.Size, sampling: Sampling, correct: bool) -> Callable[..., Tensor]:
-        """The inpainting step for one batch shape, captured when first asked for."""
+    @torch.no_grad()
+    def _draw(self, held: Tensor, is_held: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+        """One batch of states from noise, given where it is held."""
+        sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(self.device)
+        again_or_not = torch.tensor([0.0, 1.0], device=self.device)
+        state = sigmas[0] * torch.randn(held.shape, generator=generator, device=self.device)
+        for i in range(sampling.steps):
+            step = self._step(held.shape, sampling, i < sampling.steps - 1, generator)
+            for repeat in range(sampling.repeats):
+                again = again_or_not[int(repeat < sampling.repeats - 1)]
+                state = step(state, held, is_held, sigmas[i], sigmas[i + 1], again)
+        return state
+
+    def _step(
+        self, shape: torch.Size, sampling: Sampling, correct: bool, generator: torch.Generator
+    ) -> Callable[..., Tensor]:
+        """The inpainting step for one batch shape; on a GPU captured when first asked for."""
+        churn = min(sampling.churn / sampling.steps, math.sqrt(2) - 1)
+
+        def step(state: Tensor, held: Tensor, is_held: Tensor, here: Tensor, there: Tensor, again: Tensor) -> Tensor:
+            noise = torch.randn(3, *shape, generator=generator, device=self.device)
+            return edm.inpainting_step(self._denoise, state, held, is_held, noise, here, there, again, churn, correct)
+
+        if self.device.type == "cpu":
+            return step
         key = (shape, sampling, correct)
         if key not in self._steps:
-            churn = min(sampling.churn / sampling.steps, math.sqrt(2) - 1)
-            bulk = correct and shape[0] == self.rows_at_once  # all that is worth a compilation
-            inpaint = self._bulk_step if bulk else edm.inpainting_step
-
-            def step(state: Tensor, held: Tensor, is_held: Tensor, *levels: Tensor) -> Tensor:
-                noise = torch.randn(3, *shape, generator=self.generator, device=self.device)
-                return inpaint(self._denoise, state, held, is_held, noise, *levels, churn, correct)
-
             blank, level = torch.zeros(shape, device=self.device), torch.ones((), device=self.device)
-            random_state = self.generator.get_state()  # warming up draws from it
+            random_state = generator.get_state()  # warming up draws from it
             example = [blank, blank, blank.bool(), level, level / 2, level]
-            self._steps[key] = graphed(step, example, [self.generator])
-            self.generator.set_state(random_state)
+            self._steps[key] = graphed(step, example, [generator])
+            generator.set_state(random_state)
         return self._steps[key]
 
     def _denoise(self, state: Tensor, sigma: Tensor) -> Tensor:
-        return edm.denoise(self._frozen, state, sigma, SIGMA_DATA)
+        return edm.denoise(self._folded, state, sigma, SIGMA_DATA)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lacuna.nets.fused import linear_silu
+
 ALIGNMENT = 16  # state rows of a multiple of 16 numbers keep half-precision matrix units at full speed
 
 
@@ -31,11 +33,13 @@ class MLPDenoiser(nn.Module):
     (torch.Size([7, 5]), torch.Size([7, 5]))
     """
 
+    frequencies: Tensor
+
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         if hidden % 2:
             raise ValueError(f"hidden must be even (half sines, half cosines), got {hidden}")
-        self.width, self.padded = width, math.ceil(width / ALIGNMENT) * ALIGNMENT
+        self.width, self.hidden, self.padded = width, hidden, math.ceil(width / ALIGNMENT) * ALIGNMENT
         self.embed = nn.Sequential(_linear(hidden, hidden), nn.SiLU(), _linear(hidden, hidden))
         self.project = _linear(self.padded, hidden)
         self.body = nn.Sequential(
@@ -57,13 +61,60 @@ class MLPDenoiser(nn.Module):
                 initialise(module, self.width if module is self.project else module.in_features, generator)
 
     def forward(self, state: Tensor, c_noise: Tensor) -> Tensor:
-        angles = c_noise.reshape(-1, 1).float() * self.frequencies
-        waves = torch.cat([angles.cos(), angles.sin()], dim=1).to(self.project.weight.dtype)
+        waves = self.waves(c_noise).to(self.project.weight.dtype)
         padded = F.pad(state, (0, self.padded - self.width)).to(self.project.weight.dtype)
-        embedding = self.embed(waves)
-        if len(embedding) == 1:  # one noise level for all rows: add it with the bias, inside the matrix product
-            return self.body(F.linear(padded, self.project.weight, self.project.bias + embedding[0]))[:, : self.width]
-        return self.body(self.project(padded) + embedding)[:, : self.width]
+        return self.body(self.project(padded) + self.embed(waves))[:, : self.width]
+
+    def waves(self, c_noise: Tensor) -> Tensor:
+        """cosines and sines of the noise level, (n, hidden) float32"""
+        angles = c_noise.reshape(-1, 1).float() * self.frequencies
+        return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+class FoldedDenoiser:
+    """A trained ``MLPDenoiser`` for sampling: all states at one noise level, a quarter fewer operations.
+
+    Everything before the first SiLU of the body is linear in the state and in the hidden layer of the noise
+    embedding, so those matrices are multiplied with each other once, in float32, rather than for every state.
+    Made with the weights that the network has at the time; no gradients.
+
+    >>> network = MLPDenoiser(width=5, hidden=32)
+    >>> network.reset(torch.Generator().manual_seed(0))
+    >>> folded, state, c_noise = FoldedDenoiser(network, torch.float32), torch.ones(7, 5), torch.tensor(0.1)
+    >>> torch.allclose(folded(state, c_noise), network(state, c_noise), atol=1e-6)
+    True
+    """
+
+    def __init__(self, network: MLPDenoiser, dtype: torch.dtype) -> None:
+        self.network = network
+        self.noise_map, self.noise_bias, *weights = self._fold()  # one row's work: not worth a narrower type
+        self.weights = [weight.to(dtype) for weight in weights]
+
+    def take_weights(self) -> None:
+        """Take over the network's present weights, in place, so that captured graphs see them."""
+        for mine, new in zip([self.noise_map, self.noise_bias, *self.weights], self._fold(), strict=True):
+            mine.copy_(new)
+
+    @torch.no_grad()
+    def _fold(self) -> list[Tensor]:
+        """Noise map and bias, state map, then weight and bias of the other layers."""
+        of = dict(self.network.named_parameters())
+        first = of["body.0.weight"]
+        bias = F.linear(of["project.bias"] + of["embed.2.bias"], first, of["body.0.bias"])
+        rest = [of[f"body.{i}.{part}"].clone() for i in (2, 4, 6) for part in ("weight", "bias")]
+        return [first @ of["embed.2.weight"], bias, first @ of["project.weight"], *rest]
+
+    @torch.no_grad()
+    def __call__(self, state: Tensor, c_noise: Tensor) -> Tensor:
+        """state (n, width), c_noise scalar -> (n, width)"""
+        state_map, *rest, last_weight, last_bias = self.weights
+        noise = self.network.embed[:2](self.network.waves(c_noise))
+        bias = F.linear(noise, self.noise_map, self.noise_bias)[0].to(state_map.dtype)
+        padded = F.pad(state, (0, self.network.padded - self.network.width)).to(state_map.dtype)
+        hidden = linear_silu(padded, state_map, bias)
+        for weight, bias in zip(rest[::2], rest[1::2], strict=True):
+            hidden = linear_silu(hidden, weight, bias)
+        return F.linear(hidden, last_weight, last_bias)[:, : self.network.width]
 
 
 def _linear(n_in: int, n_out: int) -> nn.Linear:

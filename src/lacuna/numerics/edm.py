@@ -28,10 +28,15 @@ def denoise(network: Network, state: Tensor, sigma: Tensor, sigma_data: float) -
     return c_skip * state + c_out * network(c_in * state, c_noise).to(state.dtype)
 
 
-def denoising_loss(network: Network, clean: Tensor, noise: Tensor, sigma: Tensor, sigma_data: float) -> Tensor:
-    """Mean over cells of lambda(sigma) |D(x + sigma noise; sigma) - x|^2; sigma is (n, 1)."""
-    weight = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
-    return (weight * (denoise(network, clean + sigma * noise, sigma, sigma_data) - clean) ** 2).mean()
+def regression(clean: Tensor, noise: Tensor, sigma: Tensor, sigma_data: float) -> tuple[Tensor, Tensor, Tensor]:
+    """What the raw network is trained on: inputs c_in y, c_noise and targets of F, for y = clean + sigma noise.
+
+    The mean squared error of F is the mean over cells of lambda(sigma) |D(y; sigma) - clean|^2, since
+    lambda = 1 / c_out^2.
+    """
+    root = (sigma**2 + sigma_data**2).sqrt()
+    target = (sigma * clean - sigma_data**2 * noise) / (sigma_data * root)  # (clean - c_skip y) / c_out
+    return (clean + sigma * noise) / root, sigma.log() / 4, target
 
 
 def training_sigma(normal: Tensor) -> Tensor:
