@@ -264,11 +264,17 @@ def test_draws_become_intervals(carry_out) -> None:
     outcome = carry_out("method=oracle", "draws=20")
     _, problem = load(outcome.record.config)
     intervals = pd.read_parquet(outcome.folder / "intervals.parquet")
-    assert len(intervals) == sum(rows.hidden.sum() for rows in problem.splits.values())
+    assert set(intervals.column) == {"C1", "C2"}  # levels have no order
+    assert len(intervals) == sum(rows.hidden[:, :2].sum() for rows in problem.splits.values())
     assert (intervals.lower <= intervals.upper).all()
     imputed = pd.read_parquet(outcome.folder / "imputed.parquet")
-    c2 = intervals[intervals.column == "C2"].head(3)
-    np.testing.assert_allclose(imputed["C2"].iloc[c2["row"]], c2["mean"])
+    for name, cells in intervals.groupby("column", observed=True):
+        np.testing.assert_array_equal(imputed[name].iloc[cells["row"]], cells["value"])
+    c2 = intervals[intervals.column == "C2"]
+    np.testing.assert_allclose(c2["value"], c2["mean"])
+    half = pd.read_parquet(carry_out("method=oracle", "draws=20", "alpha=0.5").folder / "intervals.parquet")
+    assert (half["upper"] - half["lower"] <= intervals["upper"] - intervals["lower"]).all()
+    assert (half["upper"] - half["lower"]).mean() < 0.5 * (intervals["upper"] - intervals["lower"]).mean()
 
 
 def test_a_file_with_blanks_is_completed(carry_out, tmp_path: Path) -> None:

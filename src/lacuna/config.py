@@ -33,11 +33,16 @@ def _by_dataset(choices: Mapping[str, Any], *, _root_: DictConfig) -> Any:
     return choices.get(_root_.names.dataset, choices["default"])
 
 
+def _by_mask(choices: Mapping[str, Any], *, _root_: DictConfig) -> Any:
+    return choices.get(_root_.names.mask, choices["default"])
+
+
 RESOLVERS: dict[str, Callable[..., Any]] = {
     "project": lambda name: str(paths.PROJECT / name),
     "auto_budget": lambda device: "paper" if device == "cuda" else "quick",
     "by_budget": _by_budget,
     "by_dataset": _by_dataset,
+    "by_mask": _by_mask,
 }
 for _name, _resolver in RESOLVERS.items():
     OmegaConf.register_new_resolver(_name, _resolver, replace=True)

@@ -203,8 +203,10 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         record.diagnostics = {split: records.plain(done.diagnostics) for split, done in imputations.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
-        completed = results.write_tables(table, imputations, folder)
-        record.completed = None if completed is None else str(completed)
+        completion = results.Completion.of(table, imputations)
+        completed = results.write_tables(completion, folder, config["alpha"])
+        if completed is not None:
+            record.completed, record.blanks = str(completed), completion.counts()
         split = "test" if problem.test is not None else "train"
         _draw_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
 

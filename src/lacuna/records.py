@@ -47,6 +47,7 @@ class Record:
     hardware: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     completed: str | None = None  # the user's file with its blanks filled
+    blanks: dict[str, dict[str, int]] = field(default_factory=dict)  # of that file, by column: blank, kept
     commit: str | None = None
     dirty: bool | None = None  # tracked files differed from the commit
     data_digest: str | None = None
@@ -93,7 +94,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     known by its content, wherever it lies.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
-    plain_keys = ("budget", "device", "ratio", "seed", "draws", "score_iterations")
+    plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
     nodes = {key: _by_content(config[key]) for key in ("dataset", "mask", "method")}
     return {"names": names, **nodes, **{key: config[key] for key in plain_keys}}
 

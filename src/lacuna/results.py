@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,24 +16,57 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_tables(table: Table, imputations: Mapping[str, Imputation], folder: Path) -> Path | None:
+@dataclass(frozen=True)
+class Completion:
+    """A whole table after imputation, its splits put together again; rows in the table's order."""
+
+    table: Table
+    imputations: Mapping[str, Imputation]  # by split
+    final: np.ndarray  # (n, d) NaN where a cell is to be kept as NA
+    meaningful: np.ndarray | None  # (n, d) bool; None where the method gives no flags
+    probability: np.ndarray | None  # (n, d) of meaningful missingness; None where the method gives none
+
+    @classmethod
+    def of(cls, table: Table, imputations: Mapping[str, Imputation]) -> Self:
+        final = _joined(table, {split: done.final for split, done in imputations.items()})
+        meaningful = _joined_if_all(table, {split: done.meaningful for split, done in imputations.items()})
+        probability = _joined_if_all(table, {split: i.meaningful_probability for split, i in imputations.items()})
+        return cls(table, imputations, final, None if meaningful is None else meaningful.astype(bool), probability)
+
+    @property
+    def blank(self) -> np.ndarray:
+        """(n, d) bool: the blanks of the source"""
+        return np.isnan(self.table.values)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By column with blanks: how many, and how many of them are kept."""
+        names = [column.name for column in self.table.columns]
+        blank, kept = self.blank.sum(0).tolist(), np.isnan(self.final).sum(0).tolist()
+        return {name: {"blank": b, "kept": k} for name, b, k in zip(names, blank, kept, strict=True) if b}
+
+
+def write_tables(completion: Completion, folder: Path, alpha: float) -> Path | None:
     """Write imputed.parquet, and mm.parquet and intervals.parquet where the method gives flags or draws.
 
     All rows in the table's order. A table that came from a file is also completed in its own form.
 
+    Args:
+        completion: of the table.
+        folder: of the run.
+        alpha: intervals are at level 1 - alpha.
+
     Returns:
         The path of the completed file, if there is one.
     """
-    rows = split_rows(table)
-    final = _joined(rows, {split: done.final for split, done in imputations.items()}, table.values.shape)
-    _write(imputed_frame(table.columns, final), folder / "imputed.parquet")
-    flags = flags_frame(table, rows, imputations)
+    _write(imputed_frame(completion.table.columns, completion.final), folder / "imputed.parquet")
+    flags = flags_frame(completion)
     if flags is not None:
         _write(flags, folder / "mm.parquet")
-    intervals = intervals_frame(table, rows, imputations)
+    intervals = intervals_frame(completion, alpha)
     if intervals is not None:
         _write(intervals, folder / "intervals.parquet")
-    return None if table.source is None else Path(table.source.write(final, folder))
+    source = completion.table.source
+    return None if source is None else Path(source.write(completion.final, folder))
 
 
 def split_rows(table: Table) -> dict[str, np.ndarray]:
@@ -61,48 +95,55 @@ def _labelled(column: Column, cells: np.ndarray) -> pd.Series:
     return labels.reindex(np.where(np.isnan(cells), -1, cells).astype(np.intp)).reset_index(drop=True)
 
 
-def flags_frame(
-    table: Table, rows: Mapping[str, np.ndarray], imputations: Mapping[str, Imputation]
-) -> pd.DataFrame | None:
+def flags_frame(completion: Completion) -> pd.DataFrame | None:
     """One bool column for each candidate column, and its probability where the method gives one."""
     import pandas as pd
 
-    candidates = [j for j, column in enumerate(table.columns) if column.mm_candidate]
-    flags = {split: done.meaningful for split, done in imputations.items()}
-    if not candidates or any(f is None for f in flags.values()):
+    candidates = [(j, c.name) for j, c in enumerate(completion.table.columns) if c.mm_candidate]
+    if not candidates or completion.meaningful is None:
         return None
-    shape = table.values.shape
-    meaningful = _joined(rows, flags, shape).astype(bool)
-    frame = {table.columns[j].name: meaningful[:, j] for j in candidates}
-    chances = {split: done.meaningful_probability for split, done in imputations.items()}
-    if all(p is not None for p in chances.values()):
-        probability = _joined(rows, chances, shape)
-        frame |= {f"{table.columns[j].name}:probability": probability[:, j] for j in candidates}
+    frame = {name: completion.meaningful[:, j] for j, name in candidates}
+    if completion.probability is not None:
+        frame |= {f"{name}:probability": completion.probability[:, j] for j, name in candidates}
     return pd.DataFrame(frame)
 
 
-def intervals_frame(
-    table: Table, rows: Mapping[str, np.ndarray], imputations: Mapping[str, Imputation]
-) -> pd.DataFrame | None:
-    """One row for each hidden cell: row and column, posterior mean, sd and interval at level 1 - alpha."""
+def intervals_frame(completion: Completion, alpha: float) -> pd.DataFrame | None:
+    """One row for each hidden cell of a numeric column: what is known of its value if it has one.
+
+    Columns: row, from 0, and column; value, as in the completed table (NA where the cell is kept as NA); mean and
+    sd of the draws, and their quantiles alpha / 2 and 1 - alpha / 2; alpha. Dates count in days since 1970-01-01.
+    """
     import pandas as pd
 
+    columns, rows = completion.table.columns, split_rows(completion.table)
+    numeric = np.array([not column.discrete for column in columns])
     parts = []
-    for split, done in imputations.items():
+    for split, done in completion.imputations.items():
         if (draws := done.draws) is not None:
-            row, column = rows[split][draws.cells[:, 0]], [table.columns[j].name for j in draws.cells[:, 1]]
-            numbers = {"mean": draws.mean, "sd": draws.sd, "lower": draws.lower, "upper": draws.upper}
-            parts.append(pd.DataFrame({"row": row, "column": column, **numbers, "alpha": draws.alpha}))
+            shown = numeric[draws.cells[:, 1]]
+            row, j = rows[split][draws.cells[shown, 0]], draws.cells[shown, 1]
+            lower, upper = draws.interval(alpha)
+            names = pd.Categorical.from_codes(j, pd.Index([column.name for column in columns]))
+            cells = {"row": row, "column": names, "value": completion.final[row, j]}
+            numbers = {"mean": draws.mean, "sd": draws.sd, "lower": lower, "upper": upper}
+            chosen = {key: number[shown] for key, number in numbers.items()}
+            parts.append(pd.DataFrame(cells | chosen | {"alpha": alpha}))
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def _joined(
-    rows: Mapping[str, np.ndarray], parts: Mapping[str, np.ndarray | None], shape: tuple[int, ...]
-) -> np.ndarray:
-    whole_table = np.full(shape, np.nan)
+def _joined(table: Table, parts: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(n, d) of the whole table from its splits."""
+    rows, together = split_rows(table), np.full(table.values.shape, np.nan)
     for split, part in parts.items():
-        whole_table[rows[split]] = part
-    return whole_table
+        together[rows[split]] = part
+    return together
+
+
+def _joined_if_all(table: Table, parts: Mapping[str, np.ndarray | None]) -> np.ndarray | None:
+    """The same, or None where a split has nothing."""
+    present = {split: part for split, part in parts.items() if part is not None}
+    return _joined(table, present) if len(present) == len(parts) else None
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

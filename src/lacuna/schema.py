@@ -55,6 +55,7 @@ class Settings(Strict):
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"]
     draws: int = Field(ge=0)
+    alpha: float = Field(gt=0, lt=1)
     score_iterations: list[Literal["train", "test"]]
     resume: bool
     outputs: str = Field(min_length=1)
