@@ -186,7 +186,11 @@ class Draws:
         return cls(cells, wide.mean(0), wide.std(0), lower, upper, alpha, samples.astype(np.float32))
 
     def interval(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        """Quantiles alpha / 2 and 1 - alpha / 2, (k,) each.
+        """Quantiles alpha / 2 and 1 - alpha / 2, (k,) each; samples that are NaN do not count.
+
+        >>> samples = np.array([[1.0, 5.0], [3.0, np.nan], [2.0, np.nan]])
+        >>> Draws.from_samples(np.array([[0, 0], [0, 1]]), samples).interval(0.5)
+        (array([1.5, 5. ]), array([2.5, 5. ]))
 
         Raises:
             UserError: the samples were not kept, and their summary has another alpha.
@@ -195,8 +199,18 @@ class Draws:
             return self.lower, self.upper
         if self.samples is None:
             raise UserError(f"the draws do not fit in memory, and their summary has alpha {self.alpha}: use that")
-        lower, upper = np.quantile(self.samples, [alpha / 2, 1 - alpha / 2], axis=0)
-        return lower, upper
+        ordered = np.sort(self.samples, axis=0)  # NaN come last
+        n_counted = np.count_nonzero(~np.isnan(ordered), axis=0)
+        return _quantile(ordered, n_counted, alpha / 2), _quantile(ordered, n_counted, 1 - alpha / 2)
+
+
+def _quantile(ordered: np.ndarray, n_counted: np.ndarray, level: float) -> np.ndarray:
+    """(k,) by linear interpolation of the first ``n_counted`` (k,) of ``ordered`` (m, k)."""
+    position = level * np.maximum(n_counted - 1, 0)
+    below = position.astype(np.intp)
+    above = np.minimum(below + 1, np.maximum(n_counted - 1, 0))
+    low, high = (np.take_along_axis(ordered, at[None], axis=0)[0].astype(np.float64) for at in (below, above))
+    return low + (position - below) * (high - low)
 
 
 @dataclass(frozen=True)
