@@ -55,6 +55,10 @@ class Perceptron:
         """Of the parameters."""
         return [s for a, b in pairwise(widths) for s in ((a, b), (b,))]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.weights[0].dtype
+
     def forward(self, x: Tensor) -> list[Tensor]:
         """The input of every layer (n, .) and, last, the output."""
         activations = [x]

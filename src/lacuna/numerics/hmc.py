@@ -16,10 +16,14 @@ Gradient = Callable[[Tensor], Tensor]  # position (n, k) -> gradient of the log 
 
 
 class Target(NamedTuple):
-    """A density on (n, k) positions, chains independent of each other, up to a constant of each chain."""
+    """A density on (n, k) positions, chains independent of each other, up to a constant of each chain.
 
-    both: Callable[[Tensor], tuple[Tensor, Tensor]]  # position -> log density (n,) and its gradient (n, k)
-    gradient: Gradient  # where no density is needed; it may be rougher, at the price of acceptance
+    ``gradient`` may be rougher than ``look``'s density, in lower precision say: a step stays exact with any
+    function of the position, at the price of acceptance.
+    """
+
+    look: Callable[[Tensor], tuple[Tensor, Tensor]]  # position -> log density (n,), what else is worth keeping (n, .)
+    gradient: Gradient
 
 
 class State(NamedTuple):
@@ -28,6 +32,7 @@ class State(NamedTuple):
     position: Tensor  # (n, k)
     log_density: Tensor  # (n,)
     gradient: Tensor  # (n, k)
+    known: Tensor  # (n, .) what ``Target.look`` gave to keep
 
 
 class Info(NamedTuple):
@@ -39,7 +44,8 @@ class Info(NamedTuple):
 
 def start(position: Tensor, target: Target) -> State:
     """The state at ``position``; also how to carry on after the target has changed, as in Gibbs sampling."""
-    return State(position, *target.both(position))
+    log_density, known = target.look(position)
+    return State(position, log_density, target.gradient(position), known)
 
 
 def leapfrog(
@@ -82,7 +88,8 @@ def step(
         uniform: (n,) uniform on [0, 1).
     """
     position, half_kicked = leapfrog(state.position, momentum, state.gradient, step_size, n_steps, target.gradient)
-    log_density, gradient = target.both(position)
+    gradient = target.gradient(position)
+    log_density, known = target.look(position)
     arrived = half_kicked + 0.5 * step_size * gradient
     gain = (log_density - kinetic(arrived)) - (state.log_density - kinetic(momentum))
     acceptance = gain.clamp(max=0).exp().nan_to_num(nan=0.0)  # a diverged trajectory is refused
@@ -92,5 +99,6 @@ def step(
         torch.where(moved, position, state.position),
         torch.where(accepted, log_density, state.log_density),
         torch.where(moved, gradient, state.gradient),
+        torch.where(moved, known, state.known),
     )
     return after, Info(acceptance, accepted)

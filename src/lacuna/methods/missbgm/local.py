@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lacuna.methods.missbgm.model import Model
+from lacuna.methods.missbgm.model import Model, mask_gradient
 from lacuna.methods.missbgm.settings import LocalSteps
 from lacuna.nets.perceptron import Perceptron
 from lacuna.numerics.dense_adam import Moments, coast, missed, no_moments, step_
@@ -100,7 +100,7 @@ def move(
         mean, variance = heads.gaussian(raw)
         by_x = (rows.numeric - mean) / variance
         if model.beta:
-            by_x.add_(model.f.by_state(rows.x, r)[:, : heads.n], alpha=model.beta)
+            by_x.add_(mask_gradient(model.f.network, rows.x, r)[:, : heads.n], alpha=model.beta)
         by_x = _clipped(by_x.mul_(scale).mul_(hidden[:, : heads.n]), steps.clip, together)
         step_([rows.numeric], [by_x], [rows.x_moments], time + (k + 1), steps.x)
         if heads.blocks[0]:

@@ -162,16 +162,12 @@ class Missingness:
         """(..., ) binary cross-entropy summed over the last axis"""
         return (F.softplus(logits) - logits * r).sum(-1)
 
-    def both(self, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
-        """Negative log likelihood (n,) of the mask and its derivative by x (n, width)."""
-        activations = self.network.forward(x)
-        logits = activations[-1]
-        return self.surprise(logits, r), self.network.to_input(activations, torch.sigmoid(logits) - r)
 
-    def by_state(self, x: Tensor, r: Tensor) -> Tensor:
-        """The derivative alone."""
-        activations = self.network.forward(x)
-        return self.network.to_input(activations, torch.sigmoid(activations[-1]) - r)
+def mask_gradient(network: Perceptron, x: Tensor, r: Tensor) -> Tensor:
+    """Derivative by x (n, width) of the mask's negative log likelihood under f's ``network``, in its precision."""
+    activations = network.forward(x.to(network.dtype))
+    upstream = torch.sigmoid(activations[-1]) - r.to(network.dtype)
+    return network.to_input(activations, upstream).to(x.dtype)
 
 
 @dataclass

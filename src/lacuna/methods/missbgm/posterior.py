@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lacuna.graphs import graphed
 from lacuna.methods.missbgm.local import Rows
-from lacuna.methods.missbgm.model import Heads, Model
+from lacuna.methods.missbgm.model import Heads, Model, mask_gradient
 from lacuna.methods.missbgm.settings import Sampling
 from lacuna.nets.perceptron import Perceptron
 from lacuna.numerics import hmc
@@ -54,46 +55,65 @@ class Trace:
         }
 
 
-def latent_target(g: Perceptron, heads: Heads, x: Tensor) -> hmc.Target:
-    """log p(z | x) (equation 5) for states x (n, width)."""
+@dataclass(frozen=True)
+class Networks:
+    """g, its normalisation frozen, and f, in the precision of densities and in that of gradients."""
 
-    def slope(z: Tensor, activations: list[Tensor]) -> Tensor:
-        return -z - g.to_input(activations, heads.by_raw(activations[-1], x))
+    g: Perceptron
+    f: Perceptron
+    rough_g: Perceptron
+    rough_f: Perceptron
 
-    def both(z: Tensor) -> tuple[Tensor, Tensor]:
-        activations = g.forward(z)
-        density = -0.5 * z.square().sum(1) - heads.negative_log_likelihood(activations[-1], x)
-        return density, slope(z, activations)
-
-    return hmc.Target(both, lambda z: slope(z, g.forward(z)))
+    @classmethod
+    def of(cls, model: Model, rough: torch.dtype) -> Networks:
+        g, f = model.g.frozen(), model.f.network
+        return cls(g, f, g.to(rough), f.to(rough))
 
 
-def missing_target(model: Model, raw: Tensor, r: Tensor, levels: Tensor) -> hmc.Target:
-    """log p(missing numbers | z, mask, levels) (equation 7, the mask tempered by beta) for the raw output at z."""
-    n = model.heads.n
+def latent_target(networks: Networks, heads: Heads, x: Tensor) -> hmc.Target:
+    """log p(z | x) (equation 5) for states x (n, width); keeps g's raw output."""
+
+    def look(z: Tensor) -> tuple[Tensor, Tensor]:
+        raw = networks.g.forward(z)[-1]
+        return latent_density(z, raw, heads, x), raw
+
+    def gradient(z: Tensor) -> Tensor:
+        g = networks.rough_g
+        activations = g.forward(z.to(g.dtype))
+        upstream = heads.by_raw(activations[-1].to(z.dtype), x)
+        return -z - g.to_input(activations, upstream.to(g.dtype)).to(z.dtype)
+
+    return hmc.Target(look, gradient)
+
+
+def latent_density(z: Tensor, raw: Tensor, heads: Heads, x: Tensor) -> Tensor:
+    """log p(z | x) (n,) up to a constant, from the raw output of g at z."""
+    return -0.5 * z.square().sum(1) - heads.negative_log_likelihood(raw, x)
+
+
+def missing_target(networks: Networks, model: Model, raw: Tensor, r: Tensor, levels: Tensor) -> hmc.Target:
+    """log p(missing numbers | z, mask, levels) (equation 7, the mask tempered by beta), raw the output of g at z."""
+    n, beta = model.heads.n, model.beta
     mean, variance = model.heads.gaussian(raw)
     free = 1 - r[:, :n]
+    nothing = raw[:, :0]
 
     def state(numeric: Tensor) -> Tensor:
         return torch.cat([numeric, levels], 1) if levels.shape[1] else numeric
 
-    def both(numeric: Tensor) -> tuple[Tensor, Tensor]:
-        residual = numeric - mean
-        pull = residual / variance
-        density = -0.5 * (residual * pull).sum(1)
-        if model.beta:
-            surprise, by_state = model.f.both(state(numeric), r)
-            density = density - model.beta * surprise
-            pull = pull + model.beta * by_state[:, :n]
-        return density, -pull * free
+    def look(numeric: Tensor) -> tuple[Tensor, Tensor]:
+        density = -0.5 * ((numeric - mean).square() / variance).sum(1)
+        if beta:
+            density = density - beta * model.f.surprise(networks.f.forward(state(numeric))[-1], r)
+        return density, nothing
 
     def gradient(numeric: Tensor) -> Tensor:
         pull = (numeric - mean) / variance
-        if model.beta:
-            pull = pull.add_(model.f.by_state(state(numeric), r)[:, :n], alpha=model.beta)
-        return -pull * free
+        if beta:
+            pull = pull.add_(mask_gradient(networks.rough_f, state(numeric), r)[:, :n], alpha=beta)
+        return pull.mul_(free).neg_()
 
-    return hmc.Target(both, gradient)
+    return hmc.Target(look, gradient)
 
 
 def sample(
@@ -116,78 +136,96 @@ def sample(
         on_sweep: told (sweeps done, mean acceptance of z) now and then.
     """
     n, device = len(r), r.device
-    size = ROWS_AT_ONCE[device.type]
-    chunks = [slice(a, min(a + size, n)) for a in range(0, n, size)]
-
-    def sweep(step_z: Tensor, step_x: Tensor) -> Tensor:
-        model.draw(generator)
-        g = model.g.frozen()
-        accepted = []
-        for part in chunks:
-            accepted.append(_sweep_part(part, rows, r, model, g, settings, step_z, step_x, generator))
-        return torch.cat(accepted, 1)
-
-    per_row = settings.adaptation == "per_row"
+    chains = Chains(rows, r, model, settings, generator)
     steps = [initial(settings.step_size, settings.adaptation, n, device) for _ in range(2)]
-    held = [t.clone() for t in (rows.z, rows.numeric, rows.levels)]
-    run = graphed(sweep, [s.size for s in steps], [generator])
-    for now, before in zip((rows.z, rows.numeric, rows.levels), held, strict=True):  # capturing moved them
+    moved = [rows.z, rows.numeric, rows.levels, chains.raw]
+    held = [t.clone() for t in moved]
+    sweep = graphed(chains.sweep, [s.size for s in steps], [generator])
+    for now, before in zip(moved, held, strict=True):  # capturing has moved them
         now.copy_(before)
 
     trace = Trace([], [], [])
     n_adapting = int(settings.adapt_share * settings.burn_in)
     for i in range(settings.burn_in + n_draws):
-        acceptance = run(*(s.size for s in steps)).clone()
+        acceptance = sweep(*(s.size for s in steps))
+        mean = acceptance.mean(1)
         if i < n_adapting:
-            seen = acceptance[:, :, None] if per_row else acceptance.mean(1)[:, None, None]
+            seen = acceptance[:, :, None] if settings.adaptation == "per_row" else mean[:, None, None]
             steps = [
                 adapt(s, a, settings.target_acceptance, settings.adaptation) for s, a in zip(steps, seen, strict=True)
             ]
         if i + 1 == n_adapting:
             steps = [freeze(s) for s in steps]
-        trace.acceptance.append(acceptance.mean(1))
+        trace.acceptance.append(mean)
         trace.step_size.append(torch.stack([s.log_step.mean().exp() for s in steps]))
         if i >= settings.burn_in:
             trace.watched.append(collect(rows.x))
         if (i + 1) % 20 == 0 or i + 1 == settings.burn_in + n_draws:
-            on_sweep(i + 1, float(trace.acceptance[-1][0]))
+            on_sweep(i + 1, float(mean[0]))
     return trace
 
 
-def _sweep_part(
-    part: slice,
-    rows: Rows,
-    r: Tensor,
-    model: Model,
-    g: Perceptron,
-    settings: Sampling,
-    step_z: Tensor,
-    step_x: Tensor,
-    generator: torch.Generator,
-) -> Tensor:
-    """One sweep of some rows, in place; the acceptance probabilities (2, b) of z and x."""
-    z, numeric, levels, seen = rows.z[part], rows.numeric[part], rows.levels[part], r[part]
-    step_z, step_x = (s[part] if len(s) > 1 else s for s in (step_z, step_x))
+class Chains:
+    """All rows' chains, and how they move.
 
-    def hmc_step(position: Tensor, free: Tensor | float, target: hmc.Target, step: Tensor) -> tuple[Tensor, Tensor]:
-        momentum = torch.randn(position.shape, generator=generator, device=position.device) * free
-        uniform = torch.rand(len(position), generator=generator, device=position.device)
-        state, info = hmc.step(hmc.start(position, target), target, step, settings.n_leapfrog, momentum, uniform)
-        return state.position, info.acceptance
+    Args: as of ``sample``.
+    """
 
-    x = rows.x[part]
-    new_z, accepted_z = hmc_step(z, 1.0, latent_target(g, model.heads, x), step_z)
-    z.copy_(new_z)
-    raw = g.forward(z)[-1]
-    new, accepted_x = hmc_step(numeric, 1 - seen[:, : model.heads.n], missing_target(model, raw, seen, levels), step_x)
-    numeric.copy_(new)
-    n_blocks, n_levels = model.heads.blocks
-    for block in range(n_blocks):
-        x = torch.cat([numeric, levels], 1)
-        log_probability = model.level_posterior(raw, x, seen, block)
-        uniform = torch.rand(log_probability.shape, generator=generator, device=r.device)
-        drawn = (log_probability - (-uniform.log()).log()).argmax(1)  # the Gumbel trick: no host looks
-        one_hot = torch.nn.functional.one_hot(drawn, n_levels).to(levels.dtype)
+    def __init__(self, rows: Rows, r: Tensor, model: Model, settings: Sampling, generator: torch.Generator) -> None:
+        self.rows, self.r, self.model, self.settings, self.generator = rows, r, model, settings, generator
+        n, size = len(r), ROWS_AT_ONCE[r.device.type]
+        self.parts = [slice(a, min(a + size, n)) for a in range(0, n, size)]
+        self.raw = model.g.frozen().forward(rows.z)[-1]  # of g at every row's z
+
+    def sweep(self, step_z: Tensor, step_x: Tensor) -> Tensor:
+        """Move all rows once; step sizes (1, 1) or (n, 1); the acceptance probabilities (2, n) of z and x."""
+        self.model.draw(self.generator)
+        networks = Networks.of(self.model, gradient_dtype(self.r.device))
+        return torch.cat([self._sweep(part, networks, step_z, step_x) for part in self.parts], 1)
+
+    def _sweep(self, part: slice, networks: Networks, step_z: Tensor, step_x: Tensor) -> Tensor:
+        """One sweep of some rows, in place; their acceptance probabilities (2, b)."""
+        rows, heads, r, raw = self.rows, self.model.heads, self.r[part], self.raw[part]
+        z, numeric, levels, x = rows.z[part], rows.numeric[part], rows.levels[part], rows.x[part]
+        step_z, step_x = (s[part] if len(s) > 1 else s for s in (step_z, step_x))
+        if self.model.posteriors:  # other networks than in the sweep before
+            raw.copy_(networks.g.forward(z)[-1])
+
+        target = latent_target(networks, heads, x)
+        state = hmc.State(z, latent_density(z, raw, heads, x), target.gradient(z), raw)
+        state, latent = self._step(state, target, step_z)
+        z.copy_(state.position)
+        raw.copy_(state.known)
+
+        target = missing_target(networks, self.model, raw, r, levels)
+        state, missing = self._step(hmc.start(numeric, target), target, step_x, 1 - r[:, : heads.n])
+        numeric.copy_(state.position)
+        for block in range(heads.blocks[0]):
+            self._draw_levels(block, numeric, levels, raw, r)
+        return torch.stack([latent.acceptance, missing.acceptance])
+
+    def _step(
+        self, state: hmc.State, target: hmc.Target, step: Tensor, free: Tensor | float = 1.0
+    ) -> tuple[hmc.State, hmc.Info]:
+        position, device = state.position, self.r.device
+        momentum = torch.randn(position.shape, generator=self.generator, device=device) * free
+        uniform = torch.rand(len(position), generator=self.generator, device=device)
+        return hmc.step(state, target, step, self.settings.n_leapfrog, momentum, uniform)
+
+    def _draw_levels(self, block: int, numeric: Tensor, levels: Tensor, raw: Tensor, r: Tensor) -> None:
+        """Draw the hidden levels of one categorical column from their distribution given all else, in place."""
+        n, n_levels = self.model.heads.n, self.model.heads.blocks[1]
+        log_probability = self.model.level_posterior(raw, torch.cat([numeric, levels], 1), r, block)
+        uniform = torch.rand(log_probability.shape, generator=self.generator, device=r.device)
+        drawn = (log_probability - (-uniform.log()).log()).argmax(1)  # the Gumbel trick: the host need not look
+        one_hot = F.one_hot(drawn, n_levels).to(levels.dtype)
         mine = levels[:, block * n_levels : (block + 1) * n_levels]
-        mine.copy_(torch.where(seen[:, model.heads.n + block, None] > 0, mine, one_hot))
-    return torch.stack([accepted_z, accepted_x])
+        mine.copy_(torch.where(r[:, n + block, None] > 0, mine, one_hot))
+
+
+def gradient_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the processor multiplies it faster than float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return torch.bfloat16 if supported() else torch.float32
