@@ -79,7 +79,8 @@ def _single_run(cfg: DictConfig, about: DictConfig) -> int:
     outcome = _carry_out(config, console, command(about, about.overrides.task), publish)
     record, folder = outcome.record, outcome.folder
     if outcome.reused:
-        _say(console, f"reused: this run ended at {record.finished[:19]} UTC (resume=false runs it again)")
+        commit = f" with commit {record.commit[:10]}" if record.commit else ""
+        _say(console, f"reused: this run ended at {record.finished[:19]} UTC{commit} (resume=false runs it again)")
     if record.status == "finished":
         print_scores(record, outputs, console)
         _say(console, f"seconds: {_durations(record)}; peak memory {record.peak_memory_gb:.2f} GB")

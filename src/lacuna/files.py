@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,6 +44,11 @@ def sweep_temporaries(folder: Path) -> None:
 @contextmanager
 def locked(folder: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold ``folder`` alone; where another process does, call ``on_wait`` and then wait for it."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")

@@ -50,8 +50,11 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def enforced(seconds: float | None, memory_gb: float | None) -> Iterator[None]:
-    """Raise ``LimitReached`` in the main thread once a limit (None: there is none) is passed."""
-    if seconds is None and memory_gb is None:
+    """Raise ``LimitReached`` in the main thread once a limit (None: there is none) is passed.
+
+    Other threads cannot be interrupted: there the limits do not hold.
+    """
+    if (seconds is None and memory_gb is None) or not _in_main_thread():
         yield
         return
     over, reached = threading.Event(), []
@@ -85,10 +88,14 @@ def enforced(seconds: float | None, memory_gb: float | None) -> Iterator[None]:
             watchdog.join()
 
 
+def _in_main_thread() -> bool:
+    """Python handles signals nowhere else."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def _handling(signals: tuple[signal.Signals, ...], handler: Any) -> Iterator[None]:
-    """Python handles signals in the main thread only; elsewhere this does nothing."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield
         return
     previous = [(signum, signal.signal(signum, handler)) for signum in signals]
