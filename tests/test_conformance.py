@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -249,7 +250,13 @@ def test_method_gives_draws_of_the_hidden_cells_or_says_that_it_has_none(name: s
 
 
 @pytest.mark.parametrize("name", ids("dataset"))
-def test_dataset_loads_the_same_table_for_the_same_seed(name: str, csv_file: Path) -> None:
+def test_dataset_loads_the_same_table_for_the_same_seed(
+    name: str, csv_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*arguments: Any) -> None:
+        raise OSError("tests do not download")
+
+    monkeypatch.setattr(socket.socket, "connect", offline)
     cfg = compose([f"dataset={name}", "method=mean_mode", *tiny("dataset", name, csv=csv_file)])
     dataset = build(cfg.dataset, "dataset")
     try:
