@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lacuna.numerics.moments import column_moments
@@ -30,3 +32,18 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
     answers = {"train": answer(train_rows)} | ({"test": answer(~train_rows)} if has_test else {})
     law = None if table.law is None else table.law.under(mask.mechanism)
     return Problem(table.name, question(train_rows), question(~train_rows) if has_test else None, answers, law)
+
+
+def with_posteriors(problem: Problem, alpha: float) -> Problem:
+    """``problem`` whose answers say what the law of data and mask knows of each hidden cell, where there is a law.
+
+    Args:
+        alpha: its intervals are at level 1 - alpha.
+    """
+    if problem.law is None:
+        return problem
+    answers = {
+        split: replace(answer, posterior=problem.law.posterior(problem.splits[split], alpha=alpha).regular)
+        for split, answer in problem.answers.items()
+    }
+    return replace(problem, answers=answers)

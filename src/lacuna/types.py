@@ -144,6 +144,7 @@ class Answer:
     meaningful: np.ndarray  # (n, d) bool
     ordinary: np.ndarray  # (n, d) bool: hidden by the observation process, not meaningful, truth known
     scale: np.ndarray | None = None  # (d,) sd of the observed training cells; 1 in constant columns
+    posterior: Draws | None = None  # of the hidden cells by the law of data and mask, where it is known and wanted
 
     @property
     def hidden(self) -> np.ndarray:

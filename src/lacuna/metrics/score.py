@@ -47,6 +47,7 @@ def only_column(j: int, answer: Answer, imputation: Imputation) -> tuple[Answer,
             meaningful=answer.meaningful[:, [j]],
             ordinary=answer.ordinary[:, [j]],
             scale=cut(answer.scale),
+            posterior=None if answer.posterior is None else _draws_of(j, answer.posterior),
         ),
         replace(
             imputation,
