@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from lacuna import environment, records, results
 from lacuna.build import build
 from lacuna.checkpoint import Checkpoint
+from lacuna.completion_report import write_report
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
@@ -29,7 +31,7 @@ from lacuna.problem import hide
 from lacuna.progress import Clock, Display, log, logged
 from lacuna.records import Record
 from lacuna.rng import stream
-from lacuna.types import Answer, Imputation, Incomplete, Problem
+from lacuna.types import Imputation, Incomplete, Problem
 
 NOT_RECORDED = ("outputs", "tracking", "resume", "lacuna")
 
@@ -203,12 +205,16 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         record.diagnostics = {split: records.plain(done.diagnostics) for split, done in imputations.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
-        completion = results.Completion.of(table, imputations)
-        completed = results.write_tables(completion, folder, config["alpha"])
+        completion = results.Completion.of(table, imputations, config["alpha"])
+        completed = results.write_tables(completion, folder)
         if completed is not None:
             record.completed, record.blanks = str(completed), completion.counts()
+            if not mask.ordinary.any():
+                with _spared("the report was not written"):
+                    write_report(completion, record, folder / "report.html")
         split = "test" if problem.test is not None else "train"
-        _draw_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
+        with _spared("the plots were not drawn"):
+            write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
 
 
 def _scores(
@@ -224,8 +230,10 @@ def _scores(
     return scores, notes
 
 
-def _draw_plots(answer: Answer, imputation: Imputation, iterations: list[dict[str, Any]], folder: Path) -> None:
+@contextmanager
+def _spared(what: str) -> Iterator[None]:
+    """A picture is not worth a run: what goes wrong here becomes a warning."""
     try:
-        write_plots(answer, imputation, iterations, folder)
-    except Exception as error:  # a picture is not worth a run
-        warnings.warn(f"the plots were not drawn: {type(error).__name__}: {error}", stacklevel=1)
+        yield
+    except Exception as error:
+        warnings.warn(f"{what}: {type(error).__name__}: {error}", stacklevel=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -25,13 +26,15 @@ class Completion:
     final: np.ndarray  # (n, d) NaN where a cell is to be kept as NA
     meaningful: np.ndarray | None  # (n, d) bool; None where the method gives no flags
     probability: np.ndarray | None  # (n, d) of meaningful missingness; None where the method gives none
+    alpha: float = 0.05  # intervals are at level 1 - alpha
 
     @classmethod
-    def of(cls, table: Table, imputations: Mapping[str, Imputation]) -> Self:
+    def of(cls, table: Table, imputations: Mapping[str, Imputation], alpha: float) -> Self:
         final = _joined(table, {split: done.final for split, done in imputations.items()})
         meaningful = _joined_if_all(table, {split: done.meaningful for split, done in imputations.items()})
         probability = _joined_if_all(table, {split: i.meaningful_probability for split, i in imputations.items()})
-        return cls(table, imputations, final, None if meaningful is None else meaningful.astype(bool), probability)
+        flags = None if meaningful is None else meaningful.astype(bool)
+        return cls(table, imputations, final, flags, probability, alpha)
 
     @property
     def blank(self) -> np.ndarray:
@@ -44,16 +47,35 @@ class Completion:
         blank, kept = self.blank.sum(0).tolist(), np.isnan(self.final).sum(0).tolist()
         return {name: {"blank": b, "kept": k} for name, b, k in zip(names, blank, kept, strict=True) if b}
 
+    @cached_property
+    def intervals(self) -> pd.DataFrame | None:
+        """One row for each hidden cell of a numeric column, whether it is filled or kept as NA.
 
-def write_tables(completion: Completion, folder: Path, alpha: float) -> Path | None:
+        Columns: row, from 0, and column; value, as in the completed table; mean and sd of the draws of its regular
+        value, and their quantiles lower and upper; alpha. Dates count in days since 1970-01-01.
+        """
+        import pandas as pd
+
+        columns, rows = self.table.columns, split_rows(self.table)
+        numeric = np.array([not column.discrete for column in columns])
+        parts = []
+        for split, done in self.imputations.items():
+            if (draws := done.draws) is not None:
+                shown = numeric[draws.cells[:, 1]]
+                row, j = rows[split][draws.cells[shown, 0]], draws.cells[shown, 1]
+                lower, upper = draws.interval(self.alpha)
+                names = pd.Categorical.from_codes(j, pd.Index([column.name for column in columns]))
+                cells = {"row": row, "column": names, "value": self.final[row, j]}
+                numbers = {"mean": draws.mean, "sd": draws.sd, "lower": lower, "upper": upper}
+                chosen = {key: number[shown] for key, number in numbers.items()}
+                parts.append(pd.DataFrame(cells | chosen | {"alpha": self.alpha}))
+        return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def write_tables(completion: Completion, folder: Path) -> Path | None:
     """Write imputed.parquet, and mm.parquet and intervals.parquet where the method gives flags or draws.
 
     All rows in the table's order. A table that came from a file is also completed in its own form.
-
-    Args:
-        completion: of the table.
-        folder: of the run.
-        alpha: intervals are at level 1 - alpha.
 
     Returns:
         The path of the completed file, if there is one.
@@ -62,9 +84,8 @@ def write_tables(completion: Completion, folder: Path, alpha: float) -> Path | N
     flags = flags_frame(completion)
     if flags is not None:
         _write(flags, folder / "mm.parquet")
-    intervals = intervals_frame(completion, alpha)
-    if intervals is not None:
-        _write(intervals, folder / "intervals.parquet")
+    if completion.intervals is not None:
+        _write(completion.intervals, folder / "intervals.parquet")
     source = completion.table.source
     return None if source is None else Path(source.write(completion.final, folder))
 
@@ -106,30 +127,6 @@ def flags_frame(completion: Completion) -> pd.DataFrame | None:
     if completion.probability is not None:
         frame |= {f"{name}:probability": completion.probability[:, j] for j, name in candidates}
     return pd.DataFrame(frame)
-
-
-def intervals_frame(completion: Completion, alpha: float) -> pd.DataFrame | None:
-    """One row for each hidden cell of a numeric column: what is known of its value if it has one.
-
-    Columns: row, from 0, and column; value, as in the completed table (NA where the cell is kept as NA); mean and
-    sd of the draws, and their quantiles alpha / 2 and 1 - alpha / 2; alpha. Dates count in days since 1970-01-01.
-    """
-    import pandas as pd
-
-    columns, rows = completion.table.columns, split_rows(completion.table)
-    numeric = np.array([not column.discrete for column in columns])
-    parts = []
-    for split, done in completion.imputations.items():
-        if (draws := done.draws) is not None:
-            shown = numeric[draws.cells[:, 1]]
-            row, j = rows[split][draws.cells[shown, 0]], draws.cells[shown, 1]
-            lower, upper = draws.interval(alpha)
-            names = pd.Categorical.from_codes(j, pd.Index([column.name for column in columns]))
-            cells = {"row": row, "column": names, "value": completion.final[row, j]}
-            numbers = {"mean": draws.mean, "sd": draws.sd, "lower": lower, "upper": upper}
-            chosen = {key: number[shown] for key, number in numbers.items()}
-            parts.append(pd.DataFrame(cells | chosen | {"alpha": alpha}))
-    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def _joined(table: Table, parts: Mapping[str, np.ndarray]) -> np.ndarray:
