@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 log = logging.getLogger("lacuna")
-LINE_EVERY = 10.0  # seconds between lines about one long phase
+LINE_EVERY = 30.0  # seconds between lines about one long phase
 
 
 class Clock:
