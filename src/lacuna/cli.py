@@ -23,10 +23,10 @@ from rich.console import Console
 from lacuna import paths, records
 from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import StorageError, UserError
-from lacuna.experiment import Outcome, check, run
+from lacuna.experiment import REPORT, Outcome, check, run
 from lacuna.launch import PastHydra, command
 from lacuna.limits import Stopped, stoppable
-from lacuna.report import print_scores
+from lacuna.report import print_completion, print_scores
 from lacuna.sweep import RunningSweep, tell
 from lacuna.tracking import Tracker, forgiven, is_published
 
@@ -34,23 +34,29 @@ from lacuna.tracking import Tracker, forgiven, is_published
 def main() -> None:
     """Compose, run, report, and exit with a code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra's errors come here instead of to the terminal
+    code = guarded(hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job))
+    if RunningSweep.current:
+        code = max(code, RunningSweep.current.close(_console(), stopped=code > 128))
+        RunningSweep.current = None
+    sys.exit(code)
+
+
+def guarded(action: Callable[[], Any]) -> int:
+    """The exit code of a command; what goes wrong in it becomes one line."""
     warnings.showwarning = _one_line_warning
-    code = 0
     try:
         with stoppable():
-            hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job)()
+            action()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:
         cause = error.__cause__ if isinstance(error, PastHydra) and error.__cause__ else error
         code, line = _judge(cause)
         if any(argument == "lacuna.debug=true" for argument in sys.argv):
             traceback.print_exception(cause)
         print(f"error: {line}", file=sys.stderr)
-    if RunningSweep.current:
-        code = max(code, RunningSweep.current.close(_console(), stopped=code > 128))
-        RunningSweep.current = None
-    sys.exit(code)
+        return code
+    return 0
 
 
 def job(cfg: DictConfig) -> None:
@@ -61,14 +67,20 @@ def job(cfg: DictConfig) -> None:
         _sweep_job(cfg, about)
         return
     try:
-        code = _single_run(cfg, about)
+        outcome = single_run(plain(settle(cfg, about)), command(about, about.overrides.task))
     except Exception as error:
         raise PastHydra() from error
-    sys.exit(code)
+    sys.exit(exit_code(outcome.record))
 
 
-def _single_run(cfg: DictConfig, about: DictConfig) -> int:
-    config, console = plain(settle(cfg, about)), _console()
+def single_run(config: dict[str, Any], typed: str) -> Outcome:
+    """Carry out one configuration and say what came out.
+
+    Args:
+        config: resolved and checked.
+        typed: what to type to run this again.
+    """
+    console = _console()
     outputs, uri = Path(config["outputs"]), config["tracking"]["uri"]
 
     def publish(outcome: Outcome) -> None:
@@ -76,22 +88,27 @@ def _single_run(cfg: DictConfig, about: DictConfig) -> int:
             with forgiven("this run"):
                 Tracker(uri, outputs).publish(outcome.record, outcome.folder)
 
-    outcome = _carry_out(config, console, command(about, about.overrides.task), publish)
+    outcome = _carry_out(config, console, typed, publish)
     record, folder = outcome.record, outcome.folder
     if outcome.reused:
         commit = f" with commit {record.commit[:10]}" if record.commit else ""
         _say(console, f"reused: this run ended at {record.finished[:19]} UTC{commit} (resume=false runs it again)")
     if record.status == "finished":
-        print_scores(record, outputs, console)
+        if record.completed:
+            print_completion(record, console)
+        if record.scores or not record.completed:
+            print_scores(record, outputs, console)
         _say(console, f"seconds: {_durations(record)}; peak memory {record.peak_memory_gb:.2f} GB")
         if record.completed:
             _say(console, f"completed file: {_near(Path(record.completed))}")
+        if (report := folder / REPORT).is_file():
+            _say(console, f"report: {_near(report)}")
     else:
         where = f" (see {_near(folder / 'log.txt')})" if record.traceback else ""
         print(f"error: {record.status}: {record.error}{where}", file=sys.stderr)
     _say(console, f"record: {_near(folder / 'record.json')}")
     publish(outcome)
-    return _exit_code(record)
+    return outcome
 
 
 def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
@@ -134,7 +151,8 @@ def _carry_out(config: dict[str, Any], console: Console, typed: str, publish: Ca
 def _headline(config: dict[str, Any]) -> str:
     names, budget = config["names"], config["budget"]["name"]
     chosen = "" if names["budget"] == budget else f" ({names['budget']})"
-    problem = f"{names['dataset']}, {names['mask']} {config['ratio']:g}, seed {config['seed']}"
+    mask = "its own blanks" if names["mask"] == "none" else f"{names['mask']} {config['ratio']:g}"
+    problem = f"{names['dataset']}, {mask}, seed {config['seed']}"
     return f"{names['method']} on {problem}; budget {budget}{chosen}, {config['device']}"
 
 
@@ -145,7 +163,8 @@ def _durations(record: records.Record) -> str:
     return f"{record.seconds['total']:.1f}" + (f" ({parts})" if parts else "")
 
 
-def _exit_code(record: records.Record) -> int:
+def exit_code(record: records.Record) -> int:
+    """What the process should return for a record."""
     if record.status == "finished":
         return 0
     users = record.status == "unsupported" or (record.status == "failed" and record.traceback is None)

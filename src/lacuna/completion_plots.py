@@ -63,7 +63,7 @@ def blank_patterns(names: Sequence[str], blank: np.ndarray) -> Figure:
     bars, squares = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
     bars.barh(np.arange(len(shown)), share[shown], color=FILLED)
     for y, value in enumerate(share[shown].tolist()):
-        bars.text(value, y, f" {percent(value)}", va="center", fontsize=9)
+        bars.annotate(percent(value), (value, y), xytext=(3, 0), textcoords="offset points", va="center", fontsize=9)
     bars.set_yticks(np.arange(len(shown)), [short(names[j]) for j in shown])
     bars.set(xlim=(0, 1.7 * share.max()), xticks=[], ylim=(len(shown) - 0.5, -0.5), title="share blank")
     edges = np.arange(len(frequent) + 1) - 0.5, np.arange(len(shown) + 1) - 0.5

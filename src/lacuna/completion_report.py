@@ -52,6 +52,7 @@ th:first-child, td:first-child { text-align: left; } th { font-weight: 600; }
 figure { margin: 0; } figcaption { font-weight: 600; } img { width: 100%; max-width: 34rem; height: auto; }
 pre { background: #f3f4f6; padding: .7rem; overflow-x: auto; white-space: pre-wrap; }
 summary { cursor: pointer; }
+@media (max-width: 30rem) { table { font-size: .85rem; } th, td { padding-right: .5rem; } }
 """
 
 
@@ -66,7 +67,7 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
     with plots.styled():
         sections = [
             _overview(completion),
-            _warnings(record.diagnostics),
+            "".join(f'<p class="warn">{escape(_sentence(text))}</p>' for text in record.doubts),
             _blanks(completion),
             _meaningful(completion, record),
             _before_and_after(completion),
@@ -119,7 +120,7 @@ def _blanks(completion: Completion) -> str:
     return _section(
         "Where the blanks were",
         _picture(plots.blank_patterns(names, blank), "share of blanks by column, and columns that are blank together"),
-        '<p class="small">Right: each column of squares is one pattern of blanks, the most frequent first.</p>',
+        '<p class="small">Right: each column of squares is a pattern of blanks (dark), the most frequent first.</p>',
         _table(["column", "kind", "blank", "share", "filled in", "kept"], rows),
         complete if len(rows) < len(names) else "",
     )
@@ -187,33 +188,26 @@ def _certainty(completion: Completion) -> str:
     for name, cells in intervals.groupby("column", observed=True, sort=False):
         j = [column.name for column in completion.table.columns].index(str(name))
         spread = np.nanstd(completion.table.values[:, j])
-        unit = " days" if _in_days(completion.table.source.codec.coded[j]) else ""
-        width = float((cells["upper"] - cells["lower"]).median())
-        rows.append([str(name), f"{len(cells):,}", *(f"{x:.3g}{unit}" for x in (cells["sd"].median(), spread, width))])
+        unit = " (days)" if isinstance(completion.table.source.codec.coded[j].coding, Moments | Durations) else ""
+        numbers = cells["sd"].median(), spread, (cells["upper"] - cells["lower"]).median()
+        rows.append([f"{name}{unit}", f"{len(cells):,}", *(_number(float(x)) for x in numbers)])
     level = f"{100 * (1 - completion.alpha):g}%"
     return _section(
         "How sure the numbers are",
-        "<p>The first two are one unit: where the spread of a cell's possible values is as large as that of the "
-        "whole column, the rest of the row says nothing about it.</p>",
-        _table(["column", "blank", "spread of a cell", "spread of the column", f"width of {level} interval"], rows),
-        '<p class="small">Medians over the blank cells; spreads are standard deviations. Every cell\'s interval is in '
-        "<code>intervals.parquet</code>: where the value lies if there is one.</p>",
+        "<p>Where a blank's possible values spread as much as the whole column does, the rest of the row says nothing "
+        "about it.</p>",
+        _table(["column", "blank", "sd of a blank", "sd of column", f"{level} width"], rows),
+        '<p class="small">Of the blanks the medians: standard deviation, and width of the interval in which the value '
+        f"lies with probability {level} if there is one. Every cell's is in <code>intervals.parquet</code>.</p>",
     )
-
-
-def _warnings(diagnostics: Mapping[str, Mapping[str, Any]]) -> str:
-    found = dict.fromkeys(text for of_split in diagnostics.values() for text in of_split.get("warnings", ()))
-    return "".join(f'<p class="warn">{escape(_sentence(text))}</p>' for text in found)
 
 
 def _self_assessment(record: Record) -> str:
     """What the diagnostics say besides warnings."""
     name = escape(record.config["names"]["method"])
-    parts: list[str] = []
+    parts = [f"<p>{escape(_sentence(verdict))}</p>" for verdict in record.verdicts]
     for of_split in _distinct(record.diagnostics.values()):
         columns: Mapping[str, Any] = of_split.get("columns", {})
-        verdicts = [str(found["verdict"]) for found in columns.values() if "verdict" in found]
-        parts += [f"<p>{escape(_sentence(verdict))}</p>" for verdict in verdicts]
         parts.append(_numbers_by_column(columns))
         others = {key: value for key, value in of_split.items() if key not in ("columns", "warnings")}
         parts.append(_table(["of the whole table", ""], [[_words(k), _number(v)] for k, v in _flat(others)]))
@@ -260,10 +254,6 @@ def _kind(coded: CodedColumn) -> str:
     if coded.column.discrete:
         return _count(coded.column.n_levels, "level", "levels")
     return "whole number" if coded.column.kind == "integer" else "number"
-
-
-def _in_days(coded: CodedColumn) -> bool:
-    return isinstance(coded.coding, Moments | Durations)
 
 
 def _section(title: str, *parts: str) -> str:
@@ -316,7 +306,9 @@ def _words(key: str) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.3g}"
+    return "" if value is None else str(value)
 
 
 def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

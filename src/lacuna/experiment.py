@@ -34,6 +34,7 @@ from lacuna.rng import stream
 from lacuna.types import Imputation, Incomplete, Problem
 
 NOT_RECORDED = ("outputs", "tracking", "resume", "lacuna")
+REPORT = "report.html"  # of a file that was completed
 
 
 class Unsupported(Exception):
@@ -211,7 +212,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             record.completed, record.blanks = str(completed), completion.counts()
             if not mask.ordinary.any():
                 with _spared("the report was not written"):
-                    write_report(completion, record, folder / "report.html")
+                    write_report(completion, record, folder / REPORT)
         split = "test" if problem.test is not None else "train"
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")

@@ -54,6 +54,18 @@ class Record:
     started: str = ""  # ISO 8601, UTC
     finished: str = ""
 
+    @property
+    def doubts(self) -> list[str]:
+        """Where the method doubts its own assumptions, in sentences."""
+        found = (text for of_split in self.diagnostics.values() for text in of_split.get("warnings", ()))
+        return list(dict.fromkeys(found))
+
+    @property
+    def verdicts(self) -> list[str]:
+        """What the method concludes about single columns, in sentences."""
+        columns = (found for of_split in self.diagnostics.values() for found in of_split.get("columns", {}).values())
+        return list(dict.fromkeys(found["verdict"] for found in columns if "verdict" in found))
+
     def write(self, folder: Path) -> None:
         """``folder/record.json``, whole or not at all; NaN and infinities become null."""
         write_text(folder / "record.json", json.dumps(plain(asdict(self)), indent=2, allow_nan=False) + "\n")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lacuna import records
@@ -43,6 +44,21 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
     missing = [b for b in BOUNDS if b not in beside and b != record.config["names"]["method"]]
     if missing and any("/mm_" in key for key in record.scores):
         console.print(f"to see ceiling and floor here, run method={' and method='.join(missing)} too", style="dim")
+
+
+def print_completion(record: Record, console: Console) -> None:
+    """What became of the blanks of a file, column by column, and what the method thinks of its own work."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("column")
+    for header in ("blank", "filled in", "kept blank"):
+        table.add_column(header, justify="right")
+    for name, n in record.blanks.items():
+        table.add_row(escape(name), f"{n['blank']:,}", f"{n['blank'] - n['kept']:,}", f"{n['kept']:,}")
+    console.print(table if record.blanks else "no cell was blank")
+    for text in record.verdicts:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for text in record.doubts:
+        console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_comparison(found: Sequence[Record], console: Console) -> None:

@@ -1,0 +1,166 @@
+"""The console command: ``lacuna impute FILE`` and ``lacuna run key=value ...``.
+
+``impute`` only translates: its options become the overrides of a run with dataset=csv and mask=none, and what that
+run leaves is copied to where the user wants it.
+"""
+
+from __future__ import annotations
+
+import csv
+import shlex
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from lacuna import cli, conversion, environment
+from lacuna.build import build
+from lacuna.config import compose, plain
+from lacuna.datasets.csv import CSV, file_suffix
+from lacuna.errors import UserError
+from lacuna.experiment import REPORT, Outcome
+from lacuna.rng import stream
+
+COMMANDS = """\
+lacuna impute FILE ...       complete a file of yours (lacuna impute --help)
+lacuna run key=value ...     one run of any data set, mask and method (lacuna run --help)
+"""
+EXAMPLES = """\
+examples:
+  lacuna impute survey.csv
+      fills every blank; writes survey.completed.csv
+  lacuna impute survey.csv --mm-candidates income,employer -o done.parquet --report done.html
+      blanks of these two columns may be meaningful: those that are stay blank
+  lacuna impute survey.csv --method diffjoint --mm-candidates income --set method.iterations=4 device=cpu
+      another method, and any key of the configuration (lacuna run --cfg job shows them)
+
+The run's folder, which is printed, also holds mm.parquet (for every blank of a candidate column whether it is kept,
+and its probability of being meaningful), intervals.parquet (for every blank of a numeric column how sure its value
+is) and report.html. Exit codes: 0 done; 1 failed; 2 wrong input.
+"""
+
+
+def main() -> None:
+    """What ``lacuna`` runs."""
+    command, arguments = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
+    if command == "run":
+        sys.argv = ["lacuna run", *arguments]
+        cli.main()
+    elif command == "impute":
+        sys.exit(cli.guarded(lambda: sys.exit(impute(arguments))))
+    elif command == "--version":
+        print(f"lacuna {environment.versions().get('lacuna', '')}")
+    else:
+        print(COMMANDS, end="", file=sys.stdout if command in ("-h", "--help") else sys.stderr)
+        sys.exit(0 if command in ("-h", "--help") else 2)
+
+
+def impute(arguments: Sequence[str]) -> int:
+    """Complete a file.
+
+    Args:
+        arguments: as typed after ``lacuna impute``.
+
+    Returns:
+        The exit code of the run.
+
+    Raises:
+        UserError: an argument is wrong, or something would be overwritten.
+    """
+    options = _parser().parse_args(arguments)
+    source = Path(options.file)
+    wanted = [_beside(source) if options.output is None else Path(options.output)]
+    conversion.check_suffix(wanted[0])
+    if options.report is not None:
+        wanted.append(Path(options.report))
+    _check_paths(source, wanted, options.force)
+    config = plain(compose(_overrides(options)))
+    outcome = cli.single_run(config, shlex.join(["lacuna", "impute", *arguments]))
+    if outcome.record.status == "finished":
+        _deliver(config, outcome, wanted[0])
+        if options.report is not None:
+            conversion.copy(outcome.folder / REPORT, wanted[1])
+        for path in wanted:
+            print(f"written: {path}")
+    return cli.exit_code(outcome.record)
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (lacuna impute --help)")
+
+
+def _parser() -> ArgumentParser:
+    parser = _Parser(
+        prog="lacuna impute",
+        description="Fill the blanks of a CSV or Parquet file, but for those that are meaningful.",
+        epilog=EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help=".csv, .tsv, .txt (also .gz), .parquet or .pq")
+    add("-o", "--output", metavar="OUT", help="completed file, in the format of its suffix; default: FILE.completed")
+    add("--mm-candidates", metavar="A,B", help="columns whose blanks may be meaningful; quote names with commas")
+    add("--method", default="selective", help="default: %(default)s")
+    add("--schema", metavar="YAML", help="kinds of columns where the file misleads, as lines of 'column: kind'")
+    add("--draws", type=int, metavar="N", help="posterior draws that intervals rest on; default: 200")
+    add("--alpha", type=float, help="intervals are at level 1 - alpha; default: 0.05")
+    add("--seed", type=int, help="the same seed gives the same numbers; default: 0")
+    add("--report", metavar="HTML", help="a copy of the report")
+    add("--force", action="store_true", help="overwrite OUT and the report if they exist")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="any key of the configuration")
+    return parser
+
+
+def _overrides(options: Namespace) -> list[str]:
+    """What ``python run.py`` would be given."""
+    overrides = ["dataset=csv", "mask=none", "tracking=none", f"method={options.method}"]
+    overrides.append(f"dataset.path={_quoted(options.file)}")
+    if options.mm_candidates is not None:
+        (names,) = csv.reader([options.mm_candidates], skipinitialspace=True)
+        overrides.append(f"dataset.mm_candidates=[{','.join(map(_quoted, names))}]")
+    if options.schema is not None:
+        overrides.append(f"dataset.schema={_quoted(options.schema)}")
+    plain_keys = {key: getattr(options, key) for key in ("draws", "alpha", "seed")}
+    overrides += [f"{key}={value}" for key, value in plain_keys.items() if value is not None]
+    groups = [key for key in ("tracking", "method") if any(each.startswith(f"{key}=") for each in options.set)]
+    return [each for each in overrides if each.split("=")[0] not in groups] + options.set
+
+
+def _quoted(text: str) -> str:
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def _beside(source: Path) -> Path:
+    """
+    >>> str(_beside(Path("data/my.table.csv.gz")))
+    'data/my.table.completed.csv.gz'
+    """
+    suffix = file_suffix(source)
+    return source.with_name(f"{source.name[: len(source.name) - len(suffix)]}.completed{suffix}")
+
+
+def _check_paths(source: Path, wanted: Sequence[Path], force: bool) -> None:
+    if not source.is_file():
+        raise UserError(f"{source}: there is no such file")
+    for path in wanted:
+        if path.exists() and path.samefile(source):
+            raise UserError(f"{path} is the input, which is never overwritten: give another output")
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: give the path of a file")
+        if path.exists() and not force:
+            raise UserError(f"{path} exists: give another path, or --force to overwrite it")
+
+
+def _deliver(config: dict[str, Any], outcome: Outcome, target: Path) -> None:
+    completed = Path(outcome.record.completed or "")
+    if not completed.is_file():
+        raise UserError(f"{completed} is gone since that run: add --set resume=false to run it again")
+    if conversion.same_format(completed, target):
+        conversion.copy(completed, target)
+        return
+    dataset: CSV = build({**config["dataset"], "path": str(completed)}, "dataset")
+    conversion.convert(dataset.load(stream(0, "dataset"), stream(0, "split")).source, target)
