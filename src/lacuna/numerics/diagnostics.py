@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+LEAST_DRAWS = 4  # a chain of fewer has no halves to compare
+
 
 def split_rhat(chains: np.ndarray) -> np.ndarray:
     """Split R-hat of each quantity; near 1 where the two halves of every chain agree.
@@ -53,7 +55,9 @@ def effective_sample_size(chains: np.ndarray) -> np.ndarray:
 
 def _halves(chains: np.ndarray) -> np.ndarray:
     """(c, m, k) -> (2c, m // 2, k)"""
-    if chains.ndim != 3 or chains.shape[1] < 4:
-        raise ValueError(f"chains must be (chains, draws, quantities) with at least 4 draws, got {chains.shape}")
+    if chains.ndim != 3 or chains.shape[1] < LEAST_DRAWS:
+        raise ValueError(
+            f"chains must be (chains, draws, quantities) with at least {LEAST_DRAWS} draws, got {chains.shape}"
+        )
     half = chains.shape[1] // 2
     return np.concatenate([chains[:, :half], chains[:, -half:]]).astype(np.float64)

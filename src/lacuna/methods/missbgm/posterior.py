@@ -21,7 +21,7 @@ from lacuna.methods.missbgm.model import Heads, Model, mask_gradient
 from lacuna.methods.missbgm.settings import Sampling
 from lacuna.nets.perceptron import Perceptron
 from lacuna.numerics import hmc
-from lacuna.numerics.diagnostics import effective_sample_size, split_rhat
+from lacuna.numerics.diagnostics import LEAST_DRAWS, effective_sample_size, split_rhat
 from lacuna.numerics.step_size import adapt, freeze, initial
 
 ROWS_AT_ONCE = {"cpu": 512, "cuda": 65_536}  # on a CPU: activations that stay in the cache
@@ -36,23 +36,27 @@ class Trace:
     watched: list[Tensor]  # (w,) values of watched cells, by kept sweep
 
     def summary(self, burn_in: int) -> dict[str, Any]:
+        """Rates and step sizes after the burn-in; R-hat and effective sample size of the cells that moved."""
         acceptance = torch.stack(self.acceptance).cpu().numpy()[burn_in:].mean(0)
         steps = torch.stack(self.step_size).cpu().numpy()
-        chains = torch.stack(self.watched).cpu().numpy()[None]
-        rhat, size = split_rhat(chains), effective_sample_size(chains)
-        return {
+        found = {
             "acceptance_z": float(acceptance[0]),
             "acceptance_x": float(acceptance[1]),
             "step_size_z": float(steps[-1, 0]),
             "step_size_x": float(steps[-1, 1]),
-            "rhat_median": float(np.nanmedian(rhat)),
-            "rhat_max": float(np.nanmax(rhat)),
-            "ess_median": float(np.nanmedian(size)),
-            "ess_min": float(np.nanmin(size)),
-            "rhat": rhat,
-            "ess": size,
             "step_sizes": steps,
         }
+        chains = torch.stack(self.watched).cpu().numpy()[None]
+        chains = chains[:, :, (chains != chains[:, :1]).any((0, 1))]
+        if chains.shape[1] < LEAST_DRAWS or not chains.shape[2]:
+            return found
+        rhat, size = split_rhat(chains), effective_sample_size(chains)
+        summary = {"rhat_median": np.median(rhat), "rhat_max": rhat.max(), "ess_median": np.median(size)}
+        return (
+            found
+            | {k: float(v) for k, v in summary.items()}
+            | {"ess_min": float(size.min()), "rhat": rhat, "ess": size}
+        )
 
 
 @dataclass(frozen=True)
