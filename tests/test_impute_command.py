@@ -1,0 +1,267 @@
+"""``lacuna impute FILE``: only blanks change, formats convert, nothing is overwritten, mistakes are one line."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import gzip
+import importlib
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lacuna import commands, records
+
+ROOT = Path(__file__).parents[1]
+HEADER = ["id", "pay ($)", "born", "town", "kids", "rate", "score"]
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def lacuna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run the console command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, quick: bool = True) -> Result:
+        if quick:
+            command, *rest = arguments
+            arguments = (command, "--method=mean_mode", *rest, "--set", f"outputs={tmp_path}/outputs")
+        monkeypatch.setattr(sys, "argv", ["lacuna", *arguments])
+        with pytest.raises(SystemExit) as end:
+            commands.main()
+        printed = capsys.readouterr()
+        return Result(int(end.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+def messy_rows() -> list[list[str]]:
+    """Rows of a table with blanks of several spellings, quotes, dates, and keys longer than float64 is exact."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(40):
+        born = datetime.date(1960, 1, 1) + datetime.timedelta(days=int(rng.integers(12_000)))
+        town = rng.choice(["Bonn, Rhein", 'the "Ulm"', "São Tomé"])
+        key = str(9_000_000_000_000_000_000 + i)
+        row = [key, f"{rng.normal(3000, 400):.2f}", str(born), town, str(rng.integers(4)), f"{i / 8:g}", f"{i}"]
+        for j in range(1, len(row)):
+            if rng.random() < 0.15:
+                row[j] = rng.choice(["", "NA"])
+        rows.append(row)
+    return rows
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    path = tmp_path / "my table.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(messy_rows())
+    return path
+
+
+def read(path: Path) -> tuple[list[str], list[list[str]]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    return header, rows
+
+
+def is_blank(cell: str) -> bool:
+    return cell in ("", "NA")
+
+
+def test_only_blanks_change(messy: Path, tmp_path: Path) -> None:
+    before = messy.read_bytes()
+    start = [sys.executable, "-c", "from lacuna.commands import main; main()"]
+    options = ["impute", str(messy), "--mm-candidates", "pay ($)", "--method", "always_na"]
+    done = subprocess.run(
+        [*start, *options, "--set", f"outputs={tmp_path}/o"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    output = tmp_path / "my table.completed.csv"
+    assert done.stdout.splitlines()[-1] == f"written: {output}"
+    assert messy.read_bytes() == before
+    header, rows = read(output)
+    assert header == HEADER
+    wanted = messy_rows()
+    assert len(rows) == len(wanted)
+    for old, new in zip(wanted, rows, strict=True):
+        for j, (was, now) in enumerate(zip(old, new, strict=True)):
+            if not is_blank(was) or j == 1:  # what was there; and what is meaningfully missing, in its own spelling
+                assert now == was
+            elif HEADER[j] in ("kids", "score"):
+                assert now == str(int(now))
+            elif HEADER[j] == "born":
+                datetime.date.fromisoformat(now)
+            elif HEADER[j] == "town":
+                assert now in {"Bonn, Rhein", 'the "Ulm"', "São Tomé"}
+            else:
+                assert np.isfinite(float(now))
+    ((folder, record),) = records.find(tmp_path / "o")
+    blank = np.array([[is_blank(cell) for cell in row] for row in wanted])
+    assert record.blanks["pay ($)"] == {"blank": blank[:, 1].sum(), "kept": blank[:, 1].sum()}
+    assert record.blanks["town"] == {"blank": blank[:, 3].sum(), "kept": 0}
+    flags = pd.read_parquet(folder / "mm.parquet")
+    np.testing.assert_array_equal(flags["pay ($)"], blank[:, 1])
+    assert (folder / "report.html").is_file()
+
+
+def test_it_is_the_run_of_run_py(lacuna, messy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lacuna("impute", messy.name, "--mm-candidates", "pay ($),town", "--seed", "3").code == 0
+    overrides = ["dataset=csv", f"dataset.path='{messy}'", "mask=none", "dataset.mm_candidates=['pay ($)',town]"]
+    same = lacuna(
+        "run", *overrides, "method=mean_mode", "seed=3", "tracking=none", f"outputs={tmp_path}/outputs", quick=False
+    )
+    assert same.code == 0
+    assert "reused" in same.out
+    ((_, record),) = records.find(tmp_path / "outputs")
+    assert record.command.startswith(
+        "lacuna impute --method=mean_mode 'my table.csv' --mm-candidates 'pay ($),town' --seed 3"
+    )
+
+
+def test_options_become_overrides() -> None:
+    options = commands._parser().parse_args(
+        [
+            "a b.csv",
+            "--mm-candidates",
+            '"x, y",z',
+            "--draws=7",
+            "--alpha=0.2",
+            "--set",
+            "method=mean_mode",
+            "device=cpu",
+        ]
+    )
+    overrides = commands._overrides(options)
+    assert "dataset.path='a b.csv'" in overrides
+    assert "dataset.mm_candidates=['x, y','z']" in overrides
+    assert {"draws=7", "alpha=0.2", "mask=none", "device=cpu", "method=mean_mode"} <= set(overrides)
+    assert "method=selective" not in overrides
+
+
+def test_csv_becomes_parquet_with_types(lacuna, messy: Path, tmp_path: Path) -> None:
+    assert (
+        lacuna("impute", messy.name, "-o", "out/done.parquet", "--mm-candidates=kids", "--method=always_na").code == 0
+    )
+    done, rows = pd.read_parquet(tmp_path / "out" / "done.parquet"), messy_rows()
+    assert list(done.columns) == HEADER
+    assert done["id"].tolist() == [int(row[0]) for row in rows]  # 19 digits
+    assert {str(done[name].dtype) for name in ("pay ($)", "rate")} == {"float64"}
+    assert str(done["score"].dtype) == "Int64"
+    assert done["kids"].isna().tolist() == [is_blank(row[4]) for row in rows]
+    assert all(isinstance(day, datetime.date) for day in done["born"])
+    assert done["town"].notna().all()
+    seen = [(row[5], x) for row, x in zip(rows, done["rate"], strict=True) if not is_blank(row[5])]
+    assert all(float(text) == x for text, x in seen)
+
+
+def test_text_formats(lacuna, messy: Path, tmp_path: Path) -> None:
+    assert lacuna("impute", messy.name, "-o", "a.csv.gz").code == 0
+    assert lacuna("impute", messy.name, "-o", "a.tsv").code == 0
+    assert lacuna("impute", messy.name).code == 0
+    _, rows = read(tmp_path / "my table.completed.csv")
+    assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == (tmp_path / "my table.completed.csv").read_bytes()
+    with (tmp_path / "a.tsv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file, delimiter="\t")) == [HEADER, *rows]
+
+
+def test_parquet_becomes_csv(lacuna, tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"n": pd.array([1, None, 3], dtype="Int64"), "x": [0.5, 1.5, None], "t": ["a", "b", None]},
+        index=["u", "v", "w"],
+    )
+    frame.to_parquet(tmp_path / "in.parquet")
+    assert lacuna("impute", "in.parquet", "-o", "done.csv", "--mm-candidates=t", "--method=always_na").code == 0
+    assert (tmp_path / "done.csv").read_text() == ",n,x,t\nu,1,0.5,a\nv,2,1.5,b\nw,3,1.0,\n"
+
+
+def test_nothing_is_overwritten(lacuna, messy: Path, tmp_path: Path) -> None:
+    before = messy.read_bytes()
+    for name in ("my table.csv", "./my table.csv", "link.csv"):
+        (tmp_path / "link.csv").unlink(missing_ok=True)
+        (tmp_path / "link.csv").symlink_to(messy)
+        result = lacuna("impute", messy.name, "-o", name, "--force")
+        assert (result.code, result.err) == (
+            2,
+            f"error: {Path(name)} is the input, which is never overwritten: give another output\n",
+        )
+    taken = tmp_path / "taken.csv"
+    taken.write_text("mine")
+    result = lacuna("impute", messy.name, "-o", "taken.csv")
+    assert (result.code, result.err) == (
+        2,
+        "error: taken.csv exists: give another path, or --force to overwrite it\n",
+    )
+    assert taken.read_text() == "mine"
+    assert lacuna("impute", messy.name, "-o", "other.csv", "--report", "taken.csv").code == 2
+    assert not (tmp_path / "outputs").exists()  # found before any work
+    assert lacuna("impute", messy.name, "-o", "taken.csv", "--force", "--report", "report.html").code == 0
+    assert read(taken)[0] == HEADER
+    assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert messy.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.csv"], "nowhere.csv: there is no such file"),
+        (["my table.csv", "-o", "done.xlsx"], "done.xlsx: an output must end in .csv, .tsv, .txt (also .gz), .parquet"),
+        (["my table.csv", "-o", "."], ".: an output must end in"),
+        (
+            ["my table.csv", "--mm-candidates=twn"],
+            "failed: mm_candidates: there is no column 'twn': did you mean 'town'?",
+        ),
+        (["my table.csv", "--alpha=2"], "alpha must be less than 1, got 2.0"),
+        (["my table.csv", "--draws=many"], "argument --draws: invalid int value: 'many'"),
+        (["my table.csv", "--schema=no.yaml"], "failed: dataset.schema=no.yaml cannot be read"),
+        (["my table.csv", "--methd=x"], "unrecognized arguments: --methd=x"),
+        ([], "the following arguments are required: FILE"),
+    ],
+)
+def test_mistakes_are_one_line(lacuna, messy: Path, arguments: list[str], message: str) -> None:
+    result = lacuna("impute", *arguments)
+    assert result.code == 2
+    assert result.err.startswith(f"error: {message}")
+    assert len(result.err.splitlines()) == 1
+    assert not list(messy.parent.glob("*completed*"))
+
+
+def test_an_unknown_method_is_one_line(lacuna, messy: Path) -> None:
+    result = lacuna("impute", messy.name, "--method=mean_mod", quick=False)
+    assert (result.code, result.err) == (2, "error: unknown method 'mean_mod': did you mean 'mean_mode'?\n")
+
+
+def test_a_completed_file_that_is_gone(lacuna, messy: Path, tmp_path: Path) -> None:
+    assert lacuna("impute", messy.name, "-o", "a.csv").code == 0
+    ((_, record),) = records.find(tmp_path / "outputs")
+    Path(record.completed).unlink()
+    result = lacuna("impute", messy.name, "-o", "b.csv")
+    assert result.code == 2
+    assert result.err.endswith("is gone since that run: add --set resume=false to run it again\n")
+
+
+def test_help(lacuna) -> None:
+    assert "lacuna impute survey.csv" in lacuna("impute", "--help", quick=False).out
+    assert lacuna("--help", quick=False).out == commands.COMMANDS
+    nothing = lacuna(quick=False)
+    assert (nothing.code, nothing.err) == (2, commands.COMMANDS)
+
+
+def test_the_console_script_is_this_command() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, name = project["scripts"]["lacuna"].split(":")
+    assert getattr(importlib.import_module(module), name) is commands.main
