@@ -141,7 +141,8 @@ class DiffusionModel:
         def loss(network: nn.Module, state: Tensor, c_noise: Tensor, target: Tensor) -> Tensor:
             return F.mse_loss(network(state, c_noise).float(), target)
 
-        with matmul_precision(self.precision):
+        small = self.device.type == "cpu" and self.network.hidden <= SMALL
+        with matmul_precision(self.precision), threads(1 if small else torch.get_num_threads()):
             return train(
                 self.network,
                 examples,
