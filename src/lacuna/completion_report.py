@@ -106,24 +106,33 @@ def _blanks(completion: Completion) -> str:
     if not blank.any():
         return ""
     names = [str(label) for label in frame.columns]
-    modelled = {coded.position: j for j, coded in enumerate(completion.table.source.codec.coded)}
-    kept = np.isnan(completion.final).sum(0)
-    rows = []
-    for position in np.flatnonzero(blank.any(0)):
-        n_blank = int(blank[:, position].sum())
-        j = modelled.get(int(position))
-        n_kept = n_blank if j is None else int(kept[j])
-        kind = "not modelled" if j is None else _kind(completion.table.source.codec.coded[j])
-        share = plots.percent(n_blank / len(frame))
-        rows.append([names[position], kind, f"{n_blank:,}", share, f"{n_blank - n_kept:,}", f"{n_kept:,}"])
-    complete = f"<p>{_count(len(names) - len(rows), 'column has', 'columns have')} no blanks.</p>"
+    rows = _blanks_by_column(completion, names, blank)
+    note = "Right: each column of squares is a pattern of blanks (dark), the most frequent first."
+    if len(rows) > plots.MAX_COLUMNS:
+        note += f" Only the {plots.MAX_COLUMNS} columns with the most blanks are drawn."
+    n_complete = len(names) - len(rows)
     return _section(
         "Where the blanks were",
         _picture(plots.blank_patterns(names, blank), "share of blanks by column, and columns that are blank together"),
-        '<p class="small">Right: each column of squares is a pattern of blanks (dark), the most frequent first.</p>',
+        f'<p class="small">{note}</p>',
         _table(["column", "kind", "blank", "share", "filled in", "kept"], rows),
-        complete if len(rows) < len(names) else "",
+        f"<p>{_count(n_complete, 'column has', 'columns have')} no blanks.</p>" if n_complete else "",
     )
+
+
+def _blanks_by_column(completion: Completion, names: Sequence[str], blank: np.ndarray) -> list[list[str]]:
+    """Rows of the columns of the file that have blanks (n, columns of the file), modelled or not."""
+    coded_columns = completion.table.source.codec.coded
+    modelled = {coded.position: j for j, coded in enumerate(coded_columns)}
+    kept = np.isnan(completion.final).sum(0)
+    rows = []
+    for position in np.flatnonzero(blank.any(0)).tolist():
+        n_blank, j = int(blank[:, position].sum()), modelled.get(position)
+        n_kept = n_blank if j is None else int(kept[j])
+        kind = "not modelled" if j is None else _kind(coded_columns[j])
+        share = plots.percent(n_blank / len(blank))
+        rows.append([names[position], kind, f"{n_blank:,}", share, f"{n_blank - n_kept:,}", f"{n_kept:,}"])
+    return rows
 
 
 def _meaningful(completion: Completion, record: Record) -> str:
