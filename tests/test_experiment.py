@@ -134,6 +134,7 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_numbers(carry_out, tmp_pa
     assert trace.read_text().split()[-1] == "4"
     assert resumed.scores == expected.scores
     assert resumed.iterations == expected.iterations
+    assert resumed.seconds["total"] > resumed.seconds["before_resume"] > 0
     assert not (good / "checkpoint.pt").exists()
 
 

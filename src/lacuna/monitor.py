@@ -54,7 +54,8 @@ class RunMonitor(Monitor):
 
     def save(self, state: dict[str, Any]) -> None:
         try:
-            self._stage.checkpoint.save({"owner": self._owner, "iterations": self.iterations, "state": state})
+            kept = {"owner": self._owner, "iterations": self.iterations, "seconds": self._stage.clock.total()}
+            self._stage.checkpoint.save(kept | {"state": state})
         except StorageError as error:  # the run itself can go on
             warnings.warn(f"no checkpoint: {error}", stacklevel=2)
 
@@ -63,4 +64,5 @@ class RunMonitor(Monitor):
         if kept is None or kept["owner"] != self._owner:
             return None
         self.iterations[:] = kept["iterations"]
+        self._stage.clock.seconds["before_resume"] = kept["seconds"]
         return kept["state"]

@@ -36,7 +36,8 @@ class Clock:
             self._inner = outer + elapsed
 
     def total(self) -> float:
-        return time.perf_counter() - self._started
+        """Seconds since the start, those of an earlier process that this one goes on from included."""
+        return time.perf_counter() - self._started + self.seconds.get("before_resume", 0.0)
 
 
 class Display:
