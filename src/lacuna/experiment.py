@@ -27,7 +27,7 @@ from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
 from lacuna.monitor import RunMonitor, Stage
 from lacuna.plots import write_plots
-from lacuna.problem import hide
+from lacuna.problem import hide, with_posteriors
 from lacuna.progress import Clock, Display, log, logged
 from lacuna.records import Record
 from lacuna.rng import stream
@@ -184,6 +184,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
         record.mask_rates = mask.rates(table.columns)
         problem = hide(table, mask)
+        if config["draws"]:
+            problem = with_posteriors(problem, config["alpha"])
     if reason := method.unsupported(problem):
         raise Unsupported(f"method {config['names']['method']} cannot serve {table.name}: {reason}")
     if method.needs_law:

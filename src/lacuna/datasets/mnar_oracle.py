@@ -69,9 +69,7 @@ class TruncatedAbove:
                 raise ValueError("draws need a random generator")
             tail = norm.sf(self.threshold) * rng.random((draws, len(cells)))
             samples = (location + scale * norm.isf(tail)).astype(np.float32)
-        regular = Draws(
-            cells, location + scale * standard.mean(), scale * standard.std(), lower, upper, alpha, samples
-        )
+        regular = Draws(cells, location + scale * standard.mean(), scale * standard.std(), lower, upper, alpha, samples)
         return Posterior(np.zeros(len(cells)), np.zeros((len(cells), 1)), regular)
 
 
