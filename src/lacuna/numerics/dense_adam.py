@@ -113,5 +113,5 @@ def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> tuple[Tenso
     """k and W, both (b, 1), that bring rows current after step ``last`` (b,) up to step ``now`` ()."""
     k = (now - last).to(coasts.dtype)
     end = len(coasts) - 1
-    weight = coasts[last.clamp(max=end)] - adam.fade**k * coasts[now.clamp(max=end)]
+    weight = coasts[last.clamp(max=end)] - adam.fade**k * coasts.take(now.clamp(max=end))
     return k[:, None], weight[:, None]
