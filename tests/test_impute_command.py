@@ -251,7 +251,7 @@ def test_a_completed_file_that_is_gone(lacuna, messy: Path, tmp_path: Path) -> N
     Path(record.completed).unlink()
     result = lacuna("impute", messy.name, "-o", "b.csv")
     assert result.code == 2
-    assert result.err.endswith("is gone since that run: add --set resume=false to run it again\n")
+    assert result.err.endswith("is not there any more: add --set resume=false to run that again\n")
 
 
 def test_help(lacuna) -> None:

@@ -82,7 +82,7 @@ def impute(arguments: Sequence[str]) -> int:
     if outcome.record.status == "finished":
         _deliver(config, outcome, wanted[0])
         if options.report is not None:
-            conversion.copy(outcome.folder / REPORT, wanted[1])
+            conversion.copy(_present(outcome.folder / REPORT), wanted[1])
         for path in wanted:
             print(f"written: {path}")
     return cli.exit_code(outcome.record)
@@ -156,11 +156,15 @@ def _check_paths(source: Path, wanted: Sequence[Path], force: bool) -> None:
 
 
 def _deliver(config: dict[str, Any], outcome: Outcome, target: Path) -> None:
-    completed = Path(outcome.record.completed or "")
-    if not completed.is_file():
-        raise UserError(f"{completed} is gone since that run: add --set resume=false to run it again")
+    completed = _present(Path(outcome.record.completed or ""))
     if conversion.same_format(completed, target):
         conversion.copy(completed, target)
         return
     dataset: CSV = build({**config["dataset"], "path": str(completed)}, "dataset")
     conversion.convert(dataset.load(stream(0, "dataset"), stream(0, "split")).source, target)
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"{path} is not there any more: add --set resume=false to run that again")
+    return path

@@ -194,7 +194,7 @@ def _certainty(completion: Completion) -> str:
     if intervals is None or not len(intervals):
         return ""
     rows = []
-    for name, cells in intervals.groupby("column", observed=True, sort=False):
+    for name, cells in intervals.groupby("column", observed=True):
         j = [column.name for column in completion.table.columns].index(str(name))
         spread = np.nanstd(completion.table.values[:, j])
         unit = " (days)" if isinstance(completion.table.source.codec.coded[j].coding, Moments | Durations) else ""
