@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lacuna.errors import NothingToScore
 from lacuna.files import whole
+from lacuna.metrics.uncertainty import empirical_coverage
 from lacuna.types import Answer, Imputation
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ def write_plots(answer: Answer, imputation: Imputation, iterations: list[dict[st
         "uncertainty": lambda: uncertainty_by_state(answer, imputation),
         "precision_recall": lambda: precision_recall(answer, imputation),
         "iterations": lambda: metric_by_iteration(iterations),
+        "calibration": lambda: calibration(answer, imputation),
+        "sampler": lambda: sampler(imputation),
     }
     written = []
     for name, make in makers.items():
@@ -107,6 +111,42 @@ def metric_by_iteration(iterations: list[dict[str, Any]]) -> Figure | None:
         axis.set(title=f"{split} rows", xlabel="outer iteration", ylabel=family)
         axis.locator_params(axis="x", integer=True)
         axis.legend()
+    return figure
+
+
+def calibration(answer: Answer, imputation: Imputation) -> Figure | None:
+    """Empirical against nominal coverage of central intervals, over the cells that the uq_ metrics score."""
+    levels = np.linspace(0.05, 0.95, 19)
+    try:
+        reached = empirical_coverage(answer, imputation, levels)
+    except NothingToScore:
+        return None
+    if reached is None:
+        return None
+    figure, (axis,) = _panels(1)
+    axis.plot([0, 1], [0, 1], color="0.5", linestyle=":", label="calibrated")
+    axis.plot(levels, reached, "C0-o", markersize=3, label="intervals from the draws")
+    axis.set(xlabel="nominal coverage", ylabel="empirical coverage", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axis.set_title("calibration")
+    axis.legend(loc="upper left")
+    return figure
+
+
+def sampler(imputation: Imputation) -> Figure | None:
+    """Step sizes by sweep, and R-hat and effective sample size of the watched cells, of a method that samples."""
+    found = imputation.diagnostics
+    if "step_sizes" not in found:
+        return None
+    figure, axes = _panels(3 if "rhat" in found else 1)
+    for column, (name, (color, line, _)) in enumerate(zip(("z", "x"), STYLES, strict=False)):
+        axes[0].plot(found["step_sizes"][:, column], color=color, linestyle=line, label=f"step size of {name}")
+    axes[0].set(xlabel="sweep", ylabel="step size", yscale="log", title="adaptation")
+    axes[0].legend()
+    if "rhat" in found:
+        for axis, key, label in ((axes[1], "rhat", "split R-hat"), (axes[2], "ess", "effective sample size")):
+            values = found[key][np.isfinite(found[key])]
+            axis.hist(values, bins=30, facecolor="0.75", edgecolor="0.2")
+            axis.set(xlabel=label, ylabel="watched cells", title=f"median {np.median(values):.4g}")
     return figure
 
 

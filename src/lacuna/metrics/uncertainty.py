@@ -6,6 +6,7 @@ is known (``Answer.posterior``): error of the sd, correlation of the widths. Not
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -69,13 +70,11 @@ def uq_crps(answer: Answer, imputation: Imputation) -> float | None:
         return None
     import scoringrules
 
-    samples = scored.draws.samples[:, scored.chosen].T
-    n_blocks = -(-samples.size // SAMPLES_AT_ONCE)
-    total = 0.0
-    for part in np.array_split(np.arange(len(samples)), n_blocks):
-        block = samples[part].astype(np.float64)
-        total += float(np.sum(scoringrules.crps_ensemble(scored.truth[part], block, estimator="pwm")))
-    return total / len(samples)
+    total = sum(
+        float(np.sum(scoringrules.crps_ensemble(truth, block, estimator="pwm")))
+        for block, truth in _blocks(scored.draws.samples, scored)
+    )
+    return total / len(scored.truth)
 
 
 def uq_sd_rmse(answer: Answer, imputation: Imputation) -> float | None:
@@ -104,15 +103,27 @@ def uq_width_spearman(answer: Answer, imputation: Imputation) -> float | None:
 
 
 def empirical_coverage(answer: Answer, imputation: Imputation, levels: np.ndarray) -> np.ndarray | None:
-    """Share of true values (l,) inside the central interval at each nominal level (l,); None without samples."""
+    """Share of true values (l,) inside the central interval at each nominal level (l,); None without samples.
+
+    By the rank of the truth among its samples: inside at level q where |2 rank - 1| is at most q.
+    """
     scored = _scored(answer, imputation, "calibration")
     if scored is None or scored.draws.samples is None:
         return None
-    inside = []
-    for level in levels:
-        lower, upper = scored.draws.interval(1 - float(level))
-        inside.append(np.mean((lower[scored.chosen] <= scored.truth) & (scored.truth <= upper[scored.chosen])))
-    return np.array(inside)
+    ranks = [
+        (block < truth[:, None]).mean(1) + 0.5 * (block == truth[:, None]).mean(1)
+        for block, truth in _blocks(scored.draws.samples, scored)
+    ]
+    off_centre = np.abs(2 * np.concatenate(ranks) - 1)
+    return (off_centre <= np.asarray(levels)[:, None]).mean(1)
+
+
+def _blocks(samples: np.ndarray, scored: Scored) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Samples (b, m) and true values (b,) of the cells that count, part by part."""
+    cells = np.flatnonzero(scored.chosen)
+    n_blocks = -(-len(cells) * len(samples) // SAMPLES_AT_ONCE)
+    for part in np.array_split(np.arange(len(cells)), n_blocks):
+        yield samples[:, cells[part]].T.astype(np.float64), scored.truth[part]
 
 
 def _scored(answer: Answer, imputation: Imputation, name: str) -> Scored | None:
