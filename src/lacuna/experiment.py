@@ -17,7 +17,6 @@ from rich.console import Console
 from lacuna import environment, records, results
 from lacuna.build import build
 from lacuna.checkpoint import Checkpoint
-from lacuna.completion_report import write_report
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
@@ -213,6 +212,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         if completed is not None:
             record.completed, record.blanks = str(completed), completion.counts()
             if not mask.ordinary.any():
+                from lacuna.completion_report import write_report  # it brings pandas: not for a reused record
+
                 with _spared("the report was not written"):
                     write_report(completion, record, folder / REPORT)
         split = "test" if problem.test is not None else "train"
