@@ -11,9 +11,7 @@ COLUMNS = (Column("a"), Column("b", "categorical", ("x", "y"), mm_candidate=True
 
 def table(**changes) -> Table:
     values = np.array([[1.0, 0.0], [2.0, NAN]])
-    return Table(
-        **{"name": "t", "columns": COLUMNS, "values": values, "meaningful": np.isnan(values)} | changes
-    )
+    return Table(**{"name": "t", "columns": COLUMNS, "values": values, "meaningful": np.isnan(values)} | changes)
 
 
 def test_column():

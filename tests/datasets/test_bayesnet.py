@@ -58,14 +58,10 @@ def test_conditional_frequencies(big):
     high = np.where(np.isnan(c1), 27.5, c1)  # a blank C1 lies above 27
     for a, b, off in [(25, 50, 0), (26.5, 57, 1), (26.5, 50, 1), (25, 57, 1), (25, 50, 1)]:
         cell = (d1 == off) & ((high > 26) == (a > 26)) & ((c2 > 55) == (b > 55))
-        assert np.allclose(
-            np.bincount(state[cell], minlength=4) / cell.sum(), paper_d2(a, b, off), atol=0.015
-        )
+        assert np.allclose(np.bincount(state[cell], minlength=4) / cell.sum(), paper_d2(a, b, off), atol=0.015)
     last = np.where(np.isnan(d3), 2, d3).astype(int)
     for s in range(4):
-        assert np.allclose(
-            np.bincount(last[state == s], minlength=3) / (state == s).sum(), D3_GIVEN[s], atol=0.01
-        )
+        assert np.allclose(np.bincount(last[state == s], minlength=3) / (state == s).sum(), D3_GIVEN[s], atol=0.01)
 
 
 def test_the_split_is_random_and_of_the_stated_size():

@@ -49,9 +49,7 @@ def d2_law(c1, c2, d1, d2):
     if d1 == 0:
         return np.broadcast_to([0.05, 0.05, 0.9, 0][d2], high.shape)
     cases = [high & tall, high & ~tall, ~high & tall]
-    return np.select(
-        cases, [[0.3, 0.6, 0.1, 0][d2], [0.2, 0.3, 0.5, 0][d2], [0.7, 0.1, 0.2, 0][d2]], [0, 0, 0, 1][d2]
-    )
+    return np.select(cases, [[0.3, 0.6, 0.1, 0][d2], [0.2, 0.3, 0.5, 0][d2], [0.7, 0.1, 0.2, 0][d2]], [0, 0, 0, 1][d2])
 
 
 def d3_law(d2, d3):
@@ -117,9 +115,7 @@ def test_posterior_equals_a_second_integration(table, name):
             k = of[i, j]
             assert abs(found.meaningful[k] - chances[j]) < tolerance
             if j in regular and j < 2:
-                assert np.allclose(
-                    [found.regular.mean[k], found.regular.sd[k]], regular[j], atol=20 * tolerance
-                )
+                assert np.allclose([found.regular.mean[k], found.regular.sd[k]], regular[j], atol=20 * tolerance)
             elif j in regular:
                 assert np.allclose(found.levels[k], regular[j], atol=tolerance)
 
@@ -233,9 +229,7 @@ def test_samples_agree_with_the_exact_summary_and_are_joint(table):
     often = (~na).sum(0) > 200
     n = (~na).sum(0)[often]
     mean, sd = np.nanmean(samples[:, often], 0), np.nanstd(samples[:, often], 0)
-    assert (
-        np.abs(mean - found.regular.mean[often]) < 4.5 * found.regular.sd[often] / np.sqrt(n) + 1e-3
-    ).all()
+    assert (np.abs(mean - found.regular.mean[often]) < 4.5 * found.regular.sd[often] / np.sqrt(n) + 1e-3).all()
     spread = found.regular.sd[often]
     assert (np.abs(sd - spread)[spread > 0.1] < 0.3 * spread[spread > 0.1]).all()
 
@@ -270,9 +264,7 @@ def test_without_hiding_every_blank_is_meaningful(table):
 
 def test_a_known_blank_by_hand():
     """D3 beside D2 = 0 cannot be meaningful, beside D2 = 1 it must be; so must D2 with C1, C2 low, D1 on."""
-    values = np.array(
-        [[25.0, 50, 1, NAN, 0], [25.0, 50, 1, NAN, NAN], [25.0, 57, 1, 0, NAN], [25.0, 57, 1, 1, NAN]]
-    )
+    values = np.array([[25.0, 50, 1, NAN, 0], [25.0, 50, 1, NAN, NAN], [25.0, 57, 1, 0, NAN], [25.0, 57, 1, 1, NAN]])
     rows = Incomplete(COLUMNS, values, ~np.isnan(values))
     law = BayesNetLaw().under(ConstantHiding(0.2))
     with pytest.raises(ValueError, match="cannot come from bayesnet"):

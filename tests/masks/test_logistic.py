@@ -51,9 +51,7 @@ def test_a_third_or_so_of_the_columns_drives_the_others(d, n_drivers):
 @pytest.mark.parametrize("seed", range(3))
 def test_rates_on_bayesnet(bayesnet, ratio, seed):
     def rates(mask):
-        return np.array(
-            list(mask.draw(bayesnet, ratio, stream(seed, "mask")).rates(bayesnet.columns).values())
-        )
+        return np.array(list(mask.draw(bayesnet, ratio, stream(seed, "mask")).rates(bayesnet.columns).values()))
 
     tolerance = 5 * np.sqrt(ratio / len(bayesnet.values))
     assert np.allclose(rates(MCAR()), ratio, atol=tolerance)
@@ -80,9 +78,7 @@ def test_probabilities_by_hand_where_the_driver_is_blank_in_places():
     """One driver: the score of a target is plus or minus its standard score, over the sd with blanks as 0."""
     values = np.array([[1.0, 0.0], [3.0, 0.0], [5.0, 1.0], [np.nan, 1.0], [np.nan, 2.0]])
     table = Table("blanks", (Column("a"), Column("b")), values, np.isnan(values))
-    law = next(
-        m for s in range(20) if (m := MAR().draw(table, 0.3, stream(s, "mask")).mechanism).drivers == [0]
-    )
+    law = next(m for s in range(20) if (m := MAR().draw(table, 0.3, stream(s, "mask")).mechanism).drivers == [0])
     standard = np.array([-1.0, 0.0, 1.0, 0.0, 0.0]) * np.sqrt(3 / 2)
     score = np.sign(law.weights[0, 0]) * standard / standard.std()
     assert np.allclose(logit(law.hide_probability(values)[:, 1]), score + law.intercepts[0])

@@ -99,9 +99,7 @@ def test_draws_are_asked_for_and_reproducible():
     assert oracle(problem).draws is None
     method = Oracle()
     method.law = problem.law
-    one, two, other = (
-        method.fit(problem.train, seed).impute(problem.train, draws=7).draws for seed in (0, 0, 1)
-    )
+    one, two, other = (method.fit(problem.train, seed).impute(problem.train, draws=7).draws for seed in (0, 0, 1))
     assert np.array_equal(one.cells, np.argwhere(problem.train.hidden))
     assert one.samples.shape == (7, len(one.cells))
     assert np.array_equal(one.samples, two.samples, equal_nan=True)

@@ -31,9 +31,7 @@ LESS_IS_BETTER = {f.__name__ for f in (*NUMERIC, mm_brier)}
 
 def by_hand() -> tuple[Answer, Imputation]:
     #                   income age height sex job
-    truth = np.array(
-        [[10.0, 30, 1.5, 0, 2], [NAN, 40, 1.6, 1, NAN], [30, 50, 1.7, 1, 1], [NAN, 60, 1.8, 0, NAN]]
-    )
+    truth = np.array([[10.0, 30, 1.5, 0, 2], [NAN, 40, 1.6, 1, NAN], [30, 50, 1.7, 1, 1], [NAN, 60, 1.8, 0, NAN]])
     meaningful = np.isnan(truth)
     ordinary = np.zeros_like(meaningful)
     ordinary[[0, 0, 1, 2, 2, 2, 3, 0], [0, 1, 2, 1, 3, 4, 3, 4]] = True
@@ -140,9 +138,7 @@ def test_cells_that_are_not_hidden_do_not_count(seed):
 @given(st.integers(0, 10_000))
 def test_a_perfect_imputation_gets_perfect_scores(seed):
     answer, _ = random_case(seed)
-    perfect = Imputation(
-        np.nan_to_num(answer.values, nan=7.0), answer.meaningful, answer.meaningful.astype(float)
-    )
+    perfect = Imputation(np.nan_to_num(answer.values, nan=7.0), answer.meaningful, answer.meaningful.astype(float))
     scores, notes = score(answer, perfect, METRICS)
     assert not notes
     for name, value in scores.items():

@@ -52,6 +52,4 @@ class BayesNet(Dataset):
         values = np.where(meaningful, np.nan, np.stack([c1, c2, d1, d2, d3], axis=1))
         train_rows = np.zeros(n, bool)
         train_rows[split_rng.permutation(n)[: self.n_train]] = True
-        return Table(
-            "bayesnet", COLUMNS, values, meaningful, train_rows if self.n_test else None, BayesNetLaw()
-        )
+        return Table("bayesnet", COLUMNS, values, meaningful, train_rows if self.n_test else None, BayesNetLaw())

@@ -41,9 +41,7 @@ D2_GIVEN = np.array(
 D3_GIVEN = np.array([(0.8, 0.2, 0.0), (0.0, 0.0, 1.0), (0.2, 0.8, 0.0), (0.0, 0.0, 1.0)])
 
 # What depends on a continuous column jumps at these places only. The ends are 8 sd away: 1e-15 is lost.
-C1_PANELS = Panels.between(
-    (C1_MEAN - 8 * C1_SD, C1_CUT, C1_NA_ABOVE, C1_MEAN + 8 * C1_SD), width=1.75 * C1_SD
-)
+C1_PANELS = Panels.between((C1_MEAN - 8 * C1_SD, C1_CUT, C1_NA_ABOVE, C1_MEAN + 8 * C1_SD), width=1.75 * C1_SD)
 C2_PANELS = Panels.between((11.0, C2_CUT, 96.0), width=1.75 * C2_SD)
 PANELS = {0: C1_PANELS, 1: C2_PANELS}
 STATES = (C1_PANELS.nodes, C2_PANELS.nodes, np.arange(2.0), np.arange(4.0), np.arange(3.0))
@@ -60,9 +58,7 @@ def d2_probabilities(c1: np.ndarray, c2: np.ndarray, d1: np.ndarray) -> np.ndarr
     return D2_GIVEN[(c1 > C1_CUT).astype(np.intp), (c2 > C2_CUT).astype(np.intp), d1.astype(np.intp)]
 
 
-def network_density(
-    c1: np.ndarray, c2: np.ndarray, d1: np.ndarray, d2: np.ndarray, d3: np.ndarray
-) -> np.ndarray:
+def network_density(c1: np.ndarray, c2: np.ndarray, d1: np.ndarray, d2: np.ndarray, d3: np.ndarray) -> np.ndarray:
     """The joint density of latent C1 and all else; blanks are D2_NA and D3_NA, arguments broadcast."""
     d1, d2, d3 = (x.astype(np.intp) for x in (d1, d2, d3))
     d2_given = D2_GIVEN[(c1 > C1_CUT).astype(np.intp), (c2 > C2_CUT).astype(np.intp), d1, d2]
@@ -114,9 +110,7 @@ class BayesNetPosterior:
             raise ValueError("draws need a random generator")
         place = np.array([names.index(c.name) for c in COLUMNS])
         # Rows that show the same are integrated once; -inf stands for hidden: NaN does not equal itself.
-        shown, row_of = np.unique(
-            np.where(rows.hidden, -np.inf, rows.values)[:, place], axis=0, return_inverse=True
-        )
+        shown, row_of = np.unique(np.where(rows.hidden, -np.inf, rows.values)[:, place], axis=0, return_inverse=True)
         summary = np.full((len(shown), 5, 5), np.nan)
         levels = np.zeros((len(shown), 5, N_LEVELS))
         samples = np.full((draws, len(rows), 5), np.nan, np.float32)
@@ -126,16 +120,12 @@ class BayesNetPosterior:
                 summary[chosen, j], levels[chosen, j] = column_posterior(j, masses, alpha)
             if draws and rng is not None:
                 members = np.flatnonzero(np.isin(row_of, chosen))
-                samples[:, members] = draw_states(
-                    weights, np.searchsorted(chosen, row_of[members]), draws, rng
-                )
+                samples[:, members] = draw_states(weights, np.searchsorted(chosen, row_of[members]), draws, rng)
 
         cells = np.argwhere(rows.hidden)
         at = row_of[cells[:, 0]], np.argsort(place)[cells[:, 1]]
         meaningful, mean, sd, lower, upper = summary[at].T
-        regular = Draws(
-            cells, mean, sd, lower, upper, alpha, samples[:, cells[:, 0], at[1]] if draws else None
-        )
+        regular = Draws(cells, mean, sd, lower, upper, alpha, samples[:, cells[:, 0], at[1]] if draws else None)
         return Posterior(meaningful, levels[at], regular)
 
     def _joint_states(
@@ -181,9 +171,7 @@ class BayesNetPosterior:
         total = weights.sum((1, 2, 3, 4, 5), keepdims=True)
         if not total.all():
             row = shown[int((total == 0).argmax())]
-            raise ValueError(
-                f"a row {np.where(hidden, np.nan, row)} cannot come from bayesnet under this mask"
-            )
+            raise ValueError(f"a row {np.where(hidden, np.nan, row)} cannot come from bayesnet under this mask")
         return weights / total
 
 
@@ -224,12 +212,8 @@ def draw_states(weights: np.ndarray, context: np.ndarray, draws: int, rng: np.ra
     cumulative = weights.reshape(len(weights), -1).cumsum(1)
     stacked = (cumulative / cumulative[:, -1:] + np.arange(len(weights))[:, None]).ravel()
     found = np.searchsorted(stacked, context + rng.random((draws, len(context))), side="right")
-    states = np.unravel_index(
-        np.minimum(found - context * cumulative.shape[1], cumulative.shape[1] - 1), shape
-    )
-    nodes = np.stack(
-        [STATES[j][i] if shape[j] > 1 else np.full(i.shape, np.nan) for j, i in enumerate(states)], -1
-    )
+    states = np.unravel_index(np.minimum(found - context * cumulative.shape[1], cumulative.shape[1] - 1), shape)
+    nodes = np.stack([STATES[j][i] if shape[j] > 1 else np.full(i.shape, np.nan) for j, i in enumerate(states)], -1)
     samples = visible(nodes)
     for j, panels in PANELS.items():
         if shape[j] > 1:

@@ -91,7 +91,5 @@ def draw_logistic(
     weights = rng.standard_normal((len(drivers), len(targets)))
     spread = (standard @ weights).std(0)
     weights /= np.where(spread > 0, spread, 1.0)
-    law = LogisticHiding(
-        mean, sd, drivers, targets, weights, intercept(standard @ weights, ratio), driver_rate
-    )
+    law = LogisticHiding(mean, sd, drivers, targets, weights, intercept(standard @ weights, ratio), driver_rate)
     return OrdinaryMask(rng.random(table.values.shape) < law.hide_probability(table.values), law)

@@ -65,8 +65,8 @@ class Method(ABC):
         """
         if not len(train):
             raise UserError("the training table has no rows")
-        for column, seen in zip(train.columns, train.observed.any(0), strict=True):
-            if not seen:
+        for column, seen in zip(train.columns, train.observed.T, strict=True):
+            if not seen.any():
                 raise UserError(f"column {column.name!r} has no observed value in the training rows: drop it")
         self.columns_ = train.columns
         self._fit(train, seed)

@@ -38,9 +38,7 @@ class Oracle(Method):
         found = self.law.posterior(rows, draws, stream(self.seed_, "oracle"))
         at = tuple(found.regular.cells.T)
         values, probability = rows.values.copy(), np.zeros(rows.values.shape)
-        values[at] = np.where(
-            where(rows.columns, discrete=True)[at[1]], found.levels.argmax(1), found.regular.mean
-        )
+        values[at] = np.where(where(rows.columns, discrete=True)[at[1]], found.levels.argmax(1), found.regular.mean)
         whole = where(rows.columns, kind="integer")
         values[:, whole] = values[:, whole].round()
         probability[at] = found.meaningful.clip(0, 1)  # a sum of weights may exceed 1 in its last digit
