@@ -26,13 +26,13 @@ def both_ways(scale: float, adam: Adam) -> tuple[torch.Tensor, torch.Tensor, tor
         whole.grad[rows] = scale * (whole.detach()[rows] - 1 + noise)
         optimizer.step()
 
-        k, weight = missed(coasts, last[rows], torch.tensor(t), adam)
-        mine, moments = coast(lazy[rows], Moments(state.mean[rows], state.square[rows]), k, weight, adam)
+        gap = missed(coasts, last[rows], torch.tensor(t), adam)
+        mine, moments = coast(lazy[rows], Moments(state.mean[rows], state.square[rows]), gap, adam)
         step_([mine], [scale * (mine - 1 + noise)], [moments], torch.tensor(t + 1.0), adam)
         lazy[rows], state.mean[rows], state.square[rows] = mine, moments.mean, moments.square
         last[rows] = t + 1
-    k, weight = missed(coasts, last, torch.tensor(N_STEPS), adam)
-    return start, whole.detach(), coast(lazy, state, k, weight, adam)[0]
+    gap = missed(coasts, last, torch.tensor(N_STEPS), adam)
+    return start, whole.detach(), coast(lazy, state, gap, adam)[0]
 
 
 @pytest.mark.parametrize(("scale", "tolerance"), [(1.0, 1e-6), (1e-3, 2e-4), (1e-5, 5e-3)])
@@ -48,8 +48,8 @@ def test_no_missed_steps_change_nothing() -> None:
     adam, variable = Adam(0.01), torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
     state = Moments(torch.rand(5, 2), torch.rand(5, 2))
     now = torch.tensor(7)
-    k, weight = missed(torch.tensor(adam.coasts()).float(), now.expand(5), now, adam)
-    moved, after = coast(variable, state, k, weight, adam)
+    gap = missed(torch.tensor(adam.coasts()).float(), now.expand(5), now, adam)
+    moved, after = coast(variable, state, gap, adam)
     torch.testing.assert_close(moved, variable)
     torch.testing.assert_close(after.square, state.square)
 
@@ -62,8 +62,8 @@ def test_most_of_the_path_comes_from_momentum() -> None:
     time = torch.tensor(5000.0)  # bias corrections are over
     step_([one], [torch.ones_like(one)], [state], time, adam)
     alone = one.clone()
-    k, weight = missed(torch.tensor(adam.coasts()), torch.tensor([5000]), torch.tensor(6000), adam)
-    rested, _ = coast(one, state, k, weight, adam)
+    gap = missed(torch.tensor(adam.coasts()), torch.tensor([5000]), torch.tensor(6000), adam)
+    rested, _ = coast(one, state, gap, adam)
     assert float(rested / alone) == pytest.approx(1 / (1 - adam.fade), rel=1e-3)
 
 

@@ -32,7 +32,7 @@ def test_summary_is_that_of_all_draws(n_draws: int, alpha: float, seed: int) -> 
 
 def test_memory_is_that_of_the_tails() -> None:
     summary = RunningSummary(3, 1000, 0.05, torch.device("cpu"))
-    assert len(summary.low) == len(summary.high) == 26
+    assert summary.low.shape == summary.high.shape == (3, 26)
 
 
 def test_it_wants_exactly_the_promised_draws() -> None:

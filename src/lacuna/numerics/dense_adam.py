@@ -37,15 +37,15 @@ class Adam:
         return self.betas[0] / self.betas[1] ** 0.5
 
     def coasts(self) -> np.ndarray:
-        """T(t) of the module's text at index t, up to where the bias corrections are over and it stays the same."""
+        """T(t) of the module's text for lr 1 at index t, up to where the bias corrections are over and it stays."""
         if self.fade >= 1:
             raise ValueError(f"momentum must fade: beta1 / sqrt(beta2) must be below 1, got {self.fade:.3f}")
         b1, b2 = self.betas
         n_steps = int(np.log(1e-17) / np.log(max(self.betas)))
         t = np.arange(1, n_steps + 1)
-        rates = self.lr * np.sqrt(1 - b2**t) / (1 - b1**t)
+        rates = np.sqrt(1 - b2**t) / (1 - b1**t)
         total = np.empty(n_steps + 1)
-        total[-1] = self.lr * self.fade / (1 - self.fade)
+        total[-1] = self.fade / (1 - self.fade)
         for i in range(n_steps - 1, -1, -1):
             total[i] = self.fade * (rates[i] + total[i + 1])
         return total
@@ -96,22 +96,25 @@ def step_(
     )
 
 
-def coast(variable: Tensor, state: Moments, k: Tensor, weight: Tensor, adam: Adam) -> tuple[Tensor, Moments]:
-    """``k`` steps without a gradient.
+class Missed(NamedTuple):
+    """What k steps without a gradient do to each of b rows."""
 
-    Args:
-        variable: (b, q)
-        k: (b, 1) float, how many steps each row has missed.
-        weight: (b, 1), W(t, k) of the module's text.
-    """
-    b1, b2 = adam.betas
-    moved = variable - weight * (state.mean / (state.square.sqrt() + adam.epsilon))
-    return moved, Moments(state.mean * b1**k, state.square * b2**k)
+    weight: Tensor  # (b, 1) W(t, k) of the module's text for lr 1
+    fade_mean: Tensor  # (b, 1) b1^k
+    fade_square: Tensor  # (b, 1) b2^k
 
 
-def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> tuple[Tensor, Tensor]:
-    """k and W, both (b, 1), that bring rows current after step ``last`` (b,) up to step ``now`` ()."""
-    k = (now - last).to(coasts.dtype)
+def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> Missed:
+    """For rows current after step ``last`` (b,) int that are to be current after step ``now`` () int."""
+    k = (now - last)[:, None].to(coasts.dtype)
     end = len(coasts) - 1
-    weight = coasts[last.clamp(max=end)] - adam.fade**k * coasts.take(now.clamp(max=end))
-    return k[:, None], weight[:, None]
+    # take, not [now]: indexing by a number would ask the device for it
+    weight = coasts.take(last.clamp(max=end))[:, None] - adam.fade**k * coasts.take(now.clamp(max=end))
+    return Missed(weight, adam.betas[0] ** k, adam.betas[1] ** k)
+
+
+def coast(variable: Tensor, state: Moments, steps: Missed, adam: Adam) -> tuple[Tensor, Moments]:
+    """``variable`` (b, q) and its moments after the steps that it missed."""
+    slope = state.mean / (state.square.sqrt() + adam.epsilon)
+    moved = torch.addcmul(variable, slope, steps.weight, value=-adam.lr)
+    return moved, Moments(state.mean * steps.fade_mean, state.square * steps.fade_square)

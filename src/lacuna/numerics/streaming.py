@@ -27,9 +27,10 @@ class RunningSummary:
         self.squares = torch.zeros(k, dtype=torch.float64, device=device)  # about the running mean
         # numpy's linear quantile interpolates the order statistics around position (n_draws - 1) alpha / 2
         self.kept = min(math.floor((n_draws - 1) * alpha / 2) + 2, n_draws)
-        self.low = torch.full((self.kept, k), torch.inf, device=device)
-        self.high = torch.full((self.kept, k), -torch.inf, device=device)
-        self._block = torch.empty((min(BLOCK, n_draws), k), device=device)
+        # a cell's numbers side by side, as selection wants them
+        self.low = torch.full((k, self.kept), torch.inf, device=device)
+        self.high = torch.full((k, self.kept), -torch.inf, device=device)
+        self._block = torch.empty((k, min(BLOCK, n_draws)), device=device)
         self._waiting = 0
 
     def add(self, draw: Tensor) -> None:
@@ -40,15 +41,15 @@ class RunningSummary:
         change = draw - self.mean
         self.mean += change / self.count
         self.squares += change * (draw - self.mean)
-        self._block[self._waiting] = draw
+        self._block[:, self._waiting] = draw
         self._waiting += 1
-        if self._waiting == len(self._block) or self.count == self.n_draws:
+        if self._waiting == self._block.shape[1] or self.count == self.n_draws:
             self._merge()
 
     def _merge(self) -> None:
-        block = self._block[: self._waiting]
-        self.low = torch.cat([self.low, block]).topk(self.kept, dim=0, largest=False).values
-        self.high = torch.cat([self.high, block]).topk(self.kept, dim=0).values
+        block = self._block[:, : self._waiting]
+        self.low = torch.cat([self.low, block], 1).topk(self.kept, largest=False).values
+        self.high = torch.cat([self.high, block], 1).topk(self.kept).values
         self._waiting = 0
 
     @property
@@ -76,6 +77,6 @@ class RunningSummary:
 
 
 def _interpolate(ordered: Tensor, position: float) -> Tensor:
-    """Between the two rows of (rows, k) around ``position``, counted from the extreme inwards."""
+    """Between the two columns of (k, kept) around ``position``, counted from the extreme inwards."""
     whole = math.floor(position)
-    return torch.lerp(ordered[whole], ordered[min(whole + 1, len(ordered) - 1)], position - whole)
+    return torch.lerp(ordered[:, whole], ordered[:, min(whole + 1, ordered.shape[1] - 1)], position - whole)

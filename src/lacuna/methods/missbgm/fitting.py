@@ -14,6 +14,8 @@ from lacuna.methods.missbgm.model import Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
 from lacuna.methods.missbgm.settings import LocalSteps
 
+WATCHED = 4096  # rows
+
 
 def alternate(
     rows: Rows,
@@ -33,7 +35,7 @@ def alternate(
         rows: all n rows as the warm start leaves them; overwritten.
         r: (n, d) float, 1 where observed.
         rng: orders the rows; ``noise``: of Bayesian parameters, on the rows' device.
-        on_epoch: told (epoch, mean loss of g).
+        on_epoch: told (epoch, loss of g).
 
     Returns:
         the rows at the last step: the maximum a posteriori table.
@@ -53,7 +55,8 @@ def alternate(
         rows.put(chosen, mine)
         clock.add_(steps.inner)
         last[chosen] = clock
-        return parameters.step(mine.z, mine.x, seen, (clock // steps.inner).float())
+        parameters.step(mine.z, mine.x, seen, (clock // steps.inner).float())
+        return clock
 
     changed = [*rows.tensors(), clock, last, *parameters.state]
     kept = [t.clone() for t in changed]
@@ -63,8 +66,15 @@ def alternate(
 
     for epoch in range(1, epochs + 1):
         order = torch.from_numpy(rng.permutation(n)).to(device)
-        total = torch.zeros((), device=device)
         for chosen in order.split(sizes):
-            total += visits[len(chosen)](chosen) * len(chosen)
-        on_epoch(epoch, float(total) / n)
+            visits[len(chosen)](chosen)
+        on_epoch(epoch, _loss(model, rows))
     return coasting(rows, last, clock)
+
+
+def _loss(model: Model, rows: Rows) -> float:
+    """Negative log likelihood of g per column over some rows as they stand, for those who watch."""
+    few = rows.take(torch.arange(min(len(rows.z), WATCHED), device=rows.z.device))
+    raw = model.g.frozen().forward(few.z)[-1]
+    n_columns = model.heads.n + model.heads.blocks[0]
+    return float(model.heads.negative_log_likelihood(raw, few.x).mean() / n_columns)

@@ -48,20 +48,19 @@ def at_rest(z: Tensor, x: Tensor, n_numeric: int) -> Rows:
 
 
 class Coasting:
-    """Brings rows up to date that have missed steps."""
+    """Brings rows up to date that have missed steps; z and x share their optimisers' betas."""
 
     def __init__(self, steps: LocalSteps, device: torch.device) -> None:
         self.steps = steps
-        self.tables = [torch.tensor(a.coasts(), dtype=torch.float32, device=device) for a in (steps.z, steps.x)]
+        self.table = torch.tensor(steps.z.coasts(), dtype=torch.float32, device=device)
 
     def __call__(self, rows: Rows, last: Tensor, now: Tensor) -> Rows:
         """``rows`` current after step ``last`` (b,) int as they are after step ``now`` () int."""
         if self.steps.momentum == "batch":
             return rows
-        z, z_moments = coast(rows.z, rows.z_moments, *missed(self.tables[0], last, now, self.steps.z), self.steps.z)
-        numeric, x_moments = coast(
-            rows.numeric, rows.x_moments, *missed(self.tables[1], last, now, self.steps.x), self.steps.x
-        )
+        gap = missed(self.table, last, now, self.steps.z)
+        z, z_moments = coast(rows.z, rows.z_moments, gap, self.steps.z)
+        numeric, x_moments = coast(rows.numeric, rows.x_moments, gap, self.steps.x)
         return Rows(z, numeric, rows.levels, z_moments, x_moments)
 
 
@@ -88,23 +87,24 @@ def move(
         the rows; only their levels are new tensors.
     """
     heads = model.heads
-    hidden = 1 - r
+    free = (1 - r[:, : heads.n]) * scale
     activations = g.forward(rows.z)
+    gaussian = heads.gaussian(activations[-1])
     for k in range(steps.inner):
-        upstream = heads.by_raw(activations[-1], rows.x).mul_(scale)
-        by_z = g.to_input(activations, upstream).add_(rows.z, alpha=scale)
-        step_([rows.z], [_clipped(by_z, steps.clip, together)], [rows.z_moments], time + (k + 1), steps.z)
-        activations = g.forward(rows.z)
-        raw = activations[-1]
+        now = time + (k + 1)
+        by_z = g.to_input(activations, heads.by_raw(activations[-1], rows.x, scale, gaussian))
+        by_z, divisor = _clipped(by_z.add_(rows.z, alpha=scale), steps.clip, together)
+        step_([rows.z], [by_z], [rows.z_moments], now, steps.z, divisor)
 
-        mean, variance = heads.gaussian(raw)
-        by_x = (rows.numeric - mean) / variance
+        activations = g.forward(rows.z)
+        mean, variance = gaussian = heads.gaussian(activations[-1])
+        by_x = (rows.numeric - mean).div_(variance)
         if model.beta:
             by_x.add_(mask_gradient(model.f.network, rows.x, r)[:, : heads.n], alpha=model.beta)
-        by_x = _clipped(by_x.mul_(scale).mul_(hidden[:, : heads.n]), steps.clip, together)
-        step_([rows.numeric], [by_x], [rows.x_moments], time + (k + 1), steps.x)
+        by_x, divisor = _clipped(by_x.mul_(free), steps.clip, together)
+        step_([rows.numeric], [by_x], [rows.x_moments], now, steps.x, divisor)
         if heads.blocks[0]:
-            rows = rows._replace(levels=_expected_levels(rows, raw, r, model))
+            rows = rows._replace(levels=_expected_levels(rows, activations[-1], r, model))
     return rows
 
 
@@ -128,9 +128,11 @@ def refine(rows: Rows, r: Tensor, model: Model, steps: LocalSteps, epochs: int, 
     return rows
 
 
-def _clipped(gradient: Tensor, norm: float, together: bool) -> Tensor:
-    size = torch.linalg.vector_norm(gradient, dim=None if together else 1, keepdim=not together)
-    return gradient.div_((size / norm).clamp_(min=1))
+def _clipped(gradient: Tensor, norm: float, together: bool) -> tuple[Tensor, Tensor | None]:
+    """A gradient and what is left to divide it by."""
+    if together:
+        return gradient, (torch.linalg.vector_norm(gradient) / norm).clamp_(min=1)
+    return gradient.div_((torch.linalg.vector_norm(gradient, dim=1, keepdim=True) / norm).clamp_(min=1)), None
 
 
 def _expected_levels(rows: Rows, raw: Tensor, r: Tensor, model: Model) -> Tensor:

@@ -52,15 +52,17 @@ class Heads:
             value = value - (self.log_levels(raw) * x[:, self.n :].unflatten(1, self.blocks)).sum((1, 2))
         return value
 
-    def by_raw(self, raw: Tensor, x: Tensor) -> Tensor:
-        """Derivative of the negative log likelihood by the raw output."""
-        mean, variance = self.gaussian(raw)
-        pull = (x[:, : self.n] - mean) / variance
-        spread = (1 / variance - pull.square()) * torch.sigmoid(raw[:, self.n : 2 * self.n])
-        parts = [-pull, spread.mul_(0.5)]
+    def by_raw(self, raw: Tensor, x: Tensor, scale: float = 1.0, known: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Derivative by the raw output of ``scale`` times the negative log likelihood; ``known``: its ``gaussian``."""
+        n, out = self.n, torch.empty_like(raw)
+        mean, variance = known or self.gaussian(raw)
+        pull = (x[:, :n] - mean) / variance
+        torch.mul(pull, -scale, out=out[:, :n])
+        spread = torch.addcmul(variance.reciprocal(), pull, pull, value=-1).mul_(0.5 * scale)
+        torch.mul(spread, torch.sigmoid(raw[:, n : 2 * n]), out=out[:, n : 2 * n])
         if self.blocks[0]:
-            parts.append(self.log_levels(raw).exp().flatten(1) - x[:, self.n :])
-        return torch.cat(parts, 1)
+            torch.sub(self.log_levels(raw).exp().flatten(1), x[:, n:], out=out[:, 2 * n :]).mul_(scale)
+        return out
 
 
 class Generator:

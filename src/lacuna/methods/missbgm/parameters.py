@@ -35,30 +35,24 @@ class PointParameters:
         g = self.model.g
         return [*self.vectors, *(t for m in self.moments for t in m), g.moving_mean, g.moving_variance]
 
-    def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> Tensor:
-        """Move both parameter vectors down the loss of this batch, its mean over rows divided by the columns.
-
-        Returns:
-            the loss of g ().
-        """
+    def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> None:
+        """Move both parameter vectors down the loss of this batch, its mean over rows divided by the columns."""
         scale = 1 / r.numel()
-        loss = self._generator_gradient(z, x, scale)
+        self._generator_gradient(z, x, scale)
         self._missingness_gradient(x, r, scale)
         for vector, gradient, moments, adam in zip(self.vectors, self.gradients, self.moments, self.adams, strict=True):
             if self.weight_decay:
                 gradient.add_(vector, alpha=2 * self.weight_decay)
             step_([vector], [gradient], [moments], time, adam)
-        return loss
 
-    def _generator_gradient(self, z: Tensor, x: Tensor, scale: float) -> Tensor:
+    def _generator_gradient(self, z: Tensor, x: Tensor, scale: float) -> None:
         g, (by_gamma, by_shift, *by_layers) = self.model.g, self.parts[0]
         standard = g.normalised(z)
         activations = g.network.forward(torch.addcmul(g.shift, standard, g.gamma))
-        upstream = g.heads.by_raw(activations[-1], x).mul_(scale)
+        upstream = g.heads.by_raw(activations[-1], x, scale)
         by_input = g.network.to_parameters(activations, upstream, by_layers) @ g.network.weights[0].T
         torch.sum(by_input, 0, out=by_shift)
         torch.sum(by_input * standard, 0, out=by_gamma)
-        return g.heads.negative_log_likelihood(activations[-1], x).sum() * scale
 
     def _missingness_gradient(self, x: Tensor, r: Tensor, scale: float) -> None:
         network = self.model.f.network
@@ -89,12 +83,8 @@ class BayesianParameters:
             tensors += [q.mean, q.raw_sd, *(t for m in moments for t in m)]
         return tensors
 
-    def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> Tensor:
-        """Move both posteriors down the negative evidence bound of this batch, divided by the columns.
-
-        Returns:
-            the loss of g () without the divergence.
-        """
+    def step(self, z: Tensor, x: Tensor, r: Tensor, time: Tensor) -> None:
+        """Move both posteriors down the negative evidence bound of this batch, divided by the columns."""
         g, f = self.model.g, self.model.f
         standard = g.normalised(z)
 
@@ -106,7 +96,6 @@ class BayesianParameters:
         def missingness_loss(means: Sequence[Tensor], changes: Sequence[Tensor]) -> Tensor:
             return f.surprise(flipout(x, means, changes, self.generator), r).mean()
 
-        values = []
         losses = (generator_loss, missingness_loss)
         for q, moments, adam, loss in zip(self.model.posteriors, self.moments, self.adams, losses, strict=True):
             mean, raw_sd = q.mean.detach().requires_grad_(), q.raw_sd.detach().requires_grad_()
@@ -116,5 +105,3 @@ class BayesianParameters:
             bound = (value + self.kl_weight * divergence(mean, raw_sd, q.is_weight)) / r.shape[1]
             gradients = torch.autograd.grad(bound, [mean, raw_sd])
             step_([q.mean, q.raw_sd], list(gradients), moments, time, adam)
-            values.append(value.detach() / r.shape[1])
-        return values[0]

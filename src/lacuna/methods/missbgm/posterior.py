@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lacuna.graphs import graphed
 from lacuna.methods.missbgm.local import Rows
@@ -222,7 +221,7 @@ class Chains:
         log_probability = self.model.level_posterior(raw, torch.cat([numeric, levels], 1), r, block)
         uniform = torch.rand(log_probability.shape, generator=self.generator, device=r.device)
         drawn = (log_probability - (-uniform.log()).log()).argmax(1)  # the Gumbel trick: the host need not look
-        one_hot = F.one_hot(drawn, n_levels).to(levels.dtype)
+        one_hot = (drawn[:, None] == torch.arange(n_levels, device=r.device)).to(levels.dtype)
         mine = levels[:, block * n_levels : (block + 1) * n_levels]
         mine.copy_(torch.where(r[:, n + block, None] > 0, mine, one_hot))
 
