@@ -18,7 +18,7 @@ from lacuna.types import Answer, Column, Draws, Imputation
 NAN = float("nan")
 COLUMNS = (
     Column("income", mm_candidate=True),
-    Column("age", "integer"),
+    Column("age"),
     Column("height"),
     Column("sex", "categorical", ("f", "m")),
     Column("job", "categorical", ("a", "b", "c"), mm_candidate=True),
@@ -63,6 +63,15 @@ def test_numeric_by_hand():
     assert rmse_all(answer, done) == pytest.approx(np.sqrt((9 + 16 + 0.04 + 16) / 4))
     with pytest.raises(ValueError, match=r"Answer\.scale"):
         rmse_std(replace(answer, scale=None), done)
+
+
+def test_integers_count_in_rmse_all_only():
+    answer, done = by_hand()
+    columns = tuple(replace(c, kind="integer") if c.name == "age" else c for c in COLUMNS)
+    answer = replace(answer, columns=columns)
+    assert rmse(answer, done) == pytest.approx(0.2)
+    assert mae_std(answer, done) == pytest.approx(2.0)
+    assert rmse_all(answer, done) == pytest.approx(np.sqrt((9 + 16 + 0.04 + 16) / 4))
 
 
 def test_meaningful_by_hand():
