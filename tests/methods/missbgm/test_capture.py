@@ -83,7 +83,9 @@ def test_a_sweep(captured: list[set[str]]) -> None:
     model, z, x, r, generator = parts()
     settings = Sampling(2, 0.1, 2, "simple", 0.8, 0.75)
     rows = at_rest(z, x, 4)
-    posterior.sample(rows, r, model, settings, 2, generator, lambda state: state[0], lambda sweeps, rate: None)
+    posterior.sample(
+        rows, r, model, settings, 2, lambda name: generator, lambda state: state[0], lambda sweeps, rate: None
+    )
     (seen,) = captured
     assert "randn" in seen
     assert not seen & FORBIDDEN

@@ -16,7 +16,7 @@ from lacuna.datasets.mnar_oracle import MNAROracle
 from lacuna.masks.mcar import MCAR
 from lacuna.masks.self_masking import SelfMasking
 from lacuna.methods.mean_mode import MeanMode
-from lacuna.methods.missbgm import MissBGM
+from lacuna.methods.missbgm import MissBGM, posterior
 from lacuna.metrics.numeric import rmse_all
 from lacuna.problem import hide
 from lacuna.rng import stream
@@ -240,3 +240,17 @@ def test_threads_are_given_back() -> None:
     before = torch.get_num_threads()
     MissBGM(**TINY).fit(complete(normal(20, 2)), seed=0)
     assert torch.get_num_threads() == before
+
+
+def test_threads_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(posterior.ROWS_AT_ONCE, "cpu", 32)
+    train, method, before = self_masked().train.take(np.arange(80)), fitted(), torch.get_num_threads()
+    found = []
+    for n_threads in (1, 3):
+        torch.set_num_threads(n_threads)
+        try:
+            found.append(method.impute(train, draws=4).draws.samples)
+            assert torch.get_num_threads() == n_threads
+        finally:
+            torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -32,7 +33,14 @@ class Rows(NamedTuple):
 
     def take(self, rows: Tensor) -> Rows:
         """Some of the rows, as copies."""
-        z, numeric, levels, *moments = (t[rows] for t in self.tensors())
+        return self._each(lambda t: t[rows])
+
+    def cut(self, rows: slice) -> Rows:
+        """Some rows in a row, sharing memory with these."""
+        return self._each(lambda t: t[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
+        z, numeric, levels, *moments = map(change, self.tensors())
         return Rows(z, numeric, levels, Moments(*moments[:2]), Moments(*moments[2:]))
 
     def put(self, rows: Tensor, new: Rows) -> None:

@@ -142,6 +142,7 @@ class MissBGM(Method):
         self.donors_, self.donors_seen_ = self._encoded(train)
         self.monitor.progress("nearest neighbours", 0, 1)
         x = self._first_completion(self.donors_, self.donors_seen_)
+        self.monitor.progress("nearest neighbours", 1, 1)
         with self._threads():
             z = self._start(x)
             rows = self._alternate(at_rest(z, x, self.layout_.n_numeric))
@@ -250,7 +251,7 @@ class MissBGM(Method):
                 self.model_,
                 self.sampling,
                 draws,
-                torch_stream(self.seed_, "missbgm", "draws", device=device),
+                lambda name: torch_stream(self.seed_, "missbgm", "draws", name, device=device),
                 keeper.take,
                 self._reporter("sampling", self.sampling.burn_in + draws),
             )
@@ -279,6 +280,7 @@ class MissBGM(Method):
         return knn_complete(x, seen, donors, donors_seen, NEIGHBOURS, mean)
 
     def _reporter(self, phase: str, total: int) -> Callable[[int, float], None]:
+        self.monitor.progress(phase, 0, total)
         return lambda done, loss: self.monitor.progress(phase, done, total, loss=loss)
 
     @contextmanager

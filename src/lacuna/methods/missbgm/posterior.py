@@ -6,7 +6,9 @@ level in turn. All rows move at once, each its own chain; adaptation sees their 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +127,7 @@ def sample(
     model: Model,
     settings: Sampling,
     n_draws: int,
-    generator: torch.Generator,
+    new_generator: Callable[[str | int], torch.Generator],
     collect: Callable[[Tensor], Tensor],
     on_sweep: Callable[[int, float], None],
 ) -> Trace:
@@ -134,77 +136,102 @@ def sample(
     Args:
         rows: where the chains start; moved in place.
         r: (n, d), 1 where observed.
-        generator: on the rows' device.
+        new_generator: a random stream of its own, on the rows' device, for each name.
         collect: takes states (n, width), gives the values (w,) of a few cells to watch.
         on_sweep: told (sweeps done, mean acceptance of z) now and then.
     """
     n, device = len(r), r.device
-    chains = Chains(rows, r, model, settings, generator)
-    steps = [initial(settings.step_size, settings.adaptation, n, device) for _ in range(2)]
-    moved = [rows.z, rows.numeric, rows.levels, chains.raw]
-    held = [t.clone() for t in moved]
-    sweep = graphed(chains.sweep, [s.size for s in steps], [generator])
-    for now, before in zip(moved, held, strict=True):  # capturing has moved them
-        now.copy_(before)
-
+    size = ROWS_AT_ONCE[device.type]
+    parts = [slice(a, min(a + size, n)) for a in range(0, n, size)]
+    chains = [Chains(rows.cut(p), r[p], model, settings, new_generator(i)) for i, p in enumerate(parts)]
+    weights = new_generator("weights")
     trace = Trace([], [], [])
-    n_adapting = int(settings.adapt_share * settings.burn_in)
-    for i in range(settings.burn_in + n_draws):
-        acceptance = sweep(*(s.size for s in steps))
-        mean = acceptance.mean(1)
-        if i < n_adapting:
-            seen = acceptance[:, :, None] if settings.adaptation == "per_row" else mean[:, None, None]
-            steps = [
-                adapt(s, a, settings.target_acceptance, settings.adaptation) for s, a in zip(steps, seen, strict=True)
-            ]
-        if i + 1 == n_adapting:
-            steps = [freeze(s) for s in steps]
-        trace.acceptance.append(mean)
-        trace.step_size.append(torch.stack([s.log_step.mean().exp() for s in steps]))
-        if i >= settings.burn_in:
-            trace.watched.append(collect(rows.x))
-        if (i + 1) % 20 == 0 or i + 1 == settings.burn_in + n_draws:
-            on_sweep(i + 1, float(mean[0]))
+    with side_by_side(device, len(chains)) as each:
+
+        def sweep(step_z: Tensor, step_x: Tensor) -> Tensor:
+            model.draw(weights)
+            networks = Networks.of(model, gradient_dtype(device))
+
+            def one(i: int) -> Tensor:
+                return chains[i].sweep(networks, *(s[parts[i]] if len(s) > 1 else s for s in (step_z, step_x)))
+
+            return torch.cat(list(each(one, range(len(chains)))), 1)
+
+        steps = [initial(settings.step_size, settings.adaptation, n, device) for _ in range(2)]
+        moved = [rows.z, rows.numeric, rows.levels, *(c.raw for c in chains)]
+        held = [t.clone() for t in moved]
+        moving = graphed(sweep, [s.size for s in steps], [weights, *(c.generator for c in chains)])
+        for now, before in zip(moved, held, strict=True):  # capturing has moved them
+            now.copy_(before)
+
+        n_adapting, n_sweeps = int(settings.adapt_share * settings.burn_in), settings.burn_in + n_draws
+        for i in range(n_sweeps):
+            acceptance = moving(*(s.size for s in steps))
+            mean = acceptance.mean(1)
+            if i < n_adapting:
+                seen = acceptance[:, :, None] if settings.adaptation == "per_row" else mean[:, None, None]
+                goal, rule = settings.target_acceptance, settings.adaptation
+                steps = [adapt(s, a, goal, rule) for s, a in zip(steps, seen, strict=True)]
+            if i + 1 == n_adapting:
+                steps = [freeze(s) for s in steps]
+            trace.acceptance.append(mean)
+            trace.step_size.append(torch.stack([s.log_step.mean().exp() for s in steps]))
+            if i >= settings.burn_in:
+                trace.watched.append(collect(rows.x))
+            if (i + 1) % 20 == 0 or i + 1 == n_sweeps:
+                on_sweep(i + 1, float(mean[0]))
     return trace
 
 
-class Chains:
-    """All rows' chains, and how they move.
+@contextmanager
+def side_by_side(device: torch.device, n_tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """``map`` over tasks of tensor work: on a CPU in as many threads as torch has, each task in one.
 
-    Args: as of ``sample``.
+    Torch's own threads would meet at the end of every operation; small ones then cost more than they gain, and
+    far more on a busy machine.
+    """
+    n_threads = torch.get_num_threads()
+    workers = min(n_threads, n_tasks)
+    if device.type != "cpu" or workers == 1:
+        yield map
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+class Chains:
+    """The chains of some rows, and how they move.
+
+    Args:
+        generator: of these chains alone.
+        The others as of ``sample``.
     """
 
     def __init__(self, rows: Rows, r: Tensor, model: Model, settings: Sampling, generator: torch.Generator) -> None:
         self.rows, self.r, self.model, self.settings, self.generator = rows, r, model, settings, generator
-        n, size = len(r), ROWS_AT_ONCE[r.device.type]
-        self.parts = [slice(a, min(a + size, n)) for a in range(0, n, size)]
         self.raw = model.g.frozen().forward(rows.z)[-1]  # of g at every row's z
 
-    def sweep(self, step_z: Tensor, step_x: Tensor) -> Tensor:
-        """Move all rows once; step sizes (1, 1) or (n, 1); the acceptance probabilities (2, n) of z and x."""
-        self.model.draw(self.generator)
-        networks = Networks.of(self.model, gradient_dtype(self.r.device))
-        return torch.cat([self._sweep(part, networks, step_z, step_x) for part in self.parts], 1)
-
-    def _sweep(self, part: slice, networks: Networks, step_z: Tensor, step_x: Tensor) -> Tensor:
-        """One sweep of some rows, in place; their acceptance probabilities (2, b)."""
-        rows, heads, r, raw = self.rows, self.model.heads, self.r[part], self.raw[part]
-        z, numeric, levels, x = rows.z[part], rows.numeric[part], rows.levels[part], rows.x[part]
-        step_z, step_x = (s[part] if len(s) > 1 else s for s in (step_z, step_x))
+    def sweep(self, networks: Networks, step_z: Tensor, step_x: Tensor) -> Tensor:
+        """Move z, numbers and levels once, in place; the acceptance probabilities (2, b) of z and of the numbers."""
+        rows, heads, x = self.rows, self.model.heads, self.rows.x
         if self.model.posteriors:  # other networks than in the sweep before
-            raw.copy_(networks.g.forward(z)[-1])
+            self.raw.copy_(networks.g.forward(rows.z)[-1])
 
         target = latent_target(networks, heads, x)
-        state = hmc.State(z, latent_density(z, raw, heads, x), target.gradient(z), raw)
+        state = hmc.State(rows.z, latent_density(rows.z, self.raw, heads, x), target.gradient(rows.z), self.raw)
         state, latent = self._step(state, target, step_z)
-        z.copy_(state.position)
-        raw.copy_(state.known)
+        rows.z.copy_(state.position)
+        self.raw.copy_(state.known)
 
-        target = missing_target(networks, self.model, raw, r, levels)
-        state, missing = self._step(hmc.start(numeric, target), target, step_x, 1 - r[:, : heads.n])
-        numeric.copy_(state.position)
+        target = missing_target(networks, self.model, self.raw, self.r, rows.levels)
+        state, missing = self._step(hmc.start(rows.numeric, target), target, step_x, 1 - self.r[:, : heads.n])
+        rows.numeric.copy_(state.position)
         for block in range(heads.blocks[0]):
-            self._draw_levels(block, numeric, levels, raw, r)
+            self._draw_levels(block)
         return torch.stack([latent.acceptance, missing.acceptance])
 
     def _step(
@@ -215,15 +242,15 @@ class Chains:
         uniform = torch.rand(len(position), generator=self.generator, device=device)
         return hmc.step(state, target, step, self.settings.n_leapfrog, momentum, uniform)
 
-    def _draw_levels(self, block: int, numeric: Tensor, levels: Tensor, raw: Tensor, r: Tensor) -> None:
+    def _draw_levels(self, block: int) -> None:
         """Draw the hidden levels of one categorical column from their distribution given all else, in place."""
         n, n_levels = self.model.heads.n, self.model.heads.blocks[1]
-        log_probability = self.model.level_posterior(raw, torch.cat([numeric, levels], 1), r, block)
-        uniform = torch.rand(log_probability.shape, generator=self.generator, device=r.device)
+        log_probability = self.model.level_posterior(self.raw, self.rows.x, self.r, block)
+        uniform = torch.rand(log_probability.shape, generator=self.generator, device=self.r.device)
         drawn = (log_probability - (-uniform.log()).log()).argmax(1)  # the Gumbel trick: the host need not look
-        one_hot = (drawn[:, None] == torch.arange(n_levels, device=r.device)).to(levels.dtype)
-        mine = levels[:, block * n_levels : (block + 1) * n_levels]
-        mine.copy_(torch.where(r[:, n + block, None] > 0, mine, one_hot))
+        one_hot = (drawn[:, None] == torch.arange(n_levels, device=self.r.device)).to(uniform.dtype)
+        mine = self.rows.levels[:, block * n_levels : (block + 1) * n_levels]
+        mine.copy_(torch.where(self.r[:, n + block, None] > 0, mine, one_hot))
 
 
 def gradient_dtype(device: torch.device) -> torch.dtype:
