@@ -1,7 +1,7 @@
 """Nearest-neighbour completion, as scikit-learn's KNNImputer with uniform weights, on any device and in bulk.
 
-scikit-learn sorts the donors of every column again; here each row's neighbours are sorted once and read until
-every cell has its donors, so that a table of 13,500 x 5,000 takes seconds on a GPU.
+scikit-learn sorts the donors of every column again; here each row's nearest neighbours are found once and read
+until every cell has its donors, so that a table of 13,500 x 5,000 takes seconds on a GPU.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from torch import Tensor
 
 CELLS_AT_ONCE = 2**26  # bounds the memory of one chunk of rows
 READ_AHEAD = 16  # neighbours read at a time
+FIRST_REACH = 64  # neighbours found at first; eight times as many where they do not do
 RARE = 0.1  # columns shown by a smaller share of the donors are searched by themselves
 
 
@@ -67,19 +68,13 @@ def _nearest_mean(
         distance: (n, m), infinite for rows that are no donors.
         wanted: (w,) how many donors a cell could have at most.
     """
-    ordered, order = distance.sort(dim=1, stable=True)
-    total = torch.zeros(needed.shape, dtype=donors.dtype, device=donors.device)
-    count = torch.zeros(needed.shape, dtype=torch.long, device=donors.device)
     rare = seen.sum(0) < RARE * len(seen)
-    for first in range(0, order.shape[1], READ_AHEAD):
-        read = order[:, first : first + READ_AHEAD]
-        near = torch.isfinite(ordered[:, first : first + READ_AHEAD, None])
-        shown = seen[read] & near  # (n, read, w)
-        taken = shown & (count[:, None] + shown.cumsum(1) <= neighbours)
-        total += (donors[read] * taken).sum(1)
-        count += taken.sum(1)
-        if not (needed & ~rare & (count < wanted)).any():
+    reach = FIRST_REACH
+    while True:
+        total, count = _read(*distance.topk(min(reach, len(donors)), largest=False), donors, seen, neighbours)
+        if reach >= len(donors) or not (needed & ~rare & (count < wanted)).any():
             break
+        reach *= 8
     for j in rare.nonzero()[:, 0].tolist():
         showing = seen[:, j].nonzero()[:, 0]
         near, which = distance[:, showing].topk(min(neighbours, len(showing)), largest=False)
@@ -87,3 +82,20 @@ def _nearest_mean(
         total[:, j] = (donors[showing, j][which] * finite).sum(1)
         count[:, j] = finite.sum(1)
     return total / count
+
+
+def _read(near: Tensor, order: Tensor, donors: Tensor, seen: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
+    """Sum and number (n, w) of the values that the first ``neighbours`` showing donors of each cell have.
+
+    Args:
+        near, order: (n, reach) distances, increasing, and the donors that they lead to.
+    """
+    total = torch.zeros(len(order), donors.shape[1], dtype=donors.dtype, device=donors.device)
+    count = torch.zeros_like(total, dtype=torch.long)
+    for first in range(0, order.shape[1], READ_AHEAD):
+        read = order[:, first : first + READ_AHEAD]
+        shown = seen[read] & torch.isfinite(near[:, first : first + READ_AHEAD, None])  # (n, read, w)
+        taken = shown & (count[:, None] + shown.cumsum(1) <= neighbours)
+        total += (donors[read] * taken).sum(1)
+        count += taken.sum(1)
+    return total, count

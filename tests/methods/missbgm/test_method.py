@@ -17,6 +17,7 @@ from lacuna.masks.mcar import MCAR
 from lacuna.masks.self_masking import SelfMasking
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.methods.missbgm import MissBGM, posterior
+from lacuna.methods.missbgm import method as missbgm_method
 from lacuna.metrics.numeric import rmse_all
 from lacuna.problem import hide
 from lacuna.rng import stream
@@ -254,3 +255,12 @@ def test_threads_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> Non
         finally:
             torch.set_num_threads(before)
     np.testing.assert_array_equal(*found)
+
+
+def test_a_large_table_takes_neighbours_from_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missbgm_method, "MAX_DONORS", 10)
+    values = holes(5 + normal(60, 3))
+    values[30:, 2] = np.nan  # the part may show little of a column
+    method = MissBGM(**TINY, standardise=False).fit(complete(values), seed=0)
+    assert len(method.donors_) == 10
+    np.testing.assert_allclose(method.center_, np.nanmean(values, axis=0), rtol=1e-5)

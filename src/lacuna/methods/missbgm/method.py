@@ -36,7 +36,7 @@ from lacuna.numerics.step_size import Rule
 from lacuna.rng import stream, torch_stream
 from lacuna.types import Imputation, Incomplete
 
-NEIGHBOURS = 5  # of the first completion
+NEIGHBOURS, MAX_DONORS = 5, 20_000  # of the first completion; from a larger table a random part gives the neighbours
 # New rows go through the model in chunks of one size, the last padded, so that a row's result does not depend on
 # how many others come with it.
 NEW_ROWS_AT_ONCE = {"cpu": 256, "cuda": 4096}
@@ -139,9 +139,12 @@ class MissBGM(Method):
         self.seed_, self.train_ = seed, train
         self.layout_ = Layout.fit(train, self.standardise)
         self.model_ = self._new_model(device)
-        self.donors_, self.donors_seen_ = self._encoded(train)
         self.monitor.progress("nearest neighbours", 0, 1)
-        x = self._first_completion(self.donors_, self.donors_seen_)
+        x, seen = self._encoded(train)
+        donors = np.sort(stream(seed, "missbgm", "donors").permutation(len(train))[:MAX_DONORS])
+        self.donors_, self.donors_seen_ = x[donors], seen[donors]
+        self.center_ = (x * seen).sum(0) / seen.sum(0).clamp(min=1)
+        x = self._first_completion(x, seen)
         self.monitor.progress("nearest neighbours", 1, 1)
         with self._threads():
             z = self._start(x)
@@ -275,9 +278,7 @@ class MissBGM(Method):
 
     def _first_completion(self, x: Tensor, seen: Tensor) -> Tensor:
         """Nearest neighbours among the training rows; the column's mean where there are none."""
-        donors, donors_seen = self.donors_, self.donors_seen_
-        mean = (donors * donors_seen).sum(0) / donors_seen.sum(0).clamp(min=1)
-        return knn_complete(x, seen, donors, donors_seen, NEIGHBOURS, mean)
+        return knn_complete(x, seen, self.donors_, self.donors_seen_, NEIGHBOURS, self.center_)
 
     def _reporter(self, phase: str, total: int) -> Callable[[int, float], None]:
         self.monitor.progress(phase, 0, total)
