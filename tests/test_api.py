@@ -74,7 +74,7 @@ def people(n: int = 40) -> pd.DataFrame:
 
 
 # No check is exempt. scikit-learn skips check_array_api_input itself unless SCIPY_ARRAY_API is set.
-@parametrize_with_checks([Imputer("mean_mode"), Imputer("always_na", mm_candidates=[0])])
+@parametrize_with_checks([Imputer(), Imputer(mm_candidates=[0]), Imputer("mean_mode")])
 def test_scikit_learn_conventions(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -269,14 +269,40 @@ def test_what_a_method_does_not_tell_is_an_error_not_a_guess() -> None:
     assert imputer.diagnostics_ == {}
 
 
+def test_blanks_that_mean_something_are_kept_and_the_others_filled() -> None:
+    """A low reading is NA by its nature where the switch is off; one in ten of all cells is lost besides."""
+    rng = stream(0, "switch")
+    n = 2000
+    switch = rng.random(n) < 0.3
+    whole = pd.DataFrame({"switch": np.where(switch, "off", "on"), "reading": rng.normal(10, 1, n)})
+    whole["twin"] = whole["reading"] + rng.normal(0, 0.1, n)
+    whole.loc[switch, "reading"] = np.nan
+    lost = rng.random(whole.shape) < 0.1
+    frame = whole.mask(lost)
+    imputer = Imputer(mm_candidates=["reading"])
+    done = imputer.fit_transform(frame)
+    seen_off = (frame["switch"] == "off") & frame["reading"].isna()
+    seen_on = (frame["switch"] == "on") & frame["reading"].isna()
+    assert imputer.meaningful_["reading"][seen_off].mean() > 0.97
+    assert imputer.meaningful_["reading"][seen_on].mean() < 0.08
+    assert imputer.predict_meaningful_proba(frame)["reading"][seen_off].mean() > 0.95
+    error = (done["reading"] - whole["reading"])[seen_on & frame["twin"].notna()]
+    assert np.sqrt((error**2).mean()) < 0.3
+    assert done[["switch", "twin"]].notna().all(axis=None)
+    assert imputer.diagnostics_["columns"]["reading"]["meaningful_rate"] == pytest.approx(0.3, abs=0.05)
+
+
+def test_options_and_bases_by_id() -> None:
+    rows = pd.DataFrame({"a": [1.0, 2.0, 3.0] * 20, "b": ["u", "v", None] * 20})
+    imputer = Imputer(mm_candidates=["b"], method_options={"base": "mean_mode", "folds": 2}).fit(rows)
+    assert type(imputer.method_.base) is MeanMode
+    assert imputer.method_.posterior.boosting.folds == 2
+
+
 def test_the_method_given_is_not_fitted_itself() -> None:
     method = MeanMode()
     Imputer(method).fit([[1.0], [2.0]])
     assert not hasattr(method, "columns_")
-
-
-def test_options_replace_those_of_the_config() -> None:
-    assert type(make_method("mean_mode")) is MeanMode
 
 
 def test_random_state() -> None:
