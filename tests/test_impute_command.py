@@ -153,6 +153,34 @@ def test_options_become_overrides() -> None:
     assert "method=selective" not in overrides
 
 
+def test_the_default_method_leaves_flags_and_intervals(lacuna, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    hours = rng.normal(size=300)
+    table = pd.DataFrame({"hours": hours, "rent": hours + rng.normal(size=300), "pay": rng.normal(size=300)})
+    table = table.round(3).mask(rng.random(table.shape) < 0.1)
+    table.loc[hours < -0.5, "pay"] = None  # not lost: there is none
+    table.to_csv(tmp_path / "in.csv", index=False)
+    options = ["--alpha=0.5", "--set", f"outputs={tmp_path}/outputs", "method.rounds=10", "device=cpu"]
+    result = lacuna("impute", "in.csv", "--mm-candidates=pay", *options, quick=False)
+    assert result.code == 0, result.err
+    ((folder, record),) = records.find(tmp_path / "outputs", "csv/selective/*/*")
+    assert record.verdicts
+    assert record.verdicts[0] in result.out
+    done, flags = pd.read_csv(tmp_path / "in.completed.csv"), pd.read_parquet(folder / "mm.parquet")
+    blank = table["pay"].isna()
+    np.testing.assert_array_equal(done["pay"].isna(), flags["pay"])
+    assert (flags["pay"] & blank & (hours < -0.5)).sum() > 0.9 * (hours < -0.5).sum()
+    assert flags["pay:probability"][blank].between(0, 1).all()
+    assert (flags["pay:probability"][~blank] == 0).all()
+    intervals = pd.read_parquet(folder / "intervals.parquet")
+    assert len(intervals) == table.isna().sum().sum()
+    assert (intervals["alpha"] == 0.5).all()
+    rent = intervals[intervals["column"] == "rent"]
+    np.testing.assert_allclose(rent["value"], done["rent"][rent["row"]])
+    assert (rent["lower"] < rent["upper"]).all()
+    assert "P(meaningful)" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_csv_becomes_parquet_with_types(lacuna, messy: Path, tmp_path: Path) -> None:
     assert (
         lacuna("impute", messy.name, "-o", "out/done.parquet", "--mm-candidates=kids", "--method=always_na").code == 0
