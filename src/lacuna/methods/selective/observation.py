@@ -1,0 +1,218 @@
+"""The observation process: how probable an ordinary blank is, by row, in each column that may hold others too.
+
+What is known: columns that cannot be meaningful show the process bare. From them come its rate and the columns
+that drive it. In a candidate column the blanks of the process are logistic in the drivers, with weights of its
+own, and average to about the common rate; ``numerics.ordinary`` parts them from the meaningful ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from scipy.special import logit
+
+from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fit
+from lacuna.errors import UserError
+from lacuna.numerics.drivers import find_drivers, leading_directions
+from lacuna.numerics.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
+from lacuna.types import Column, Incomplete
+
+Ordinary = Literal["common", "per_row"] | float
+
+LEVEL = 1e-3  # of the tests that look for drivers
+MAX_DRIVERS = 10
+
+BASE_SPREAD = 0.05  # columns under one process still differ by so much, in log-odds
+SPARED = 0.05  # prior probability that the process is milder on a column
+SPARED_DRIVER = 0.5  # on one that drives it
+SCORE_LIMIT = 5.0  # standard scores beyond are drawn in
+DRIVER_BOOSTING = Boosting(rounds=50, leaves=8, folds=2)
+
+
+@dataclass(frozen=True)
+class ReferenceRate:
+    """The rate of ordinary blanks in the columns that hold no others."""
+
+    mean: float | None  # None: there is no such column
+    spread: float  # sd of a column's rate around it, on the scale of log-odds
+    n_cells: int  # that it rests on
+    lowest: float  # rate of a column
+    highest: float
+
+    @classmethod
+    def of(cls, train: Incomplete) -> Self:
+        """Columns without any blank are taken to be spared by the process, unless all are."""
+        reference = ~train.candidates
+        if not reference.any():
+            return cls(None, np.inf, 0, np.nan, np.nan)
+        rates = train.hidden[:, reference].mean(0)
+        n = len(train)
+        if not rates.any():
+            return cls(0.0, BASE_SPREAD, n * len(rates), 0.0, 0.0)
+        rates = rates[rates > 0]
+        log_odds = logit(np.clip(rates, 0.5 / n, 1 - 0.5 / n))
+        sampling = (1 / (n * rates * np.maximum(1 - rates, 1 / n))).mean()
+        extra = max(float(log_odds.var(ddof=1)) - sampling, 0.0) if len(rates) > 1 else 0.0
+        mean = float(rates.mean())
+        return cls(mean, float(np.hypot(BASE_SPREAD, extra**0.5)), n * len(rates), rates.min(), rates.max())
+
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """One column as numbers with mean 0 and sd 1: standard scores, or indicators of levels."""
+
+    index: int
+    centre: np.ndarray  # (f,)
+    sd: np.ndarray  # (f,)
+    discrete: bool
+
+    @classmethod
+    def of(cls, column: Column, index: int, cells: np.ndarray) -> Self:
+        """``cells`` (k,) are the observed ones. The last level needs no indicator."""
+        raw = (cells[:, None] == np.arange(column.n_levels - 1)) if column.discrete else cells[:, None]
+        sd = raw.std(0)
+        return cls(index, raw.mean(0), np.where(sd > 0, sd, 1.0), column.discrete)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """(n, f) of values (n, d); 0, the mean, where hidden."""
+        cells = values[:, self.index, None]
+        raw = np.where(np.isnan(cells), np.nan, cells == np.arange(len(self.centre))) if self.discrete else cells
+        return np.nan_to_num((raw - self.centre) / self.sd).clip(-SCORE_LIMIT, SCORE_LIMIT)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A column that moves the blanks of one other, by a score whose weight is about 1 in size."""
+
+    code: ColumnCode
+    direction: np.ndarray  # (f,) of the codes
+    drop: np.ndarray  # columns that do not help to guess a hidden score: the driver's own and the one it moves
+    guess: CrossFitted | None  # of the score where it is hidden; None: never hidden in training
+    variance: float  # of the guess
+
+    @classmethod
+    def fit(
+        cls,
+        train: Incomplete,
+        code: ColumnCode,
+        direction: np.ndarray,
+        target: int,
+        rng: np.random.Generator,
+    ) -> Self:
+        seen = train.observed[:, code.index]
+        drop = np.array([code.index, target])
+        if seen.all():
+            return cls(code, direction, drop, None, float((code(train.values) @ direction).var()))
+        score = code(train.values[seen]) @ direction
+        categorical = np.delete(categorical_columns(train.columns), drop)
+        features = np.delete(train.values[seen], drop, axis=1)
+        guess = cross_fit(features, score, 0, categorical, DRIVER_BOOSTING, rng)
+        return cls(code, direction, drop, guess, float(((score - guess.out_of_fold[:, 0]) ** 2).mean()))
+
+    def score(self, rows: Incomplete, meaningful: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance (n,) of the score; where the driver is meaningfully missing it is 0.
+
+        Args:
+            meaningful: (n,) probability of that, for rows in which the driver is hidden.
+        """
+        mean, variance = self.code(rows.values) @ self.direction, np.zeros(len(rows))
+        hidden = rows.hidden[:, self.code.index]
+        if hidden.any():
+            regular = 1 - meaningful[hidden]
+            guess = np.zeros(hidden.sum())
+            if self.guess is not None:
+                guess = self.guess.predict(np.delete(rows.values[hidden], self.drop, axis=1))[:, 0]
+            mean[hidden] = regular * guess
+            variance[hidden] = regular * (self.variance + guess**2) - mean[hidden] ** 2
+        return mean, variance
+
+
+@dataclass(frozen=True)
+class ColumnProcess:
+    """Ordinary blanks of one candidate column."""
+
+    column: int
+    drivers: tuple[Driver, ...]
+    rate: OrdinaryRate
+
+    def probability(self, rows: Incomplete, meaningful: np.ndarray) -> np.ndarray:
+        """(n,); ``meaningful`` (n, d) is needed in the driving columns only."""
+        return self.rate.probability(*driver_scores(self.drivers, rows, meaningful))
+
+
+def driver_scores(
+    drivers: tuple[Driver, ...], rows: Incomplete, meaningful: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance, (n, f) each, of the scores of f drivers."""
+    both = np.zeros((2, len(rows), len(drivers)))
+    for i, driver in enumerate(drivers):
+        both[:, :, i] = driver.score(rows, meaningful[:, driver.code.index])
+    return both[0], both[1]
+
+
+@dataclass(frozen=True)
+class ObservationProcess:
+    """What the other columns tell of the process, and how it bears on a candidate column."""
+
+    reference: ReferenceRate
+    constant: float | None  # probability of an ordinary blank, the same everywhere; None: by column and row
+    drivers: tuple[int, ...]  # columns that move the process
+    codes: tuple[ColumnCode, ...]  # of the drivers
+    directions: tuple[np.ndarray, ...]  # of the drivers
+
+    @classmethod
+    def fit(cls, train: Incomplete, ordinary: Ordinary) -> Self:
+        """Learn the process.
+
+        Args:
+            ordinary: a rate, ``common`` (that of the other columns), or ``per_row``.
+
+        Raises:
+            UserError: ``common`` without a column that cannot be meaningful.
+        """
+        reference = ReferenceRate.of(train)
+        if ordinary == "common" and reference.mean is None:
+            raise UserError(
+                "every column may hold meaningful missingness, so none shows the rate of ordinary blanks: "
+                "give it (method.ordinary=0.1) or use method.ordinary=per_row"
+            )
+        if ordinary != "per_row" or reference.mean == 0:
+            constant = reference.mean if isinstance(ordinary, str) else float(ordinary)
+            return cls(reference, constant, (), (), ())
+        codes = [ColumnCode.of(c, j, train.values[train.observed[:, j], j]) for j, c in enumerate(train.columns)]
+        encoded = [code(train.values) for code in codes]
+        targets = np.flatnonzero(~train.candidates & train.hidden.any(0) & train.observed.any(0))
+        drivers = find_drivers(encoded, train.observed, list(targets), LEVEL, MAX_DRIVERS)
+        directions = leading_directions(encoded, train.observed, list(targets), drivers)
+        return cls(
+            reference,
+            None,
+            tuple(drivers),
+            tuple(codes[k] for k in drivers),
+            tuple(directions[k] for k in drivers),
+        )
+
+    def of_column(
+        self, train: Incomplete, column: int, meaningful: np.ndarray, rng: np.random.Generator
+    ) -> ColumnProcess:
+        """Its ordinary blanks in one candidate column.
+
+        Args:
+            meaningful: (n, d) P(meaningful) where a driver is hidden.
+        """
+        if self.constant is not None:
+            rate = OrdinaryRate(np.empty((1, 0)), np.array([logit(self.constant)]), np.ones(1))
+            return ColumnProcess(column, (), rate)
+        drivers = tuple(
+            Driver.fit(train, code, direction, column, rng)
+            for code, direction in zip(self.codes, self.directions, strict=True)
+            if code.index != column
+        )
+        hidden = train.hidden[:, column]
+        strata = crossed_strata(np.delete(train.values, column, axis=1), hidden, rng)
+        scores = driver_scores(drivers, train, meaningful)
+        spared = SPARED_DRIVER if column in self.drivers else SPARED
+        rate = fit_ordinary_rate(hidden, *scores, strata, self.reference.mean, self.reference.spread, spared, rng)
+        return ColumnProcess(column, drivers, rate)

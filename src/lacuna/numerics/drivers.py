@@ -1,0 +1,118 @@
+"""Which columns drive the blanks of others: forward selection by score tests of logistic models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import chi2
+
+RIDGE = 1.0  # prior precision of a coefficient: keeps fits finite where blanks are separable
+NEWTON_STEPS = 25
+
+
+def fit_logistic(features: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Intercept and coefficients (1 + f,) of a lightly penalised logistic regression, by Newton's method.
+
+    Args:
+        features: (n, f)
+        outcome: (n,) bool
+    """
+    design = np.column_stack([np.ones(len(outcome)), features])
+    penalty = np.diag(np.r_[1e-6, np.full(features.shape[1], RIDGE)])
+    coefficients = np.zeros(design.shape[1])
+    coefficients[0] = logit(np.clip(outcome.mean(), 0.5 / len(outcome), 1 - 0.5 / len(outcome)))
+    for _ in range(NEWTON_STEPS):
+        p = expit(design @ coefficients)
+        gradient = design.T @ (outcome - p) - penalty @ coefficients
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + penalty
+        step = np.linalg.solve(curvature, gradient)
+        coefficients += np.clip(step, -2.0, 2.0)
+        if np.abs(step).max() < 1e-6:
+            break
+    return coefficients
+
+
+def score_statistic(known: np.ndarray, added: np.ndarray, outcome: np.ndarray) -> float:
+    """Chi-squared statistic, of rank(added) degrees of freedom, for adding features to a logistic regression.
+
+    Args:
+        known: (n, f) features already in the model.
+        added: (n, g)
+        outcome: (n,) bool
+    """
+    design = np.column_stack([np.ones(len(outcome)), known])
+    p = expit(design @ fit_logistic(known, outcome))
+    weighted = (p * (1 - p))[:, None] * design
+    cross = weighted.T @ added
+    information = ((p * (1 - p))[:, None] * added).T @ added - cross.T @ np.linalg.pinv(weighted.T @ design) @ cross
+    slope = added.T @ (outcome - p)
+    return float(slope @ np.linalg.pinv(information, rcond=1e-8, hermitian=True) @ slope)
+
+
+def find_drivers(
+    features: Sequence[np.ndarray],
+    observed: np.ndarray,
+    targets: Sequence[int],
+    level: float,
+    at_most: int,
+) -> list[int]:
+    """The columns whose values move the blanks of the target columns, strongest first.
+
+    Each step adds the column with the clearest effect beside the columns chosen so far, all targets taken
+    together, on rows in which those are observed: where a driver is hidden, any column that goes with it would
+    stand in for it.
+
+    Args:
+        features: by column, (n, f) codes with 0 where hidden.
+        observed: (n, d) bool
+        targets: columns with ordinary blanks only.
+        level: of the test for each step, divided by the number of columns.
+        at_most: how many columns to choose.
+    """
+    chosen: list[int] = []
+    n_columns = len(features)
+    while len(chosen) < at_most:
+        rows = observed[:, chosen].all(1)
+        log_p = np.zeros(n_columns)
+        for k in set(range(n_columns)).difference(chosen):
+            statistic, freedom = 0.0, 0
+            for j in targets:
+                hidden = ~observed[rows, j]
+                if j != k and hidden.any() and not hidden.all():
+                    known = [features[i][rows] for i in chosen if i != j]
+                    known_features = np.column_stack(known) if known else np.empty((rows.sum(), 0))
+                    statistic += score_statistic(known_features, features[k][rows], hidden)
+                    freedom += features[k].shape[1]
+            log_p[k] = chi2.logsf(statistic, freedom) if freedom else 0.0
+        best = int(log_p.argmin())
+        if log_p[best] > np.log(level / n_columns):
+            break
+        chosen.append(best)
+    return chosen
+
+
+def leading_directions(
+    features: Sequence[np.ndarray], observed: np.ndarray, targets: Sequence[int], drivers: Sequence[int]
+) -> dict[int, np.ndarray]:
+    """How each driver's codes combine into one score, (f,) by driver, learned from all targets together.
+
+    The targets' coefficients on a driver's codes are taken to be multiples of one vector: their leading right
+    singular vector, at a length that makes the multiples 1 in root mean square.
+    """
+    rows = observed[:, list(drivers)].all(1)
+    found: dict[int, list[np.ndarray]] = {k: [] for k in drivers}
+    for j in targets:
+        others = [k for k in drivers if k != j]
+        if not others:
+            continue
+        coefficients = fit_logistic(np.column_stack([features[k][rows] for k in others]), ~observed[rows, j])
+        ends = np.cumsum([features[k].shape[1] for k in others])
+        for k, part in zip(others, np.split(coefficients[1:], ends[:-1]), strict=True):
+            found[k].append(part)
+    directions = {}
+    for k, parts in found.items():
+        _, sizes, vectors = np.linalg.svd(np.array(parts))
+        directions[k] = vectors[0] * sizes[0] / np.sqrt(len(parts))
+    return directions
