@@ -244,7 +244,8 @@ def test_threads_are_given_back() -> None:
 
 
 def test_threads_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(posterior.ROWS_AT_ONCE, "cpu", 32)
+    monkeypatch.setitem(posterior.ROOM, "cpu", 0)
+    monkeypatch.setattr(posterior, "FEWEST_ROWS", 32)
     train, method, before = self_masked().train.take(np.arange(80)), fitted(), torch.get_num_threads()
     found = []
     for n_threads in (1, 3):

@@ -25,7 +25,8 @@ from lacuna.numerics import hmc
 from lacuna.numerics.diagnostics import LEAST_DRAWS, effective_sample_size, split_rhat
 from lacuna.numerics.step_size import adapt, freeze, initial
 
-ROWS_AT_ONCE = {"cpu": 512, "cuda": 65_536}  # on a CPU: activations that stay in the cache
+# Numbers in the widest layer for the rows that move together: a cache's worth of activations, or ten gigabytes
+ROOM, FEWEST_ROWS = {"cpu": 2**16, "cuda": 2**28}, 64
 
 
 @dataclass
@@ -141,7 +142,8 @@ def sample(
         on_sweep: told (sweeps done, mean acceptance of z) now and then.
     """
     n, device = len(r), r.device
-    size = ROWS_AT_ONCE[device.type]
+    widest = max(len(b) for net in model.nets for b in net.network.biases)
+    size = max(FEWEST_ROWS, ROOM[device.type] // widest)
     parts = [slice(a, min(a + size, n)) for a in range(0, n, size)]
     chains = [Chains(rows.cut(p), r[p], model, settings, new_generator(i)) for i, p in enumerate(parts)]
     weights = new_generator("weights")
