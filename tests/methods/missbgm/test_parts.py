@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from lacuna.methods.missbgm.draws import DrawKeeper
 from lacuna.methods.missbgm.layout import Layout
 from lacuna.methods.missbgm.lookup import RowLookup
-from lacuna.methods.missbgm.settings import Sampling
+from lacuna.methods.missbgm.settings import Sampling, Training
 from lacuna.methods.missbgm.warm_start import cycled_batches
+from lacuna.numerics.dense_adam import Adam
 from lacuna.types import Column, Incomplete
 
 COLUMNS = (
@@ -89,6 +90,12 @@ def test_batches_go_round_all_rows() -> None:
     batches = cycled_batches(10, 4, 5, np.random.default_rng(0)).flatten()
     assert sorted(batches[:10].tolist()) == sorted(batches[10:].tolist()) == list(range(10))
     assert cycled_batches(3, 16, 2, np.random.default_rng(0)).shape == (2, 16)
+
+
+@pytest.mark.parametrize(("max_batches", "n_rows", "epochs"), [(None, 10**6, 200), (1000, 160, 100), (1000, 10**6, 1)])
+def test_epochs_are_cut_short_on_large_tables(max_batches: int | None, n_rows: int, epochs: int) -> None:
+    settings = Training(5, 200, max_batches, 16, [8], [8], Adam(0.1), Adam(0.1), False, 0.0, 0.0)
+    assert settings.epochs_for(n_rows) == epochs
 
 
 def test_settings_name_what_is_wrong() -> None:

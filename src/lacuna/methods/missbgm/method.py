@@ -51,7 +51,7 @@ class MissBGM(Method):
 
     Args:
         z_dim: width of the latent variable.
-        epochs, batch_size: of the alternating optimisation.
+        epochs, batch_size: of the alternating optimisation; ``max_batches`` cuts epochs short on large tables.
         beta: weight of the mask's likelihood; 0 leaves the mask out.
         g_units, missingness_units: hidden layers of g and f.
         lr_theta, lr_phi, lr_z, lr_x: Adam rates of g, of f, of latent variables and of missing values.
@@ -78,6 +78,7 @@ class MissBGM(Method):
         self,
         z_dim: int = 5,
         epochs: int = 200,
+        max_batches: int | None = None,
         batch_size: int = 16,
         beta: float = 0.01,
         g_units: Sequence[int] = (120, 120, 120, 120, 120),
@@ -116,6 +117,7 @@ class MissBGM(Method):
         self.training = Training(
             z_dim,
             epochs,
+            max_batches,
             batch_size,
             g_units,
             missingness_units,
@@ -181,6 +183,7 @@ class MissBGM(Method):
 
     def _alternate(self, rows: Rows) -> Rows:
         settings, adams = self.training, (self.training.theta, self.training.phi)
+        epochs = settings.epochs_for(len(self.train_))
         noise = torch_stream(self.seed_, "missbgm", "weight noise", device=rows.z.device)
         parameters = (
             BayesianParameters(self.model_, adams, settings.kl_weight, noise)
@@ -193,11 +196,11 @@ class MissBGM(Method):
             self.model_,
             parameters,
             self.steps,
-            settings.epochs,
+            epochs,
             settings.batch_size,
             stream(self.seed_, "missbgm", "rows"),
             noise,
-            self._reporter("fitting", settings.epochs),
+            self._reporter("fitting", epochs),
         )
 
     # --- imputing ---------------------------------------------------------------------------------------------

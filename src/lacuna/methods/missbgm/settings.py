@@ -47,6 +47,7 @@ class Training:
 
     z_dim: int
     epochs: int
+    max_batches: int | None
     batch_size: int
     g_units: Sequence[int]
     missingness_units: Sequence[int]
@@ -58,9 +59,16 @@ class Training:
 
     def __post_init__(self) -> None:
         at_least(1, z_dim=self.z_dim, epochs=self.epochs, batch_size=self.batch_size)
+        at_least(1, max_batches=1 if self.max_batches is None else self.max_batches)
         at_least(0, kl_weight=self.kl_weight, weight_decay=self.weight_decay)
         positive(lr_theta=self.theta.lr, lr_phi=self.phi.lr)
         layers(g_units=self.g_units, missingness_units=self.missingness_units)
+
+    def epochs_for(self, n_rows: int) -> int:
+        """As many as ``max_batches`` allows, at least one."""
+        if self.max_batches is None:
+            return self.epochs
+        return max(1, min(self.epochs, self.max_batches // -(-n_rows // self.batch_size)))
 
 
 @dataclass(frozen=True)
