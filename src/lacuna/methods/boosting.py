@@ -57,7 +57,8 @@ class BoostedTrees(Method):
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         values = rows.values.copy()
-        samples = np.empty((draws, *values.shape), np.float32)
+        cells = np.argwhere(rows.hidden)
+        samples = np.empty((draws, len(cells)), np.float32)
         rng = stream(self.seed_, "boosting", "draws")
         for j, column in enumerate(rows.columns):
             hidden = rows.hidden[:, j]
@@ -66,16 +67,14 @@ class BoostedTrees(Method):
             predicted = self._predict(rows, j)
             if column.discrete:
                 values[hidden, j] = predicted.argmax(1)
-                samples[:, hidden, j] = sample_levels(predicted, draws, rng)
+                samples[:, cells[:, 1] == j] = sample_levels(predicted, draws, rng)
                 continue
             low, high = self.targets_[j].min(), self.targets_[j].max()
             rounded = np.round if column.kind == "integer" else np.asarray
             values[hidden, j] = rounded(predicted[:, 0]).clip(low, high)
             drawn = predicted[:, 0] + self._errors(j, predicted[:, 0], draws, rng)
-            samples[:, hidden, j] = rounded(drawn).clip(low, high)
-        cells = np.argwhere(rows.hidden)
-        drawn = Draws.from_samples(cells, samples[:, *cells.T]) if draws else None
-        return Imputation(values, draws=drawn)
+            samples[:, cells[:, 1] == j] = rounded(drawn).clip(low, high)
+        return Imputation(values, draws=Draws.from_samples(cells, samples) if draws else None)
 
     def _errors(self, j: int, predicted: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
         """(draws, h) errors of training rows whose predictions lie nearest."""
