@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lacuna.numerics.streaming import RunningSummary
+from lacuna.numerics.streaming import RunningSummary, summarise
 
 
 def summarised(draws: np.ndarray, alpha: float) -> RunningSummary:
@@ -28,6 +28,9 @@ def test_summary_is_that_of_all_draws(n_draws: int, alpha: float, seed: int) -> 
     np.testing.assert_allclose(summary.sd, draws.astype(np.float64).std(0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(summary.lower, lower, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(summary.upper, upper, rtol=1e-5, atol=1e-5)
+    at_once = summarise(torch.from_numpy(draws), alpha)
+    for once, way in zip(at_once, (summary.mean, summary.sd, summary.lower, summary.upper), strict=True):
+        np.testing.assert_allclose(once, way, rtol=1e-5, atol=1e-6)
 
 
 def test_memory_is_that_of_the_tails() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 16  # draws gathered before the tails are merged: a merge costs a pass over them
+NUMBERS_AT_ONCE = 2**22
 
 
 class RunningSummary:
@@ -25,8 +26,7 @@ class RunningSummary:
         self.count = 0
         self.mean = torch.zeros(k, dtype=torch.float64, device=device)
         self.squares = torch.zeros(k, dtype=torch.float64, device=device)  # about the running mean
-        # numpy's linear quantile interpolates the order statistics around position (n_draws - 1) alpha / 2
-        self.kept = min(math.floor((n_draws - 1) * alpha / 2) + 2, n_draws)
+        self.kept = _tail(n_draws, alpha)
         # a cell's numbers side by side, as selection wants them
         self.low = torch.full((k, self.kept), torch.inf, device=device)
         self.high = torch.full((k, self.kept), -torch.inf, device=device)
@@ -74,6 +74,26 @@ class RunningSummary:
     def _complete(self) -> None:
         if self.count < self.n_draws:
             raise ValueError(f"{self.n_draws} draws were promised, {self.count} given")
+
+
+def summarise(samples: Tensor, alpha: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean, sd and quantiles alpha / 2 and 1 - alpha / 2, (k,) each, of draws (m, k) that are all there."""
+    m = len(samples)
+    kept, position = _tail(m, alpha), (m - 1) * alpha / 2
+    parts = []
+    for block in samples.split(max(1, NUMBERS_AT_ONCE // m), dim=1):
+        cells = block.T.contiguous()
+        low, high = cells.topk(kept, largest=False).values, cells.topk(kept).values
+        wide = cells.double()
+        ends = (_interpolate(low, position), _interpolate(high, position))
+        parts.append((wide.mean(1), wide.std(1, correction=0), *ends))
+    mean, sd, lower, upper = (torch.cat(part) for part in zip(*parts, strict=True))
+    return mean, sd, lower, upper
+
+
+def _tail(n_draws: int, alpha: float) -> int:
+    """How many draws of an end decide its quantile: numpy interpolates around position (n_draws - 1) alpha / 2."""
+    return min(math.floor((n_draws - 1) * alpha / 2) + 2, n_draws)
 
 
 def _interpolate(ordered: Tensor, position: float) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from lacuna import saving
 from lacuna.datasets.mnar_oracle import MNAROracle
+from lacuna.errors import UserError
 from lacuna.masks.mcar import MCAR
 from lacuna.masks.self_masking import SelfMasking
 from lacuna.methods.mean_mode import MeanMode
@@ -204,6 +205,12 @@ def test_tables_at_the_edge(name: str) -> None:
     assert done.draws is not None
     assert len(done.draws.mean) == rows.hidden.sum()
     assert np.isfinite(done.draws.mean).all()
+
+
+def test_divergence_is_one_clear_error() -> None:
+    rows = complete(holes(1e9 * normal(40, 3) + 1e25))
+    with pytest.raises(UserError, match=r"MissBGM diverged in epoch 1 \(loss .*\): standardise the columns"):
+        MissBGM(**TINY, standardise=False).fit(rows, seed=0)
 
 
 def test_levels_that_follow_from_each_other_are_found() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lacuna.methods.missbgm.layout import Layout
-from lacuna.numerics.streaming import RunningSummary
+from lacuna.numerics.streaming import RunningSummary, summarise
 from lacuna.types import Draws, Incomplete
 
 N_WATCHED = 200  # cells whose chains are kept for diagnostics
@@ -83,11 +83,12 @@ class DrawKeeper:
 
     def draws(self) -> Draws:
         """What was kept."""
-        if self.samples is not None:
-            return Draws.from_samples(self.cells, self.samples.cpu().numpy(), self.alpha)
-        assert self.summary is not None  # one of the two is there
-        mean, sd, lower, upper = (
-            t.double().cpu().numpy()
-            for t in (self.summary.mean, self.summary.sd, self.summary.lower, self.summary.upper)
-        )
-        return Draws(self.cells, mean, sd, lower, upper, self.alpha)
+        if self.samples is not None and len(self.cells):
+            found = summarise(self.samples, self.alpha)
+        elif self.summary is not None:
+            found = (self.summary.mean, self.summary.sd, self.summary.lower, self.summary.upper)
+        else:
+            found = (torch.empty(0),) * 4
+        mean, sd, lower, upper = (t.double().cpu().numpy() for t in found)
+        samples = None if self.samples is None else self.samples.cpu().numpy()
+        return Draws(self.cells, mean, sd, lower, upper, self.alpha, samples)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lacuna.errors import UserError
 from lacuna.graphs import graphed
 from lacuna.methods.missbgm.local import Coasting, Rows, move
 from lacuna.methods.missbgm.model import Model
@@ -39,6 +41,9 @@ def alternate(
 
     Returns:
         the rows at the last step: the maximum a posteriori table.
+
+    Raises:
+        UserError: the loss is no longer a number.
     """
     n, device = len(r), r.device
     batch = min(batch, n)
@@ -68,7 +73,12 @@ def alternate(
         order = torch.from_numpy(rng.permutation(n)).to(device)
         for chosen in order.split(sizes):
             visits[len(chosen)](chosen)
-        on_epoch(epoch, _loss(model, rows))
+        loss = _loss(model, rows)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"MissBGM diverged in epoch {epoch} (loss {loss}): standardise the columns, or lower its learning rates"
+            )
+        on_epoch(epoch, loss)
     return coasting(rows, last, clock)
 
 
