@@ -28,7 +28,8 @@ STAGES = (
     ("tracking", "tables", "report", "sweep", "launch", "cli", "api"),
 )
 CORE = [top for tops in STAGES[:6] for top in tops]
-SCIENTIFIC = {"numpy", "scipy", "pandas", "sklearn", "torch", "triton"}  # triton ships with torch for CUDA
+# triton ships with torch for CUDA, threadpoolctl with scikit-learn
+SCIENTIFIC = {"numpy", "scipy", "pandas", "sklearn", "torch", "triton", "threadpoolctl"}
 
 
 def stage(module: str) -> int | None:
