@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lacuna.training import Plateau, Schedule, train
+from lacuna.training import Plan, Plateau, Schedule, train
 
 CPU = torch.device("cpu")
 
@@ -95,3 +95,28 @@ def test_weights_are_updated_in_float32_whatever_the_evaluation():
 def test_ranges():
     with pytest.raises(ValueError, match="batch must be positive, got 0"):
         Schedule(epochs=1, batch=0, lr=0.1)
+
+
+def test_a_plan_gives_the_steps_of_torch_s_own_optimiser():
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(2))
+    rates = (0.1, 0.2, 0.05)
+    network, reference = nn.utils.skip_init(nn.Linear, 3, 1), nn.Linear(3, 1)
+    start = {name: p.detach().clone() for name, p in reference.named_parameters()}
+    plan = Plan(rates, batch=40, betas=(0.9, 0.95), weight_decay=0.1, decoupled=True, clip=0.5)
+
+    def loss(evaluated: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return 10 * (evaluated(x) - 1).square().mean()
+
+    generator = torch.Generator().manual_seed(0)
+    history = train(
+        network, lambda rows: [x[rows]], loss, 40, plan, generator, lambda: network.load_state_dict(start) and None
+    )
+    optimizer = torch.optim.AdamW(reference.parameters(), lr=1.0, betas=(0.9, 0.95), weight_decay=0.1)
+    for lr in rates:
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.zero_grad()
+        loss(reference, x).backward()
+        nn.utils.clip_grad_norm_(reference.parameters(), 0.5)
+        optimizer.step()
+    torch.testing.assert_close(network.weight, reference.weight)
+    assert len(history) == 3

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.types import Column, Incomplete
+from lacuna.types import Column, Incomplete, where
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,33 @@ class Encoder:
             else:
                 values[..., j] = raw[..., block.start]
         return values
+
+
+@dataclass(frozen=True)
+class UnitScale:
+    """One coordinate for every column, its observed training cells spread over [0, 1]; categories by their codes."""
+
+    columns: tuple[Column, ...]
+    low: np.ndarray  # (d,) smallest observed value
+    high: np.ndarray  # (d,) largest observed value
+
+    @classmethod
+    def fit(cls, train: Incomplete) -> Self:
+        return cls(train.columns, np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0))
+
+    @property
+    def span(self) -> np.ndarray:
+        """(d,), 1 where the observed cells are constant"""
+        return np.where(self.high > self.low, self.high - self.low, 1.0)
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Values (n, d) with NaN where hidden -> float32 (n, d); hidden cells become 0."""
+        return np.nan_to_num((values - self.low) / self.span).astype(np.float32)
+
+    def decode(self, encoded: np.ndarray) -> np.ndarray:
+        """(..., d) -> float64 values (..., d) within the observed range; integers and codes rounded."""
+        raw = np.clip(self.low + encoded.astype(np.float64) * self.span, self.low, self.high)
+        return np.where(~where(self.columns, kind="continuous"), np.round(raw), raw)
 
 
 def _one_hot(columns: tuple[Column, ...], blocks: tuple[slice, ...], values: np.ndarray) -> np.ndarray:

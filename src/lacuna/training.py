@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +27,64 @@ class Schedule:
     factor: float = 0.9
     plateau: int = 40
     patience: int = 200
+    clip: ClassVar[float | None] = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "lr", "plateau", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    def pace(self, device: torch.device) -> Plateau:
+        return Plateau(self, device)
+
+    def optimizer(self, parameters: Sequence[nn.Parameter], lr: Tensor) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, lr=lr, fused=True, capturable=lr.is_cuda)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Training whose learning rates are set beforehand; the last epoch's weights are kept."""
+
+    rates: tuple[float, ...]  # of each epoch
+    batch: int
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    decoupled: bool = False  # True: AdamW; False: the decay is part of the gradient
+    clip: float | None = None  # largest norm of a gradient
+
+    def __post_init__(self) -> None:
+        if not self.rates or min(self.rates) <= 0 or self.batch < 1:
+            raise ValueError(f"need positive rates and batch, got {self.rates[:3]}... and {self.batch}")
+
+    @property
+    def epochs(self) -> int:
+        return len(self.rates)
+
+    def pace(self, device: torch.device) -> Planned:
+        return Planned(self.rates, device)
+
+    def optimizer(self, parameters: Sequence[nn.Parameter], lr: Tensor) -> torch.optim.Optimizer:
+        kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
+        return kind(
+            parameters, lr=lr, betas=self.betas, weight_decay=self.weight_decay, fused=True, capturable=lr.is_cuda
+        )
+
+
+class Planned:
+    """The learning rate of each epoch, on the device; never stops early, and the latest epoch is the best."""
+
+    def __init__(self, rates: Sequence[float], device: torch.device) -> None:
+        self.rates = torch.tensor(rates, device=device)
+        self.lr = self.rates[0].clone()
+        self.epoch = 0
+        self.stopped = torch.tensor(False, device=device)
+        self._better = torch.tensor(True, device=device)
+
+    def update(self, loss: Tensor) -> Tensor:
+        """An epoch is over."""
+        self.epoch = min(self.epoch + 1, len(self.rates) - 1)
+        self.lr.copy_(self.rates[self.epoch])
+        return self._better
 
 
 class Plateau:
@@ -65,13 +119,13 @@ def train(
     examples: Callable[[Tensor], Sequence[Tensor]],
     loss: Callable[..., Tensor],
     n_rows: int,
-    schedule: Schedule,
+    schedule: Schedule | Plan,
     generator: torch.Generator,
     reset: Callable[[], None],
     dtype: torch.dtype = torch.float32,
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> list[float]:
-    """Minimise ``loss`` over mini-batches with Adam and leave the best epoch's weights in ``network``.
+    """Minimise ``loss`` over mini-batches and leave the best epoch's weights in ``network``; a plan's last epoch's.
 
     Args:
         examples: row indices (n,) -> tensors (n, ...), an epoch's examples; may draw from ``generator``.
@@ -86,8 +140,8 @@ def train(
     """
     parameters = list(network.parameters())
     device = parameters[0].device
-    plateau = Plateau(schedule, device)
-    optimizer = torch.optim.Adam(parameters, lr=plateau.lr, fused=True, capturable=device.type == "cuda")
+    pace = schedule.pace(device)
+    optimizer = schedule.optimizer(parameters, pace.lr)
     gradients = [torch.zeros_like(parameter) for parameter in parameters]
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
@@ -96,6 +150,8 @@ def train(
     def step(*batch: Tensor) -> Tensor:
         value = loss(evaluated, *batch)
         _copy(gradients, torch.autograd.grad(value, list(evaluated.parameters())))
+        if schedule.clip is not None:
+            nn.utils.clip_grad_norm_(parameters, schedule.clip)
         optimizer.step()
         _copy(evaluated.parameters(), parameters)
         return value.detach()
@@ -116,13 +172,13 @@ def train(
         order = torch.rand(n_rows, generator=generator, device=device).argsort()
         for parts in zip(*(example.split(sizes) for example in examples(order)), strict=True):
             history[epoch] += steps[len(parts[0])](*parts) * (len(parts[0]) / n_rows)
-        improved = plateau.update(history[epoch]).to(best[0].dtype)
+        improved = pace.update(history[epoch]).to(best[0].dtype)
         with torch.no_grad():
             for kept, now in zip(best, parameters, strict=True):
                 kept.lerp_(now, improved)
         if (epoch + 1) % check_every == 0:
             on_epoch(epoch + 1, float(history[epoch]))
-            if plateau.stopped:
+            if pace.stopped:
                 break
     _copy(parameters, best)
     for parameter in parameters:

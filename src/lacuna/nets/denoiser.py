@@ -40,16 +40,16 @@ class MLPDenoiser(nn.Module):
         if hidden % 2:
             raise ValueError(f"hidden must be even (half sines, half cosines), got {hidden}")
         self.width, self.hidden, self.padded = width, hidden, math.ceil(width / ALIGNMENT) * ALIGNMENT
-        self.embed = nn.Sequential(_linear(hidden, hidden), nn.SiLU(), _linear(hidden, hidden))
-        self.project = _linear(self.padded, hidden)
+        self.embed = nn.Sequential(linear(hidden, hidden), nn.SiLU(), linear(hidden, hidden))
+        self.project = linear(self.padded, hidden)
         self.body = nn.Sequential(
-            _linear(hidden, 2 * hidden),
+            linear(hidden, 2 * hidden),
             nn.SiLU(),
-            _linear(2 * hidden, 2 * hidden),
+            linear(2 * hidden, 2 * hidden),
             nn.SiLU(),
-            _linear(2 * hidden, hidden),
+            linear(2 * hidden, hidden),
             nn.SiLU(),
-            _linear(hidden, self.padded),
+            linear(hidden, self.padded),
         )
         frequencies = torch.exp(-math.log(10_000) * torch.arange(hidden // 2) / (hidden // 2))
         self.register_buffer("frequencies", frequencies, persistent=False)
@@ -117,6 +117,6 @@ class FoldedDenoiser:
         return F.linear(hidden, last_weight, last_bias)[:, : self.network.width]
 
 
-def _linear(n_in: int, n_out: int) -> nn.Linear:
+def linear(n_in: int, n_out: int) -> nn.Linear:
     """A linear layer whose weights wait for ``reset``: construction draws from no global generator."""
     return nn.utils.skip_init(nn.Linear, n_in, n_out)
