@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lacuna import training
 from lacuna.device import pick
 from lacuna.encoding import UnitScale
 from lacuna.errors import UserError
@@ -20,7 +21,6 @@ from lacuna.methods.base import Method
 from lacuna.nets.masked_autoencoder import MaskedAutoencoder
 from lacuna.numerics.copy_masking import copy_mask, truncate
 from lacuna.rng import torch_stream
-from lacuna import training
 from lacuna.types import Column, Imputation, Incomplete, Problem
 
 SHIPPED = Path(__file__).with_name("column_embeddings.npz")
