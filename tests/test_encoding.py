@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lacuna.encoding import Encoder
+from lacuna.encoding import AnalogBits, Encoder, UnitScale
 from lacuna.types import Column, Incomplete
 
 COLUMNS = (Column("x"), Column("n", "integer"), Column("k", "categorical", ("a", "b", "c")), Column("one"))
@@ -54,3 +55,29 @@ def test_large_numbers_keep_their_last_digit():
     encoder = Encoder.fit(rows)
     decoded = encoder.decode(torch.from_numpy(encoder.encode(values))).numpy()
     np.testing.assert_array_equal(decoded, values)
+
+
+def test_unit_scale_spreads_columns_over_0_1_and_rounds_what_is_whole():
+    columns = (Column("x"), Column("i", "integer"), Column("c", "categorical", ("a", "b", "c")), Column("one"))
+    values = np.array([[1.0, 2, 0, 7], [3.0, 8, 2, np.nan], [np.nan, 4, np.nan, 7]])
+    scale = UnitScale.fit(Incomplete(columns, values, ~np.isnan(values)))
+    encoded = scale.encode(values)
+    np.testing.assert_allclose(encoded, [[0, 0, 0, 0], [1, 1, 1, 0], [0, 1 / 3, 0, 0]], atol=1e-6)
+    seen = ~np.isnan(values)
+    np.testing.assert_allclose(scale.decode(encoded)[seen], values[seen], rtol=1e-6)
+    np.testing.assert_allclose(scale.decode(np.array([0.3, 0.3, 0.3, 0.3])), [1.6, 4, 1, 7])
+
+
+def test_analog_bits_come_back_and_unknown_codes_become_the_last_level():
+    columns = (Column("c", "categorical", tuple("abcde")), Column("x"), Column("one level", "categorical", ("a",)))
+    values = np.array([[0, 1.0, 0], [4, 3.0, 0], [3, 8.0, np.nan]])
+    bits = AnalogBits.fit(Incomplete(columns, values, ~np.isnan(values)))
+    encoded = bits.encode(values)
+    assert bits.width == 5
+    np.testing.assert_array_equal(bits.column_of, [0, 0, 0, 1, 2])
+    np.testing.assert_array_equal(encoded[:, :3], [[-1, -1, -1], [-1, -1, 1], [1, 1, -1]])
+    assert encoded[:, 3].mean() == pytest.approx(0, abs=1e-6)
+    back = bits.decode(torch.from_numpy(encoded)).numpy()
+    np.testing.assert_allclose(back[:, :2], values[:, :2], rtol=1e-6)
+    assert (back[:, 2] == 0).all()
+    assert bits.decode(torch.ones(5))[0] == 4

@@ -31,9 +31,7 @@ class Encoder:
     @classmethod
     def fit(cls, train: Incomplete, scale: float = 1.0) -> Self:
         """``scale`` multiplies the standardised coordinates: their sd in the training data."""
-        widths = [c.n_levels or 1 for c in train.columns]
-        edges = np.concatenate([[0], np.cumsum(widths)])
-        blocks = tuple(slice(int(a), int(b)) for a, b in itertools.pairwise(edges))
+        blocks = _consecutive([c.n_levels or 1 for c in train.columns])
         raw = _one_hot(train.columns, blocks, train.values)
         sd = np.nanstd(raw, axis=0)
         low, high = np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0)
@@ -96,6 +94,73 @@ class UnitScale:
         """(..., d) -> float64 values (..., d) within the observed range; integers and codes rounded."""
         raw = np.clip(self.low + encoded.astype(np.float64) * self.span, self.low, self.high)
         return np.where(~where(self.columns, kind="continuous"), np.round(raw), raw)
+
+
+@dataclass(frozen=True)
+class AnalogBits:
+    """One standardised coordinate for a numeric column, -1 or 1 for each binary digit of a category's code.
+
+    ``width`` encoded coordinates for ``d`` columns. Chen, Zhang, Hinton, "Analog Bits", 2023.
+    """
+
+    columns: tuple[Column, ...]
+    blocks: tuple[slice, ...]  # d: the coordinates of each column
+    mean: np.ndarray  # (d,) of observed training cells
+    sd: np.ndarray  # (d,), 1 where they are constant
+    low: np.ndarray  # (d,) smallest observed value
+    high: np.ndarray  # (d,) largest observed value
+
+    @classmethod
+    def fit(cls, train: Incomplete) -> Self:
+        blocks = _consecutive([max(1, (c.n_levels - 1).bit_length()) if c.discrete else 1 for c in train.columns])
+        low, high = np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0)
+        sd = np.nanstd(train.values, axis=0)
+        return cls(train.columns, blocks, np.nanmean(train.values, axis=0), np.where(sd > 0, sd, 1.0), low, high)
+
+    @property
+    def width(self) -> int:
+        return self.blocks[-1].stop
+
+    @property
+    def column_of(self) -> np.ndarray:
+        """(width,) index of the column each coordinate belongs to"""
+        return np.repeat(np.arange(len(self.columns)), [b.stop - b.start for b in self.blocks])
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Values (n, d) with NaN where hidden -> float32 (n, width); hidden cells become 0."""
+        raw = np.empty((len(values), self.width))
+        for j, (column, block) in enumerate(zip(self.columns, self.blocks, strict=True)):
+            cells = values[:, j : j + 1]
+            if column.discrete:
+                digits = np.nan_to_num(cells).astype(np.int64) >> np.arange(block.stop - block.start) & 1
+                raw[:, block] = np.where(np.isnan(cells), np.nan, 2 * digits - 1)
+            else:
+                raw[:, block] = (cells - self.mean[j]) / self.sd[j]
+        return np.nan_to_num(raw).astype(np.float32)
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Encoded (..., width) -> float64 values (..., d), on the same device.
+
+        Digits by their sign, codes past the last level become the last; integers rounded and clipped to the
+        observed range.
+        """
+        raw = encoded.double()
+        values = torch.empty(*raw.shape[:-1], len(self.columns), dtype=raw.dtype, device=raw.device)
+        for j, (column, block) in enumerate(zip(self.columns, self.blocks, strict=True)):
+            if column.discrete:
+                weights = 2.0 ** torch.arange(block.stop - block.start, device=raw.device)
+                values[..., j] = ((raw[..., block] > 0) * weights).sum(-1).clamp(max=column.n_levels - 1)
+                continue
+            values[..., j] = raw[..., block.start] * self.sd[j] + self.mean[j]
+            if column.kind == "integer":
+                values[..., j] = values[..., j].round().clamp(self.low[j], self.high[j])
+        return values
+
+
+def _consecutive(widths: list[int]) -> tuple[slice, ...]:
+    """Slices of these widths, one after the other."""
+    edges = np.concatenate([[0], np.cumsum(widths)])
+    return tuple(slice(int(a), int(b)) for a, b in itertools.pairwise(edges))
 
 
 def _one_hot(columns: tuple[Column, ...], blocks: tuple[slice, ...], values: np.ndarray) -> np.ndarray:
