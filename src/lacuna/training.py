@@ -70,6 +70,17 @@ class Plan:
         )
 
 
+def epochs_within(max_batches: int | None, epochs: int, batch: int, n_rows: int) -> int:
+    """``epochs``, or as many as ``max_batches`` mini-batches allow, at least one.
+
+    >>> epochs_within(100, 30, 16, n_rows=160), epochs_within(100, 30, 16, n_rows=32), epochs_within(None, 30, 16, 160)
+    (10, 30, 30)
+    """
+    if max_batches is None:
+        return epochs
+    return max(1, min(epochs, max_batches // -(-n_rows // batch)))
+
+
 class Planned:
     """The learning rate of each epoch, on the device; never stops early, and the latest epoch is the best."""
 

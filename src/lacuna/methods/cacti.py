@@ -37,8 +37,8 @@ class CACTI(Method):
             the package and knows the columns of its data sets; None does without the names (CMAE).
         mask_ratio: share of the rows that copy another row's blanks in an epoch.
         width, heads, mlp_ratio, encoder_blocks, decoder_blocks: of the network.
-        epochs, batch, lr, weight_decay, clip: of AdamW.
-        warm_up: epochs of linear warm-up from ``lr_least``, to which a cosine then leads back.
+        epochs, batch, lr, weight_decay, clip: of AdamW; ``max_batches`` cuts epochs short on large tables.
+        warm_up: of the epochs, those of linear warm-up from ``lr_least``, to which a cosine then leads back.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class CACTI(Method):
         encoder_blocks: int = 10,
         decoder_blocks: int = 4,
         epochs: int = 300,
+        max_batches: int | None = None,
         batch: int = 128,
         lr: float = 1e-3,
         lr_least: float = 5e-6,
@@ -59,6 +60,8 @@ class CACTI(Method):
         clip: float = 5.0,
         device: str = "auto",
     ) -> None:
+        if epochs < 1 or batch < 1:
+            raise ValueError(f"need at least one epoch and row, got {epochs} and {batch}")
         if not 0 <= mask_ratio <= 1:
             raise ValueError(f"mask_ratio must lie in [0, 1], got {mask_ratio}")
         self.column_embeddings, self.mask_ratio, self.device = column_embeddings, mask_ratio, device
@@ -69,8 +72,17 @@ class CACTI(Method):
             "encoder_blocks": encoder_blocks,
             "decoder_blocks": decoder_blocks,
         }
-        rates = warm_then_cosine(epochs, warm_up, lr, lr_least)
-        self.plan = training.Plan(rates, batch, betas=(0.9, 0.95), weight_decay=weight_decay, decoupled=True, clip=clip)
+        self.epochs, self.max_batches, self.warm_up = epochs, max_batches, warm_up
+        self.lr, self.lr_least = lr, lr_least
+        self.batch, self.weight_decay, self.clip = batch, weight_decay, clip
+
+    def _plan(self, n_rows: int) -> training.Plan:
+        """Epochs that are cut short keep their share of warm-up."""
+        epochs = training.epochs_within(self.max_batches, self.epochs, self.batch, n_rows)
+        rates = warm_then_cosine(epochs, self.warm_up * epochs // self.epochs, self.lr, self.lr_least)
+        return training.Plan(
+            rates, self.batch, (0.9, 0.95), weight_decay=self.weight_decay, decoupled=True, clip=self.clip
+        )
 
     def unsupported(self, problem: Problem) -> str | None:
         try:
@@ -104,6 +116,7 @@ class CACTI(Method):
         n, d = train.values.shape
         self.network_ = MaskedAutoencoder(d, **self.shape, text=self._text(train.columns)).to(device)
         all_values, all_observed = self._encoded(train)
+        plan = self._plan(n)
         weights, generator = (torch_stream(seed, "cacti", name, device=device) for name in ("weights", "training"))
 
         def examples(rows: Tensor) -> tuple[Tensor, ...]:
@@ -125,10 +138,10 @@ class CACTI(Method):
             examples,
             loss,
             n,
-            self.plan,
+            plan,
             generator,
             reset=lambda: self.network_.reset(weights),
-            on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, self.plan.epochs, loss=loss),
+            on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, plan.epochs, loss=loss),
         )
 
     @torch.no_grad()

@@ -37,6 +37,7 @@ class TabCSDI(Method):
         hide: share of a row's observed cells that training hides; ``uniform`` draws a share for each row.
         samples: draws behind a point imputation.
         epochs, batch, lr, weight_decay: of Adam; the rate drops to a tenth at 25, 50, 75 and 90% of the epochs.
+        max_batches: cuts epochs short on large tables.
     """
 
     inductive: ClassVar[bool] = False  # rows share one stream of noise
@@ -53,6 +54,7 @@ class TabCSDI(Method):
         hide: float | Literal["uniform"] = 0.8,
         samples: int = 100,
         epochs: int = 500,
+        max_batches: int | None = None,
         batch: int = 8,
         lr: float = 5e-4,
         weight_decay: float = 1e-6,
@@ -60,14 +62,16 @@ class TabCSDI(Method):
     ) -> None:
         if hide != "uniform" and not 0 < hide <= 1:
             raise ValueError(f"hide must be uniform or lie in (0, 1], got {hide}")
-        if samples < 1 or steps < 1:
-            raise ValueError(f"need at least one sample and step, got {samples} and {steps}")
+        for name, count in (("samples", samples), ("steps", steps), ("epochs", epochs), ("batch", batch)):
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
         if not 0 < beta_start <= beta_end < 1:
             raise ValueError(f"need 0 < beta_start <= beta_end < 1, got {beta_start} and {beta_end}")
         self.schedule = quadratic_schedule(steps, beta_start, beta_end)
         self.shape = {"steps": steps, "channels": channels, "layers": layers, "heads": heads, "noise": noise}
         self.hide, self.samples, self.device = hide, samples, device
-        self.plan = training.Plan(dropping(epochs, lr), batch, weight_decay=weight_decay)
+        self.epochs, self.max_batches, self.batch = epochs, max_batches, batch
+        self.lr, self.weight_decay = lr, weight_decay
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         device = pick(self.device)
@@ -77,6 +81,8 @@ class TabCSDI(Method):
         values, observed = values.to(device), observed.to(device)
         column_of = torch.from_numpy(self.encoder_.column_of).to(device)
         schedule = self.schedule.to(device)
+        epochs = training.epochs_within(self.max_batches, self.epochs, self.batch, len(values))
+        plan = training.Plan(dropping(epochs, self.lr), self.batch, weight_decay=self.weight_decay)
         weights, rng = (torch_stream(seed, "tabcsdi", name, device=device) for name in ("weights", "training"))
 
         def examples(rows: Tensor) -> tuple[Tensor, ...]:
@@ -102,10 +108,10 @@ class TabCSDI(Method):
             examples,
             loss,
             len(values),
-            self.plan,
+            plan,
             rng,
             reset=lambda: self.network_.reset(weights),
-            on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, self.plan.epochs, loss=loss),
+            on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, epochs, loss=loss),
         )
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from lacuna.numerics.dense_adam import Adam
 from lacuna.numerics.step_size import RULES, Rule
+from lacuna.training import epochs_within
 
 Momentum = Literal["dense", "batch"]
 MOMENTA = ("dense", "batch")
@@ -66,9 +67,7 @@ class Training:
 
     def epochs_for(self, n_rows: int) -> int:
         """As many as ``max_batches`` allows, at least one."""
-        if self.max_batches is None:
-            return self.epochs
-        return max(1, min(self.epochs, self.max_batches // -(-n_rows // self.batch_size)))
+        return epochs_within(self.max_batches, self.epochs, self.batch_size, n_rows)
 
 
 @dataclass(frozen=True)
