@@ -56,7 +56,8 @@ def alternate(
         model.draw(noise)
         seen = r[chosen]
         mine = coasting(rows.take(chosen), last[chosen], clock)
-        mine = move(mine, seen, model, model.g.frozen(), steps, clock.float(), 1 / seen.numel(), together=True)
+        g, f = model.g.frozen().steady(), model.f.network.steady()
+        mine = move(mine, seen, model, g, f, steps, clock.float(), 1 / seen.numel(), together=True)
         rows.put(chosen, mine)
         clock.add_(steps.inner)
         last[chosen] = clock

@@ -77,6 +77,7 @@ def move(
     r: Tensor,
     model: Model,
     g: Perceptron,
+    f: Perceptron,
     steps: LocalSteps,
     time: Tensor,
     scale: float,
@@ -86,7 +87,7 @@ def move(
 
     Args:
         r: (b, d), 1 where observed.
-        g: the frozen generator.
+        g, f: the frozen generator and the network of the mask.
         time: () float, steps that the rows' optimiser has made before.
         scale: of the losses, which are sums over rows and columns.
         together: clip the gradient of all rows as one, or each row's by itself, so that rows do not meet.
@@ -108,7 +109,7 @@ def move(
         mean, variance = gaussian = heads.gaussian(activations[-1])
         by_x = (rows.numeric - mean).div_(variance)
         if model.beta:
-            by_x.add_(mask_gradient(model.f.network, rows.x, r)[:, : heads.n], alpha=model.beta)
+            by_x.add_(mask_gradient(f, rows.x, r)[:, : heads.n], alpha=model.beta)
         by_x, divisor = _clipped(by_x.mul_(free), steps.clip, together)
         step_([rows.numeric], [by_x], [rows.x_moments], now, steps.x, divisor)
         if heads.blocks[0]:
@@ -125,12 +126,12 @@ def refine(rows: Rows, r: Tensor, model: Model, steps: LocalSteps, epochs: int, 
         batch, n_train: rows in a batch and in the training table; they say how long momentum runs between visits.
     """
     device = rows.z.device
-    coasting, g = Coasting(steps, device), model.g.frozen()
+    coasting, g, f = Coasting(steps, device), model.g.frozen(), model.f.network
     batch = min(batch, n_train)
     epoch_steps = -(-n_train // batch) * steps.inner
     for start in range(0, epochs * epoch_steps, epoch_steps):
         time = torch.tensor(float(start), device=device)
-        rows = move(rows, r, model, g, steps, time, 1 / (batch * r.shape[1]), together=False)
+        rows = move(rows, r, model, g, f, steps, time, 1 / (batch * r.shape[1]), together=False)
         last = torch.full((len(r),), start + steps.inner, device=device)
         rows = coasting(rows, last, torch.tensor(start + epoch_steps, device=device))
     return rows
