@@ -99,10 +99,14 @@ def measured(method: Method, problem: Problem, seed: int, draws: int) -> dict[st
         **scores(problem, split, done),
         "mean_mode": scores(problem, split, MeanMode().fit(problem.train).impute(rows)),
         "hidden_cells": int(rows.hidden.sum()),
-        "memory_before_gb": before,
-        "peak_memory_gb": meter.peak_gb(),
-        "device_peak_memory_gb": meter.device_peak_gb(),
+        "memory_before_gb": _rounded(before),
+        "peak_memory_gb": _rounded(meter.peak_gb()),
+        "device_peak_memory_gb": _rounded(meter.device_peak_gb()),
     }
+
+
+def _rounded(gigabytes: float | None) -> float | None:
+    return None if gigabytes is None else round(gigabytes, 3)
 
 
 def _now() -> float:

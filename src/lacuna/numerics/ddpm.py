@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
 
 
-class NoiseSchedule(NamedTuple):
+@dataclass(frozen=True)
+class NoiseSchedule:
     """Of steps 0 .. T - 1, each (T,)."""
 
     signal: Tensor  # sqrt(alpha_bar): x_t = signal x_0 + noise eps
@@ -18,7 +19,7 @@ class NoiseSchedule(NamedTuple):
     spread: Tensor  # sd of the step back; 0 at step 0
 
     def to(self, device: torch.device) -> NoiseSchedule:
-        return NoiseSchedule(*(part.float().to(device) for part in self))
+        return NoiseSchedule(*(part.float().to(device) for part in astuple(self)))
 
 
 def quadratic_schedule(steps: int, beta_start: float, beta_end: float) -> NoiseSchedule:
