@@ -66,3 +66,11 @@ def test_it_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
     CACTI(**SMALL, epochs=1).fit(rows, seed=0).impute(rows)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 30}, {"heads": 5}, {"warm_up": -1}, {"lr_least": 1.0}, {"mask_ratio": 2}, {"epochs": 0}]
+)
+def test_what_cannot_be_is_refused_where_it_is_said(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="got"):
+        CACTI(**wrong)

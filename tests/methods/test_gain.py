@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,9 @@ def test_alpha_ties_the_generator_to_what_is_observed(rank_one: Problem) -> None
     without = GAIN(iterations=300, alpha=0.0, device="cpu").fit(rank_one.train, seed=0)
     errors = [rmse(rank_one, m.impute(rank_one.train).values) for m in (with_weight, without)]
     assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("wrong", [{"hint": 2}, {"iterations": 0}, {"batch": 0}])
+def test_what_cannot_be_is_refused_where_it_is_said(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="got"):
+        GAIN(**wrong)

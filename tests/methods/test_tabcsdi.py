@@ -66,3 +66,9 @@ def test_it_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
     TabCSDI(samples=2, epochs=1, **SMALL).fit(rows, seed=0).impute(rows)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("wrong", [{"hide": 0}, {"samples": 0}, {"beta_end": 1.0}, {"heads": 3}, {"noise": 5}])
+def test_what_cannot_be_is_refused_where_it_is_said(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="got"):
+        TabCSDI(**wrong)

@@ -62,6 +62,12 @@ class CACTI(Method):
     ) -> None:
         if epochs < 1 or batch < 1:
             raise ValueError(f"need at least one epoch and row, got {epochs} and {batch}")
+        if width % 4 or width % heads:
+            raise ValueError(
+                f"width must be a multiple of 4 (a quarter is the column's name) and of heads, got {width}"
+            )
+        if warm_up < 0 or not 0 < lr_least <= lr:
+            raise ValueError(f"need warm_up >= 0 and 0 < lr_least <= lr, got {warm_up}, {lr_least} and {lr}")
         if not 0 <= mask_ratio <= 1:
             raise ValueError(f"mask_ratio must lie in [0, 1], got {mask_ratio}")
         self.column_embeddings, self.mask_ratio, self.device = column_embeddings, mask_ratio, device

@@ -67,6 +67,8 @@ class TabCSDI(Method):
                 raise ValueError(f"{name} must be at least 1, got {count}")
         if not 0 < beta_start <= beta_end < 1:
             raise ValueError(f"need 0 < beta_start <= beta_end < 1, got {beta_start} and {beta_end}")
+        if channels % heads or noise % 2:
+            raise ValueError(f"channels must be a multiple of heads and noise even, got {channels} and {noise}")
         self.schedule = quadratic_schedule(steps, beta_start, beta_end)
         self.shape = {"steps": steps, "channels": channels, "layers": layers, "heads": heads, "noise": noise}
         self.hide, self.samples, self.device = hide, samples, device

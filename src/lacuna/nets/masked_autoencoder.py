@@ -32,6 +32,7 @@ class MaskedAutoencoder(nn.Module):
 
     Args:
         columns: d.
+        width: of a token, a multiple of 4 and of ``heads``.
         text: (d, e) embeddings of the column names, which take a quarter of a token; None: the value has all of it.
 
     >>> network = MaskedAutoencoder(3, width=8, heads=2, mlp_ratio=2, encoder_blocks=1, decoder_blocks=1)
@@ -54,8 +55,6 @@ class MaskedAutoencoder(nn.Module):
         text: Tensor | None = None,
     ) -> None:
         super().__init__()
-        if width % 4:
-            raise ValueError(f"width must be a multiple of 4 (a quarter is the column's name), got {width}")
         share = 0 if text is None else width // 4
         self.from_value = linear(1, width - share)
         self.from_text = None if text is None else linear(text.shape[1], share)
