@@ -116,9 +116,15 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
     console, folder, number = _console(), Path(about.sweep.dir), about.job.num
     try:
         config = plain(settle(cfg, about))
+    except Exception as error:
+        tell(folder, number, error=_judge(error)[1])
+        _say(console, f"  failed: {_judge(error)[1]}")
+        return
+    try:
         outcome = _carry_out(config, console, command(about, about.overrides.task), _publish_in_sweep)
     except (Exception, Stopped) as error:
-        tell(folder, number, error=_judge(error)[1])
+        kept = {"folder": str(records.run_folder(config))} if isinstance(error, Stopped) else {}
+        tell(folder, number, error=_judge(error)[1], **kept)
         _say(console, f"  failed: {_judge(error)[1]}")
         if isinstance(error, Stopped):
             raise

@@ -19,6 +19,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from lacuna import paths
 from lacuna.device import pick
+from lacuna.environment import n_cores
 from lacuna.errors import UserError, did_you_mean
 from lacuna.schema import validated
 
@@ -39,6 +40,7 @@ def _by_mask(choices: Mapping[str, Any], *, _root_: DictConfig) -> Any:
 
 RESOLVERS: dict[str, Callable[..., Any]] = {
     "project": lambda name: str(paths.PROJECT / name),
+    "local_jobs": lambda device: 1 if _actual_device(device) == "cuda" else n_cores(),
     "auto_budget": lambda device: "paper" if device == "cuda" else "quick",
     "by_budget": _by_budget,
     "by_dataset": _by_dataset,
@@ -75,7 +77,7 @@ def _compose(overrides: list[str], config_dir: str | Path | None) -> tuple[DictC
     return cfg, cfg.pop("hydra")
 
 
-def settle(cfg: DictConfig, hydra: DictConfig) -> DictConfig:
+def settle(cfg: DictConfig, hydra: DictConfig, device: str | None = None) -> DictConfig:
     """Resolve a composed configuration and check every plain key.
 
     ``device=auto`` and ``budget=auto`` become what they are on this machine, ``metrics`` the configs of the
@@ -84,11 +86,12 @@ def settle(cfg: DictConfig, hydra: DictConfig) -> DictConfig:
     Args:
         cfg: the configuration without its ``hydra`` node.
         hydra: that node; it knows which file of each group was chosen, and where configs lie.
+        device: of the machine that will run it; default: what ``device`` means here.
     """
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.names = {key: hydra.runtime.choices[key] for key in cfg.names} | {"metrics": cfg.metrics}
-    cfg.device = _actual_device(cfg.device)
+    cfg.device = device or _actual_device(cfg.device)
     cfg.outputs = str(Path(str(cfg.outputs)).absolute())
     metrics = group("metric", hydra)
     cfg.metrics = {key: _choose("metric", key, metrics) for key in _asked(cfg.metrics, metrics)}

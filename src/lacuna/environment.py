@@ -56,13 +56,17 @@ def _git(*arguments: str) -> str:
 def hardware(device: str) -> dict[str, Any]:
     """Processor, cores that this process may use, memory, and the GPU where one is used."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found: dict[str, Any] = {"cpu": _processor(), "cores": cores, "memory_gb": round(memory, 1)}
+    found: dict[str, Any] = {"cpu": _processor(), "cores": n_cores(), "memory_gb": round(memory, 1)}
     if device == "cuda":
         import torch
 
         found["gpu"] = torch.cuda.get_device_name()
     return found
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -32,7 +32,7 @@ from lacuna.records import Record
 from lacuna.rng import stream
 from lacuna.types import Imputation, Incomplete, Problem
 
-NOT_RECORDED = ("outputs", "tracking", "resume", "lacuna")
+NOT_RECORDED = ("outputs", "tracking", "resume", "sweep", "lacuna")
 REPORT = "report.html"  # of a file that was completed
 
 
@@ -83,22 +83,23 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
     """
     console = console or Console(quiet=True)
     folder = records.run_folder(config)
-    if kept := _settled(config, folder):
+    if kept := settled(config, folder):
         return Outcome(kept, folder, reused=True)
     parts = assemble(config)
     with locked(folder, lambda: console.print(f"waiting: another process is at this very run in {folder}")):
-        if kept := _settled(config, folder):
+        if kept := settled(config, folder):
             return Outcome(kept, folder, reused=True)
         return Outcome(_execute(config, parts, folder, console, command), folder)
 
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise the UserError that ``run`` would raise before it starts, if any."""
-    if not _settled(config, records.run_folder(config)):
+    if not settled(config, records.run_folder(config)):
         assemble(config)
 
 
-def _settled(config: Mapping[str, Any], folder: Path) -> Record | None:
+def settled(config: Mapping[str, Any], folder: Path) -> Record | None:
+    """The record for which running ``config`` again would be idle, if there is one and it may be reused."""
     kept = records.read(folder) if config["resume"] else None
     return kept if kept and kept.status in records.SETTLED else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
+from lacuna import experiment, records
 from lacuna.config import plain, settle
-from lacuna.experiment import check
-from lacuna.sweep import RunningSweep, Sweep
+from lacuna.errors import UserError
+from lacuna.plan import print_plan
+from lacuna.sweep import RunningSweep, Sweep, tell
 from lacuna.tracking import Tracker, forgiven
 
 
@@ -35,6 +39,9 @@ class SweepCallback(Callback):
         try:
             jobs = _jobs(config)
             settled = [_checked(config, job) for job in jobs]
+            if settled[0]["sweep"]["dry_run"]:
+                print_plan(settled, Console())
+                sys.exit(0)
             sweep = Sweep(
                 command=shlex.join(["python", "run.py", *sys.argv[1:]]),
                 jobs=[command(config.hydra, job) for job in jobs],
@@ -42,6 +49,10 @@ class SweepCallback(Callback):
             )
             folder = Path(config.hydra.sweep.dir)
             sweep.write(folder)
+            for number, each in enumerate(settled):
+                run_folder = records.run_folder(each)
+                if experiment.settled(each, run_folder):
+                    tell(folder, number, folder=str(run_folder))
         except Exception as error:
             raise PastHydra() from error
         uri = settled[0]["tracking"]["uri"]
@@ -76,10 +87,12 @@ def _checked(config: DictConfig, job: list[str]) -> dict[str, Any]:
     cfg = GlobalHydra.instance().config_loader().load_sweep_config(config, job)
     OmegaConf.set_struct(cfg, False)
     about = cfg.pop("hydra")
-    here = any(local in about.launcher._target_ for local in ("basic_launcher", "joblib"))
-    if not here:  # the machines of the jobs have other devices and packages than this one
-        cfg.device = "cpu"
-    settled = plain(settle(cfg, about))
-    if here:
-        check(settled)
-    return settled
+    if "slurm" not in about.launcher._target_:
+        settled = plain(settle(cfg, about))
+        experiment.check(settled)
+        return settled
+    if not find_spec("hydra_plugins.hydra_submitit_launcher"):
+        raise UserError("hydra/launcher=slurm needs the extra slurm: pip install 'lacuna[slurm]'")
+    # the machines of the jobs have other devices and packages than this one
+    device = "cuda" if about.launcher.gpus_per_node else "cpu"
+    return plain(settle(cfg, about, device if cfg.device == "auto" else cfg.device))

@@ -39,6 +39,10 @@ class Limits(Strict):
     memory_gb: float | None = Field(gt=0)
 
 
+class Sweep(Strict):
+    dry_run: bool
+
+
 class Lacuna(Strict):
     debug: bool
 
@@ -60,6 +64,7 @@ class Settings(Strict):
     resume: bool
     outputs: str = Field(min_length=1)
     limits: Limits
+    sweep: Sweep
     lacuna: Lacuna
 
 

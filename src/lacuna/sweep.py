@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import indent
 
 from rich.console import Console
 
@@ -45,6 +46,11 @@ class Sweep:
 def tell(sweep_folder: Path, number: int, **what: str) -> None:
     """From a job to whoever asks: ``folder`` of its record, or the ``error`` for which there is none."""
     write_text(sweep_folder / f"{number}.json", json.dumps(what))
+
+
+def was_told(sweep_folder: Path, number: int) -> bool:
+    """Whether a job, or someone in its place, has told what became of it."""
+    return (sweep_folder / f"{number}.json").exists()
 
 
 def results(sweep: Sweep, folder: Path) -> list[Outcome | str]:
@@ -100,7 +106,7 @@ class RunningSweep:
             status, error = _status(result)
             if status != "finished":
                 failed |= status == "failed"
-                text = f"{status}: {error}\n  run again: {command}"
+                text = f"{status}: {error}\n  run again: {command}{_evidence(result)}"
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
         if self.tracker:
             with forgiven("the end of this sweep"):
@@ -113,6 +119,15 @@ def _status(result: Outcome | str) -> tuple[str, str]:
     if isinstance(result, str):
         return "failed", result
     return result.record.status, result.record.error or ""
+
+
+def _evidence(result: Outcome | str) -> str:
+    """Where a job's log lies, and the traceback of an error that is not the user's."""
+    if isinstance(result, str):
+        return ""
+    log = result.folder / "log.txt"
+    lines = [f"log: {log}"] if log.exists() else []
+    return indent("\n".join(["", *lines, *(result.record.traceback or "").splitlines()]), "  ")
 
 
 def sync(tracker: Tracker, outputs: Path) -> dict[str, int]:

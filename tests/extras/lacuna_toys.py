@@ -67,3 +67,23 @@ class Wrapper(Method):
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         return self.base.impute(rows, draws)
+
+
+class Fragile(Method):
+    """Column means, unless a file in ``folder`` says otherwise: ``fail-<seed>`` makes it fail, ``wait-<seed>`` wait."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        folder = Path(self.folder)
+        with (folder / "begun").open("a") as file:
+            file.write(f"{seed}\n")
+        while (folder / f"wait-{seed}").exists():
+            time.sleep(0.1)
+        if (folder / f"fail-{seed}").exists():
+            raise ZeroDivisionError("a bug in a method")
+        self.means_ = np.nanmean(train.values, axis=0).round()
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        return Imputation(np.where(rows.observed, rows.values, self.means_))

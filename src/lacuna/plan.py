@@ -1,0 +1,58 @@
+"""What a sweep would do: how many of its runs exist, failed or are missing, and how long the rest may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from rich.console import Console
+
+from lacuna import records
+from lacuna.experiment import settled
+
+
+def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Count the runs of a sweep by what is known of them; nothing is run or written.
+
+    Args:
+        configs: resolved and checked, one for each job.
+        console: where to print.
+    """
+    folders = [records.run_folder(config) for config in configs]
+    kept = [records.read(folder) for folder in folders]
+    done = [bool(settled(config, folder)) for config, folder in zip(configs, folders, strict=True)]
+    failed = sum(record is not None and not over for record, over in zip(kept, done, strict=True))
+    missing = sum(record is None for record in kept)
+    text = f"{len(configs)} runs: {sum(done)} exist, {missing} missing, {failed} failed"
+    todo = [config for config, over in zip(configs, done, strict=True) if not over]
+    if todo:
+        text += f"; to do {_estimate(todo)}"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _estimate(todo: Sequence[Mapping[str, Any]]) -> str:
+    """The time of the runs one after the other, as finished runs of the same method, data, budget and device took."""
+    past: dict[tuple[str, ...], list[float]] = {}
+    for _, record in records.find(Path(todo[0]["outputs"])):
+        if record.status == "finished":
+            past.setdefault(_kind(record.config), []).append(record.seconds["total"])
+    known = [mean(past[_kind(config)]) for config in todo if _kind(config) in past]
+    text = f"about {_duration(sum(known))} one after the other" if known else "takes unknown time"
+    unknown = len(todo) - len(known)
+    return text + (f"; no past record to judge {unknown} of them by" if unknown else "")
+
+
+def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
+    return config["names"]["dataset"], config["names"]["method"], config["budget"]["name"], config["device"]
+
+
+def _duration(seconds: float) -> str:
+    """
+    >>> _duration(7.25), _duration(600), _duration(40_000)
+    ('7.2 s', '10 min', '11.1 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
