@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lacuna.nets.perceptron import Perceptron, _Affine, size, views
+from lacuna.nets.perceptron import SLOPE, Perceptron, _Affine, size, views
 
 SHAPES = Perceptron.shapes([3, 8, 6, 2])
 
