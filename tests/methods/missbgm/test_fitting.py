@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lacuna.methods.missbgm import fitting
 from lacuna.methods.missbgm.fitting import alternate
 from lacuna.methods.missbgm.local import at_rest, refine
 from lacuna.methods.missbgm.model import NORM_EPSILON, Generator, Heads, Missingness, Model
@@ -165,3 +166,33 @@ def test_draws_and_means_of_bayesian_parameters() -> None:
     torch.testing.assert_close(settled, model.posteriors[0].mean)
     model.draw(torch.Generator().manual_seed(0))
     assert (model.g.vector - settled).abs().max() > 1e-3
+
+
+def fit(n_numeric: int, n_latent: int, units: list[int], mask_units: list[int], steps: LocalSteps) -> list[Tensor]:
+    """Rows and parameters after a few epochs of 22 rows in batches of 8."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = torch.Generator().manual_seed(0)
+    heads = Heads(n_numeric, np.array([], dtype=int), device)
+    g = Generator(n_latent, units, heads, generator, device)
+    model = Model(g, Missingness(n_numeric, mask_units, n_numeric, generator, device), BETA)
+    z, x, r = (torch.randn(22, q, generator=generator).to(device) for q in (n_latent, n_numeric, n_numeric))
+    parameters = PointParameters(model, (Adam(0.01), Adam(0.02)), 0.01)
+    rows, r = at_rest(z, x, n_numeric), (r > 0.3).float()
+    order, noise = np.random.default_rng(5), torch.Generator(device)
+    done = alternate(rows, r, model, parameters, steps, EPOCHS, 8, order, noise, lambda epoch, loss: None)
+    return [done.z, done.numeric, g.vector, model.f.vector, g.moving_mean, g.moving_variance]
+
+
+@pytest.mark.parametrize("momentum", ["dense", "batch"])
+@pytest.mark.parametrize("clip", [25.0, 0.05])
+@pytest.mark.parametrize("sizes", [(5, 2, [8, 8], [6]), (9, 3, [20] * 4, [10, 10])])
+def test_fused_visits_are_the_plain_ones(
+    sizes: tuple, clip: float, momentum: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("triton")
+    steps = LocalSteps(Adam(0.02), Adam(0.03), INNER, clip, momentum)  # type: ignore[arg-type]
+    monkeypatch.setattr(fitting, "serves", lambda *about: False)
+    plain = fit(*sizes, steps)
+    monkeypatch.setattr(fitting, "serves", lambda *about: True)
+    for ours, wanted in zip(fit(*sizes, steps), plain, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=0, atol=1e-5)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lacuna.errors import UserError
 from lacuna.graphs import graphed
+from lacuna.methods.missbgm.fused import FusedVisit, serves
 from lacuna.methods.missbgm.local import Coasting, Rows, move
 from lacuna.methods.missbgm.model import Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
@@ -52,7 +53,7 @@ def alternate(
     clock = torch.zeros((), dtype=torch.long, device=device)  # steps that the optimiser of z and x has made
     last = torch.zeros(n, dtype=torch.long, device=device)  # the step after which each row is current
 
-    def visit(chosen: Tensor) -> Tensor:
+    def plain_visit(chosen: Tensor) -> Tensor:
         model.draw(noise)
         seen = r[chosen]
         mine = coasting(rows.take(chosen), last[chosen], clock)
@@ -64,6 +65,9 @@ def alternate(
         parameters.step(mine.z, mine.x, seen, (clock // steps.inner).float())
         return clock
 
+    visit: Callable[[Tensor], Tensor] = plain_visit
+    if isinstance(parameters, PointParameters) and serves(device, model, batch):
+        visit = FusedVisit(rows, r, model, parameters, steps, coasting.table, clock, last)
     changed = [*rows.tensors(), clock, last, *parameters.state]
     kept = [t.clone() for t in changed]
     visits = {b: graphed(visit, [torch.arange(b, device=device)], [noise]) for b in set(sizes)}

@@ -52,7 +52,7 @@ class Rows(NamedTuple):
 def at_rest(z: Tensor, x: Tensor, n_numeric: int) -> Rows:
     """Rows that have not moved yet, from z (b, d) and states x (b, width)."""
     numeric, levels = x[:, :n_numeric].contiguous(), x[:, n_numeric:].contiguous()
-    return Rows(z, numeric, levels, no_moments(z), no_moments(numeric))
+    return Rows(z.contiguous(), numeric, levels, no_moments(z), no_moments(numeric))
 
 
 class Coasting:
