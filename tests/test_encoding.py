@@ -77,6 +77,7 @@ def test_analog_bits_come_back_and_unknown_codes_become_the_last_level():
     np.testing.assert_array_equal(bits.column_of, [0, 0, 0, 1, 2])
     np.testing.assert_array_equal(encoded[:, :3], [[-1, -1, -1], [-1, -1, 1], [1, 1, -1]])
     assert encoded[:, 3].mean() == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(np.array(bits.limits)[:, :4], [encoded[:, :4].min(0), encoded[:, :4].max(0)])
     back = bits.decode(torch.from_numpy(encoded)).numpy()
     np.testing.assert_allclose(back[:, :2], values[:, :2], rtol=1e-6)
     assert (back[:, 2] == 0).all()

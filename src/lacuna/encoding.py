@@ -126,6 +126,14 @@ class AnalogBits:
         """(width,) index of the column each coordinate belongs to"""
         return np.repeat(np.arange(len(self.columns)), [b.stop - b.start for b in self.blocks])
 
+    @property
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest encoded value of the observed training cells, (width,) float32 each."""
+        discrete, column = where(self.columns, kind="categorical")[self.column_of], self.column_of
+        ends = [((end - self.mean) / self.sd)[column] for end in (self.low, self.high)]
+        low, high = (np.where(discrete, bit, end).astype(np.float32) for bit, end in zip((-1, 1), ends, strict=True))
+        return low, high
+
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Values (n, d) with NaN where hidden -> float32 (n, width); hidden cells become 0."""
         raw = np.empty((len(values), self.width))

@@ -81,14 +81,17 @@ class MaskedAutoencoder(nn.Module):
             nn.init.normal_(token, std=TOKEN_SD, generator=generator)
 
     def forward(self, values: Tensor, seen: Tensor) -> Tensor:
-        cells = self._named(self.from_value(values[..., None]), self.from_text)
-        first = self.first.expand(len(values), -1, -1)
-        tokens = torch.cat([first, cells], dim=1) + self.positions  # (b, 1 + d, width)
-        attended = torch.cat([torch.ones_like(seen[:, :1]), seen], dim=1)
+        cells = self._named(self.from_value(values[..., None]), self.from_text) + self.positions[1:]  # (b, d, width)
+        columns = _seen_first(seen)
+        places = columns[..., None].expand(-1, -1, cells.shape[-1])
+        first = (self.first + self.positions[:1]).expand(len(values), -1, -1)
+        tokens = torch.cat([first, cells.gather(1, places)], dim=1)
+        attended = torch.cat([torch.ones_like(seen[:, :1]), seen.gather(1, columns)], dim=1)
         for block in self.encoder:
             tokens = block(tokens, attended)
         passed = self.hand_over(self.encoder_norm(tokens))
-        cells = torch.where(seen[..., None], passed[:, 1:], self.blank)
+        cells = torch.zeros_like(passed[:, :1]).expand_as(cells).scatter(1, places, passed[:, 1:])
+        cells = torch.where(seen[..., None], cells, self.blank)
         if self.narrow is not None:
             cells = self._named(self.narrow(cells), self.from_text_again)
         tokens = torch.cat([passed[:, :1], cells], dim=1) + self.positions
@@ -101,3 +104,12 @@ class MaskedAutoencoder(nn.Module):
         if from_text is None:
             return cells
         return torch.cat([cells, from_text(self.text).expand(len(cells), -1, -1)], dim=-1)
+
+
+def _seen_first(seen: Tensor) -> Tensor:
+    """(b, k) column numbers that hold all cells seen in each of the rows (b, d), those first.
+
+    k is as small as can be on a CPU; on a GPU it is d, so that no shape depends on what is seen.
+    """
+    k = seen.shape[1] if seen.is_cuda else int(seen.sum(1).max())
+    return seen.int().argsort(1, descending=True)[:, :k]

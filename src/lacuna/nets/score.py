@@ -69,8 +69,13 @@ class ScoreNetwork(nn.Module):
         self.end = nn.Sequential(linear(channels, channels), nn.ReLU(), linear(channels, 1))
 
     def reset(self, generator: torch.Generator | None = None) -> None:
-        """Draw fresh weights in place; the last layer starts at 0."""
+        """Draw fresh weights in place: wide ones where features are projected one by one; the last layer starts at 0."""
         xavier_(self, generator)
+        for layer in self.layers:
+            for projection in (layer.middle, layer.from_side, layer.out):
+                nn.init.kaiming_normal_(projection.weight, generator=generator)
+        for projection in (self.start, self.end[0]):
+            nn.init.kaiming_normal_(projection.weight, generator=generator)
         nn.init.normal_(self.feature, generator=generator)
         nn.init.zeros_(self.end[-1].weight)  # type: ignore[arg-type]
 
