@@ -30,8 +30,6 @@ class GAIN(Method):
         iterations, batch, lr: of Adam; each iteration is one step of the discriminator, then one of the generator.
         hint: share of cells whose state the discriminator is told.
         alpha: weight of the squared error on observed cells.
-        memory: what an iteration keeps of the running average of the generator's weights, which is what imputes: the
-            two networks never settle. 0: the last weights, as in the official code.
     """
 
     def __init__(
@@ -41,25 +39,21 @@ class GAIN(Method):
         hint: float = 0.9,
         alpha: float = 100.0,
         lr: float = 1e-3,
-        memory: float = 0.999,
         device: str = "auto",
     ) -> None:
         if iterations < 1 or batch < 1:
             raise ValueError(f"need at least one iteration and row, got {iterations} and {batch}")
         if not 0 <= hint <= 1:
             raise ValueError(f"hint must lie in [0, 1], got {hint}")
-        if not 0 <= memory < 1:
-            raise ValueError(f"memory must lie in [0, 1), got {memory}")
         self.iterations, self.batch, self.hint, self.alpha, self.lr = iterations, batch, hint, alpha, lr
-        self.memory, self.device = memory, device
+        self.device = device
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         device, (n, d) = pick(self.device), train.values.shape
         self.seed_, self.scale_ = seed, UnitScale.fit(train)
-        generator, discriminator, self.generator_ = (CellwisePerceptron(d).to(device) for _ in range(3))
-        networks = {"generator": generator, "discriminator": discriminator}
-        latest, averaged = (list(network.parameters()) for network in (generator, self.generator_))
-        done = torch.zeros((), device=device)  # iterations
+        self.generator_ = CellwisePerceptron(d).to(device)
+        discriminator = CellwisePerceptron(d).to(device)
+        networks = {"generator": self.generator_, "discriminator": discriminator}
         rng = torch_stream(seed, "gain", "training", device=device)
         values, observed = self._encoded(train)
         adams = {
@@ -74,20 +68,15 @@ class GAIN(Method):
             given = torch.where(seen.bool(), own, NOISE * noise)
             hint = seen * (told < self.hint)
             with torch.no_grad():
-                completed = torch.where(seen.bool(), own, generator(given, seen))
+                completed = torch.where(seen.bool(), own, self.generator_(given, seen))
             judged = discriminator.logits(completed, hint)
             _descend(adams["discriminator"], discriminator, F.binary_cross_entropy_with_logits(judged, seen))
 
-            made = generator(given, seen)
+            made = self.generator_(given, seen)
             judged = discriminator.logits(torch.where(seen.bool(), own, made), hint)
             fooled = -((1 - seen) * F.logsigmoid(judged)).mean()
             kept = (seen * (own - made).square()).mean() / seen.mean().clamp(min=1e-6)
-            loss = _descend(adams["generator"], generator, fooled + self.alpha * kept)
-            weight = (1 / done.add_(1)).clamp_(min=1 - self.memory)
-            with torch.no_grad():
-                for mean, now in zip(averaged, latest, strict=True):
-                    mean.lerp_(now, weight)
-            return loss
+            return _descend(adams["generator"], self.generator_, fooled + self.alpha * kept)
 
         b = min(self.batch, n)
         for network in networks.values():  # warming up needs weights, and gradients that stay in place
@@ -100,8 +89,6 @@ class GAIN(Method):
             for state in adams[name].state.values():
                 for tensor in state.values():
                     tensor.zero_()
-        self.generator_.load_state_dict(generator.state_dict())
-        done.zero_()
         rng.manual_seed(torch_seed(seed, "gain", "training"))
 
         for i in range(1, self.iterations + 1):
