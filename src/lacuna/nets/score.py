@@ -69,7 +69,7 @@ class ScoreNetwork(nn.Module):
         self.end = nn.Sequential(linear(channels, channels), nn.ReLU(), linear(channels, 1))
 
     def reset(self, generator: torch.Generator | None = None) -> None:
-        """Draw fresh weights in place: wide ones where features are projected one by one; the last layer starts at 0."""
+        """Draw fresh weights in place, wider ones where features are projected by themselves; the last layer is 0."""
         xavier_(self, generator)
         for layer in self.layers:
             for projection in (layer.middle, layer.from_side, layer.out):
