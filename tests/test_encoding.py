@@ -57,6 +57,12 @@ def test_large_numbers_keep_their_last_digit():
     np.testing.assert_array_equal(decoded, values)
 
 
+def test_a_column_seen_with_one_value_always_has_it():
+    values = np.array([[1.0, 7.5], [2.0, np.nan], [3.0, 7.5]])
+    encoder = Encoder.fit(Incomplete((Column("x"), Column("one")), values, ~np.isnan(values)))
+    assert encoder.decode(torch.ones(4, 2))[:, 1].tolist() == [7.5] * 4
+
+
 def test_unit_scale_spreads_columns_over_0_1_and_rounds_what_is_whole():
     columns = (Column("x"), Column("i", "integer"), Column("c", "categorical", ("a", "b", "c")), Column("one"))
     values = np.array([[1.0, 2, 0, 7], [3.0, 8, 2, np.nan], [np.nan, 4, np.nan, 7]])

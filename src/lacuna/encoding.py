@@ -54,7 +54,8 @@ class Encoder:
     def decode(self, encoded: Tensor) -> Tensor:
         """Encoded (..., width) -> float64 values (..., d), on the same device.
 
-        The arg max of a categorical block; integers rounded and clipped to the observed range.
+        The arg max of a categorical block; integers rounded and clipped to the observed range; the one value that a
+        column was seen to have.
         """
         mean, sd = (torch.from_numpy(a).to(encoded.device) for a in (self.mean, self.sd))
         raw = encoded.double() / self.scale * sd + mean
@@ -65,7 +66,7 @@ class Encoder:
             elif column.kind == "integer":
                 values[..., j] = raw[..., block.start].round().clamp(self.low[j], self.high[j])
             else:
-                values[..., j] = raw[..., block.start]
+                values[..., j] = raw[..., block.start] if self.high[j] > self.low[j] else self.low[j]
         return values
 
 
