@@ -156,13 +156,13 @@ class _Sampler:
         self.generator = generator = torch.Generator(device)
         self.steps = torch.arange(len(method.schedule.signal), device=device)
         schedule = method.schedule.to(device)
-        limits = tuple(torch.from_numpy(limit).to(device) for limit in self.encoder.limits)
+        low, high = (torch.from_numpy(limit).to(device) for limit in self.encoder.limits)
 
         def step(state: Tensor, given: Tensor, is_given: Tensor, at: Tensor) -> Tensor:
             with _half(device):
                 predicted = network(state, given, is_given, at.expand(size)).float()
             fresh = torch.randn(state.shape, generator=generator, device=device)
-            return step_back(state, predicted, fresh, schedule, at, limits)
+            return step_back(state, predicted, fresh, schedule, at, (low, high))
 
         blank = torch.zeros(size, self.encoder.width, device=device)
         with torch.no_grad():

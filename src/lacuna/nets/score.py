@@ -71,11 +71,12 @@ class ScoreNetwork(nn.Module):
     def reset(self, generator: torch.Generator | None = None) -> None:
         """Draw fresh weights in place, wider ones where features are projected by themselves; the last layer is 0."""
         xavier_(self, generator)
-        for layer in self.layers:
-            for projection in (layer.middle, layer.from_side, layer.out):
-                nn.init.kaiming_normal_(projection.weight, generator=generator)
-        for projection in (self.start, self.end[0]):
-            nn.init.kaiming_normal_(projection.weight, generator=generator)
+        for part in self.modules():
+            if isinstance(part, GatedLayer):
+                for projection in (part.middle, part.from_side, part.out):
+                    nn.init.kaiming_normal_(projection.weight, generator=generator)
+        nn.init.kaiming_normal_(self.start.weight, generator=generator)
+        nn.init.kaiming_normal_(self.end[0].weight, generator=generator)  # type: ignore[arg-type]
         nn.init.normal_(self.feature, generator=generator)
         nn.init.zeros_(self.end[-1].weight)  # type: ignore[arg-type]
 
