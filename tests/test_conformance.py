@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import random
 import socket
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from lacuna import experiment, paths
@@ -160,6 +163,12 @@ def check_contract(rows: Incomplete, done: Imputation) -> None:
         assert not done.meaningful_probability[~may_be].any()
 
 
+def global_state() -> tuple[Any, ...]:
+    """What a process shares and a method might change."""
+    numbers = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+    return *numbers, torch.get_num_threads(), torch.get_float32_matmul_precision(), list(warnings.filters)
+
+
 methods = pytest.mark.parametrize("name", ids("method"))
 
 
@@ -172,10 +181,14 @@ def test_method_keeps_what_is_observed_and_fills_the_rest(name: str) -> None:
 
 @methods
 def test_method_gives_the_same_numbers_for_the_same_seed(name: str) -> None:
+    """Whatever ran before in this process, and without a trace for what runs after."""
     known = fitted(name)
+    random.seed(7), np.random.seed(7), torch.manual_seed(7)  # noqa: NPY002
+    before = global_state()
     again = fit(name, known.problem)
     np.testing.assert_array_equal(again.train.final, known.train.final)
     np.testing.assert_array_equal(again.done.final, known.done.final)
+    assert global_state() == before
 
 
 @methods
@@ -211,6 +224,15 @@ def test_method_refuses_a_column_without_a_value_by_name(name: str) -> None:
     blank = Incomplete(train.columns, np.where(observed, train.values, np.nan), observed)
     with pytest.raises(UserError, match=repr(train.columns[1].name)):
         fresh(name, fitted(name).problem).fit(blank, seed=3)
+
+
+@methods
+def test_method_fills_a_column_with_one_observed_value(name: str) -> None:
+    train = fitted(name).problem.train
+    observed = train.observed.copy()
+    observed[:, 1] &= observed[:, 1].cumsum() == 1
+    rows = Incomplete(train.columns, np.where(observed, train.values, np.nan), observed)
+    check_contract(rows, fresh(name, fitted(name).problem).fit(rows, seed=3).impute(rows))
 
 
 @methods

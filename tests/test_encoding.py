@@ -57,6 +57,12 @@ def test_large_numbers_keep_their_last_digit():
     np.testing.assert_array_equal(decoded, values)
 
 
+def test_a_column_seen_with_one_value_always_has_it():
+    values = np.array([[1.0, 7.5], [2.0, np.nan], [3.0, 7.5]])
+    encoder = Encoder.fit(Incomplete((Column("x"), Column("one")), values, ~np.isnan(values)))
+    assert encoder.decode(torch.ones(4, 2))[:, 1].tolist() == [7.5] * 4
+
+
 def test_unit_scale_spreads_columns_over_0_1_and_rounds_what_is_whole():
     columns = (Column("x"), Column("i", "integer"), Column("c", "categorical", ("a", "b", "c")), Column("one"))
     values = np.array([[1.0, 2, 0, 7], [3.0, 8, 2, np.nan], [np.nan, 4, np.nan, 7]])
@@ -77,6 +83,7 @@ def test_analog_bits_come_back_and_unknown_codes_become_the_last_level():
     np.testing.assert_array_equal(bits.column_of, [0, 0, 0, 1, 2])
     np.testing.assert_array_equal(encoded[:, :3], [[-1, -1, -1], [-1, -1, 1], [1, 1, -1]])
     assert encoded[:, 3].mean() == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(np.array(bits.limits)[:, :4], [encoded[:, :4].min(0), encoded[:, :4].max(0)])
     back = bits.decode(torch.from_numpy(encoded)).numpy()
     np.testing.assert_allclose(back[:, :2], values[:, :2], rtol=1e-6)
     assert (back[:, 2] == 0).all()

@@ -54,7 +54,8 @@ class Encoder:
     def decode(self, encoded: Tensor) -> Tensor:
         """Encoded (..., width) -> float64 values (..., d), on the same device.
 
-        The arg max of a categorical block; integers rounded and clipped to the observed range.
+        The arg max of a categorical block; integers rounded and clipped to the observed range; the one value that a
+        column was seen to have.
         """
         mean, sd = (torch.from_numpy(a).to(encoded.device) for a in (self.mean, self.sd))
         raw = encoded.double() / self.scale * sd + mean
@@ -65,7 +66,7 @@ class Encoder:
             elif column.kind == "integer":
                 values[..., j] = raw[..., block.start].round().clamp(self.low[j], self.high[j])
             else:
-                values[..., j] = raw[..., block.start]
+                values[..., j] = raw[..., block.start] if self.high[j] > self.low[j] else self.low[j]
         return values
 
 
@@ -125,6 +126,14 @@ class AnalogBits:
     def column_of(self) -> np.ndarray:
         """(width,) index of the column each coordinate belongs to"""
         return np.repeat(np.arange(len(self.columns)), [b.stop - b.start for b in self.blocks])
+
+    @property
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest encoded value of the observed training cells, (width,) float32 each."""
+        discrete, column = where(self.columns, kind="categorical")[self.column_of], self.column_of
+        ends = [((end - self.mean) / self.sd)[column] for end in (self.low, self.high)]
+        low, high = (np.where(discrete, bit, end).astype(np.float32) for bit, end in zip((-1, 1), ends, strict=True))
+        return low, high
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Values (n, d) with NaN where hidden -> float32 (n, width); hidden cells become 0."""

@@ -28,10 +28,12 @@ def test_it_comes_close_to_the_conditional_mean_of_a_gaussian(gaussian: Any) -> 
 def test_learning_rates_warm_up_and_come_back() -> None:
     rates = warm_then_cosine(300, 50, 1e-3, 5e-6)
     assert len(rates) == 300
-    assert rates[0] == 5e-6
-    assert max(rates) == rates[50] == 1e-3
-    assert rates[175] == pytest.approx((1e-3 + 5e-6) / 2)
+    assert rates[0] == pytest.approx(5e-6 + 0.5 / 50 * (1e-3 - 5e-6)), "the middle of the first epoch"
+    assert rates.index(max(rates)) == 50
+    assert max(rates) == pytest.approx(1e-3, rel=1e-4)
+    assert rates[174] + rates[175] == pytest.approx(1e-3 + 5e-6), "half way down"
     assert rates[-1] < 6e-6
+    assert warm_then_cosine(1, 0, 1.0, 0.0) == pytest.approx((0.5,))
 
 
 def table(columns: tuple[Column, ...]) -> Incomplete:

@@ -23,15 +23,12 @@ def patterns(shape: tuple[int, int, int, float]) -> tuple[torch.Tensor, torch.Te
 
 @settings(max_examples=200, deadline=None)
 @given(tables)
-def test_copy_masking_hides_what_the_donor_hides_but_leaves_two_cells(shape):
-    observed, donor, keys = patterns(shape)
-    visible = copy_mask(observed, donor, keys)
-    assert not (visible & ~observed).any()
-    assert (visible | ~(observed & donor)).all(), "what both rows see stays"
-    assert (visible.sum(1) >= observed.sum(1).clamp(max=2)).all()
-    enough = (observed & donor).sum(1) >= 2
-    assert torch.equal(visible[enough], (observed & donor)[enough])
-    assert (visible.sum(1)[~enough] <= 2).all(), "no more is given back than is needed"
+def test_copy_masking_hides_what_the_donor_hides_unless_too_little_would_be_left(shape):
+    observed, donor, _ = patterns(shape)
+    visible = copy_mask(observed, donor)
+    for own, other, left in zip(observed.tolist(), donor.tolist(), visible.tolist(), strict=True):
+        both = [a and b for a, b in zip(own, other, strict=True)]
+        assert left == (both if sum(both) >= 2 else own)
 
 
 @settings(max_examples=200, deadline=None)

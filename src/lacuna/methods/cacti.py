@@ -128,9 +128,9 @@ class CACTI(Method):
         def examples(rows: Tensor) -> tuple[Tensor, ...]:
             b, observed = len(rows), all_observed[rows]
             donors = (rows + torch.randint(1, max(n, 2), (b,), generator=generator, device=device)) % n
-            own, few, many = (torch.rand(b, k, generator=generator, device=device) for k in (1, d, d))
-            visible = copy_mask(observed, all_observed[donors] | (own >= self.mask_ratio), few)
-            return all_values[rows], observed, visible, many
+            own, keys = (torch.rand(b, k, generator=generator, device=device) for k in (1, d))
+            visible = copy_mask(observed, all_observed[donors] | (own >= self.mask_ratio))
+            return all_values[rows], observed, visible, keys
 
         def loss(network: nn.Module, values: Tensor, observed: Tensor, visible: Tensor, keys: Tensor) -> Tensor:
             seen = truncate(visible, keys)
@@ -172,14 +172,17 @@ class CACTI(Method):
 def warm_then_cosine(epochs: int, warm_up: int, lr: float, least: float) -> tuple[float, ...]:
     """The learning rate of each epoch: linear from ``least`` to ``lr`` in ``warm_up`` epochs, then a cosine back.
 
+    Both curves are read in the middle of the epoch, so that even a single epoch has a rate to learn with.
+
     >>> [round(rate, 2) for rate in warm_then_cosine(6, 2, 1.0, 0.0)]
-    [0.0, 0.5, 1.0, 0.85, 0.5, 0.15]
+    [0.25, 0.75, 0.96, 0.69, 0.31, 0.04]
     """
 
     def rate(epoch: int) -> float:
-        if epoch < warm_up:
-            return least + (lr - least) * epoch / warm_up
-        return least + (lr - least) * (1 + math.cos(math.pi * (epoch - warm_up) / max(epochs - warm_up, 1))) / 2
+        middle = epoch + 0.5
+        if middle < warm_up:
+            return least + (lr - least) * middle / warm_up
+        return least + (lr - least) * (1 + math.cos(math.pi * (middle - warm_up) / (epochs - warm_up))) / 2
 
     return tuple(rate(epoch) for epoch in range(epochs))
 

@@ -28,8 +28,8 @@ TOKENS_AT_ONCE = {"cpu": 2**14, "cuda": 2**20}  # of states sampled together: so
 class TabCSDI(Method):
     """A diffusion model of the cells that a row hides given those it shows, from noise in ``steps`` steps.
 
-    Categories are analog bits. The point imputation is the mean, or the most frequent level, of ``samples`` draws.
-    The attention's dropout of the official code is left out.
+    Categories are analog bits. The point imputation is the mean, or the most frequent level, of ``samples`` draws,
+    which stay within the range of the observed cells. The attention's dropout of the official code is left out.
 
     Args:
         steps, beta_start, beta_end: of the noise schedule.
@@ -156,12 +156,13 @@ class _Sampler:
         self.generator = generator = torch.Generator(device)
         self.steps = torch.arange(len(method.schedule.signal), device=device)
         schedule = method.schedule.to(device)
+        low, high = (torch.from_numpy(limit).to(device) for limit in self.encoder.limits)
 
         def step(state: Tensor, given: Tensor, is_given: Tensor, at: Tensor) -> Tensor:
             with _half(device):
                 predicted = network(state, given, is_given, at.expand(size)).float()
             fresh = torch.randn(state.shape, generator=generator, device=device)
-            return step_back(state, predicted, fresh, schedule, at)
+            return step_back(state, predicted, fresh, schedule, at, (low, high))
 
         blank = torch.zeros(size, self.encoder.width, device=device)
         with torch.no_grad():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lacuna.nets.attention import xavier_
 from lacuna.nets.denoiser import linear
 
 
@@ -32,8 +31,11 @@ class CellwisePerceptron(nn.Module):
         )
 
     def reset(self, generator: torch.Generator | None = None) -> None:
-        """Draw fresh weights in place."""
-        xavier_(self, generator)
+        """Draw fresh weights in place: normal, of variance 2 / inputs, without biases."""
+        for layer in self.body:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, generator=generator)
+                nn.init.zeros_(layer.bias)
 
     def logits(self, cells: Tensor, of_cells: Tensor) -> Tensor:
         """(b, d)"""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.nets.attention import Block, xavier_
-from lacuna.nets.denoiser import linear
+from lacuna.nets.denoiser import initialise, linear
 
 TOKEN_SD = 0.02  # of fresh learned tokens
 
@@ -33,7 +33,8 @@ class MaskedAutoencoder(nn.Module):
     Args:
         columns: d.
         width: of a token, a multiple of 4 and of ``heads``.
-        text: (d, e) embeddings of the column names, which take a quarter of a token; None: the value has all of it.
+        text: (d, e) embeddings of the column names, which take a quarter of a cell's token in the encoder and again
+            in the decoder; None: the value has all of it.
 
     >>> network = MaskedAutoencoder(3, width=8, heads=2, mlp_ratio=2, encoder_blocks=1, decoder_blocks=1)
     >>> network.reset(torch.Generator().manual_seed(0))
@@ -57,7 +58,10 @@ class MaskedAutoencoder(nn.Module):
         super().__init__()
         share = 0 if text is None else width // 4
         self.from_value = linear(1, width - share)
-        self.from_text = None if text is None else linear(text.shape[1], share)
+        self.from_text, self.from_text_again, self.narrow = None, None, None
+        if text is not None:
+            self.from_text, self.from_text_again = (linear(text.shape[1], share) for _ in range(2))
+            self.narrow = linear(width, width - share)
         self.register_buffer("text", text, persistent=False)
         self.register_buffer("positions", sin_cos(columns + 1, width), persistent=False)
         self.first = nn.Parameter(torch.empty(1, 1, width))  # the class token
@@ -72,21 +76,40 @@ class MaskedAutoencoder(nn.Module):
     def reset(self, generator: torch.Generator | None = None) -> None:
         """Draw fresh weights in place."""
         xavier_(self, generator)
+        initialise(self.from_value, 1, generator)  # wider: values differ by less than their positions do
         for token in (self.first, self.blank):
             nn.init.normal_(token, std=TOKEN_SD, generator=generator)
 
     def forward(self, values: Tensor, seen: Tensor) -> Tensor:
-        cells = self.from_value(values[..., None])
-        if self.from_text is not None and self.text is not None:
-            names = self.from_text(self.text)
-            cells = torch.cat([cells, names.expand(len(values), -1, -1)], dim=-1)
-        first = self.first.expand(len(values), -1, -1)
-        tokens = torch.cat([first, cells], dim=1) + self.positions  # (b, 1 + d, width)
-        attended = torch.cat([torch.ones_like(seen[:, :1]), seen], dim=1)
+        cells = self._named(self.from_value(values[..., None]), self.from_text) + self.positions[1:]  # (b, d, width)
+        columns = _seen_first(seen)
+        places = columns[..., None].expand(-1, -1, cells.shape[-1])
+        first = (self.first + self.positions[:1]).expand(len(values), -1, -1)
+        tokens = torch.cat([first, cells.gather(1, places)], dim=1)
+        attended = torch.cat([torch.ones_like(seen[:, :1]), seen.gather(1, columns)], dim=1)
         for block in self.encoder:
             tokens = block(tokens, attended)
         passed = self.hand_over(self.encoder_norm(tokens))
-        tokens = torch.where(attended[..., None], passed, self.blank) + self.positions
+        cells = torch.zeros_like(passed[:, :1]).expand_as(cells).scatter(1, places, passed[:, 1:])
+        cells = torch.where(seen[..., None], cells, self.blank)
+        if self.narrow is not None:
+            cells = self._named(self.narrow(cells), self.from_text_again)
+        tokens = torch.cat([passed[:, :1], cells], dim=1) + self.positions
         for block in self.decoder:
             tokens = block(tokens)
         return (torch.tanh(self.head(self.decoder_norm(tokens[:, 1:]))[..., 0]) + 1) / 2
+
+    def _named(self, cells: Tensor, from_text: nn.Module | None) -> Tensor:
+        """Cells (b, d, .) with what ``from_text`` makes of their columns' names behind, (b, d, width)."""
+        if from_text is None:
+            return cells
+        return torch.cat([cells, from_text(self.text).expand(len(cells), -1, -1)], dim=-1)
+
+
+def _seen_first(seen: Tensor) -> Tensor:
+    """(b, k) column numbers that hold all cells seen in each of the rows (b, d), those first.
+
+    k is as small as can be on a CPU; on a GPU it is d, so that no shape depends on what is seen.
+    """
+    k = seen.shape[1] if seen.is_cuda else int(seen.sum(1).max())
+    return seen.int().argsort(1, descending=True)[:, :k]

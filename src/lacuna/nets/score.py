@@ -69,8 +69,14 @@ class ScoreNetwork(nn.Module):
         self.end = nn.Sequential(linear(channels, channels), nn.ReLU(), linear(channels, 1))
 
     def reset(self, generator: torch.Generator | None = None) -> None:
-        """Draw fresh weights in place; the last layer starts at 0."""
+        """Draw fresh weights in place, wider ones where features are projected by themselves; the last layer is 0."""
         xavier_(self, generator)
+        for part in self.modules():
+            if isinstance(part, GatedLayer):
+                for projection in (part.middle, part.from_side, part.out):
+                    nn.init.kaiming_normal_(projection.weight, generator=generator)
+        nn.init.kaiming_normal_(self.start.weight, generator=generator)
+        nn.init.kaiming_normal_(self.end[0].weight, generator=generator)  # type: ignore[arg-type]
         nn.init.normal_(self.feature, generator=generator)
         nn.init.zeros_(self.end[-1].weight)  # type: ignore[arg-type]
 

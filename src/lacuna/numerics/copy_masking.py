@@ -5,28 +5,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-LEAST = 2  # cells of a row that copy masking leaves, where the row has as many
+LEAST = 2  # visible cells below which a row is left as it is
 
 
-def copy_mask(observed: Tensor, donor: Tensor, keys: Tensor) -> Tensor:
-    """Hide what is hidden in another row, but for the cells of smallest key that leave a row two.
+def copy_mask(observed: Tensor, donor: Tensor) -> Tensor:
+    """Hide what is hidden in another row, unless that leaves fewer than two cells.
 
     Args:
         observed: (b, d) bool, the rows' own.
         donor: (b, d) bool, the observed cells of the row whose pattern is copied.
-        keys: (b, d) random numbers in [0, 1).
 
     Returns:
         (b, d) bool, visible cells.
 
-    >>> copy_mask(torch.tensor([[True, True, True, False]]), torch.tensor([[True, False, False, True]]),
-    ...           torch.tensor([[0.9, 0.5, 0.1, 0.0]]))
-    tensor([[ True, False,  True, False]])
+    >>> copy_mask(torch.tensor([[True, True, False], [True, True, False]]),
+    ...           torch.tensor([[True, False, True], [True, True, True]]))
+    tensor([[ True,  True, False],
+            [ True,  True, False]])
     """
-    visible = observed & donor
-    # own cells that stay visible come first, then the other own ones by their keys
-    order = torch.where(visible, keys - 1, keys)
-    return visible | (smallest(order, observed, torch.full_like(observed[:, :1], LEAST, dtype=torch.long)))
+    both = observed & donor
+    return torch.where(both.sum(1, keepdim=True) < LEAST, observed, both)
 
 
 def truncate(visible: Tensor, keys: Tensor) -> Tensor:

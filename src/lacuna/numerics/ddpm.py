@@ -35,7 +35,24 @@ def quadratic_schedule(steps: int, beta_start: float, beta_end: float) -> NoiseS
     return NoiseSchedule(kept.sqrt(), (1 - kept).sqrt(), (1 - beta).rsqrt(), beta / (1 - kept).sqrt(), variance.sqrt())
 
 
-def step_back(state: Tensor, predicted: Tensor, fresh: Tensor, schedule: NoiseSchedule, step: Tensor) -> Tensor:
-    """x_{t-1} (b, w) from x_t = ``state`` (b, w), its predicted noise and fresh normal numbers; ``step`` () int."""
-    shrink, correction, spread = (part.take(step) for part in (schedule.shrink, schedule.correction, schedule.spread))
-    return shrink * (state - correction * predicted) + spread * fresh
+def step_back(
+    state: Tensor,
+    predicted: Tensor,
+    fresh: Tensor,
+    schedule: NoiseSchedule,
+    step: Tensor,
+    limits: tuple[Tensor, Tensor],
+) -> Tensor:
+    """x_{t-1} from x_t.
+
+    Args:
+        state: x_t (b, w).
+        predicted: the noise in it, (b, w).
+        fresh: (b, w) standard normal.
+        step: t, () int.
+        limits: (w,) least and largest x_0. The noise is corrected where x_0 would lie beyond them; without that, an
+            error in the first steps back is blown up by all that follow.
+    """
+    signal, noise, shrink, correction, spread = (part.take(step) for part in astuple(schedule))
+    clean = ((state - noise * predicted) / signal).clamp(*limits)
+    return shrink * (state - correction * (state - signal * clean) / noise) + spread * fresh
