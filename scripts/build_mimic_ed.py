@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 from lacuna import paths
@@ -28,12 +29,20 @@ def main() -> int:
     try:
         build(**vars(arguments), report=lambda line: print(line, flush=True))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(2, str(error))
     except StorageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail(1, str(error))
+    except KeyboardInterrupt:
+        return fail(130, "stopped; the same command goes on from here")
+    except Exception as error:  # its text may quote a patient's data: only where it came from is shown
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return fail(1, f"{type(error).__name__} at {place.filename}:{place.lineno}")
     return 0
+
+
+def fail(code: int, line: str) -> int:
+    print(f"error: {line}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

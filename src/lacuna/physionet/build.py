@@ -86,11 +86,13 @@ def _carry_out(
     import pyarrow.parquet as pq
 
     rows: dict[str, int] = {}
-    for name in [*TABLES, *STEPS]:
+    steps = [*TABLES, *STEPS]
+    for number, name in enumerate(steps, 1):
         known = engine.load(sources[name]) if name in sources else engine.run(name, STEPS[name])
         rows[name] = engine.count(name)
-        report(f"{name}: {rows[name]:,} rows{' (from before)' if known else ''}")
-    features = pq.read_table(engine.path("features")).to_pandas()
+        how = ", from before" if known else ""
+        report(f"{name}: {rows[name]:,} rows (step {number} of {len(steps)}{how})")
+    features = pq.read_table(engine.path("features")).to_pandas().sort_values("stay_id", ignore_index=True)
     cohort = finish(features)
     rows |= {"train": int(cohort.train_rows.sum()), "test": int((~cohort.train_rows).sum())}
     files = _write(cohort, features, out)
@@ -107,6 +109,8 @@ def _write(cohort: Cohort, features: Any, out: Path) -> dict[str, str]:
     stays = features[list(IDENTIFIERS)].astype("Int64")
     stays = stays.assign(split=["train" if is_train else "test" for is_train in train])
     frames = {"train.parquet": cohort.table[train], "test.parquet": cohort.table[~train], STAYS: stays}
+    for name in (MANIFEST, *frames):  # tables of two builds must not stand side by side, whatever happens next
+        (out / name).unlink(missing_ok=True)
     for name, frame in frames.items():
         with whole(out / name) as temporary:
             frame.reset_index(drop=True).to_parquet(temporary, index=False)

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 from lacuna.errors import UserError
 from lacuna.files import whole
 from lacuna.physionet.comorbidities import prefixes
-from lacuna.physionet.sources import LENIENT, READ, Source
+from lacuna.physionet.sources import READ, STRICT, Source
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SQL = Path(__file__).with_name("sql")
 MACROS = (SQL / "macros.sql").read_text(encoding="utf-8")
+# One column for each comorbidity, of the names found in a stay's history h.
+FLAGS = ",\n    ".join(
+    f"count(*) FILTER (h.name = '{name}') > 0 AS {name}" for name in dict.fromkeys(p.name for p in prefixes())
+)
 
 
 class Engine:
@@ -43,11 +47,10 @@ class Engine:
         Raises:
             UserError: it is no table of text, or a cell of a column that matters cannot be read as what it should be.
         """
-        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in source.header)
-        path = str(source.path).replace("'", "''")
+        columns = ", ".join(f"'{_quoted(name)}': 'VARCHAR'" for name in source.header)
         reader = (
-            f"read_csv('{path}', columns={{{columns}}}, header=true, auto_detect=false, delim=',', quote='\"', "
-            "escape='\"', nullstr='')"
+            f"read_csv('{_quoted(source.path)}', columns={{{columns}}}, header=true, auto_detect=false, delim=',', "
+            "quote='\"', escape='\"', nullstr='')"
         )
         typed = {name: READ[kind].format(x=f'"{name}"') for name, kind in source.raw.columns.items()}
         selected = ", ".join(f'{expression} AS "{name}"' for name, expression in typed.items())
@@ -67,11 +70,7 @@ class Engine:
     def run(self, step: str, needs: Iterable[str]) -> bool:
         """Make the result of sql/<step>.sql known by its name; True where it had been made before."""
         sql = (SQL / f"{step}.sql").read_text(encoding="utf-8")
-        if "{flags}" in sql:
-            names = dict.fromkeys(p.name for p in prefixes())
-            sql = sql.format(
-                flags=",\n    ".join(f"count(*) FILTER (h.name = '{name}') > 0 AS {name}" for name in names)
-            )
+        sql = sql.replace("{flags}", FLAGS)
         key = _digest([sql, MACROS, repr(prefixes()), *(self._keys[name] for name in needs)])
         known = self._known(step, key)
         if not known:
@@ -104,15 +103,14 @@ class Engine:
         self._connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{_quoted(self.path(name))}')")
 
     def _refuse_unreadable(self, source: Source, reader: str, typed: dict[str, str]) -> None:
-        strict = {name: sql for name, sql in typed.items() if source.raw.columns[name] not in LENIENT}
+        strict = {name: sql for name, sql in typed.items() if source.raw.columns[name] in STRICT}
         counts = ", ".join(
             f"""count(*) FILTER (trim("{name}") <> '' AND {sql} IS NULL)""" for name, sql in strict.items()
         )
         found = self._connection.sql(f"SELECT {counts} FROM {reader}").fetchall()[0]
         for name, n_bad in zip(strict, found, strict=True):
             if n_bad:
-                kind = {"id": "whole numbers", "whole": "whole numbers", "time": "times", "date": "dates"}
-                wanted = kind[source.raw.columns[name]]
+                wanted = STRICT[source.raw.columns[name]]
                 raise UserError(f"{source.path}: {n_bad:,} cells of column {name!r} are no {wanted}")
 
     def _refuse_repeated(self, source: Source, key: str) -> None:
@@ -152,12 +150,15 @@ def _reason(error: Exception) -> str:
     kind = type(error).__name__
     if kind == "OutOfMemoryException":
         return ": it needs more memory, which --memory-gb gives"
+    if kind == "IOException":
+        return ": a file could not be read or written; is the disk full?"
     found = re.search(r"Line: (\d+)", str(error))
     return f": look at line {found[1]}" if found else f" ({kind})"
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+def _quoted(text: str | Path) -> str:
+    """For use between single quotes in SQL."""
+    return str(text).replace("'", "''")
 
 
 def _digest(parts: Iterable[str]) -> str:

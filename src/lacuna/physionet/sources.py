@@ -24,7 +24,8 @@ READ = {
     "text": "trim({x})",
     "code": "upper(replace(trim({x}), '.', ''))",  # text: 0389 and 389 are two diagnoses
 }
-LENIENT = ("number", "text", "code")  # what cannot be read there is missing, elsewhere it is an error
+# Where a cell that cannot be read is an error, and what it should have been; elsewhere it is missing.
+STRICT = {"id": "whole numbers", "whole": "whole numbers", "time": "times", "date": "dates"}
 VITALS = dict.fromkeys(("temperature", "heartrate", "resprate", "o2sat", "sbp", "dbp"), "number")
 
 

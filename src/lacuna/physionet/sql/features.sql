@@ -5,4 +5,3 @@ JOIN outcomes USING (stay_id)
 JOIN utilisation USING (stay_id)
 JOIN comorbidities USING (stay_id)
 LEFT JOIN last_vitals USING (stay_id)
-ORDER BY stay_id
