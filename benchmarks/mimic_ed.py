@@ -21,19 +21,19 @@ from pathlib import Path
 import duckdb
 
 BUILD = Path(__file__).parents[1] / "scripts" / "build_mimic_ed.py"
-# A moment of patient s's k-th visit, and whether a stay leads to an admission, both without random state.
+# Four stays a patient, within three years; the chances depend on the number of the row alone.
 MACROS = """
 CREATE MACRO chance(i, salt) AS hash(i * 1000003 + salt) / 18446744073709551616.0;
-CREATE MACRO moment(i) AS TIMESTAMP '2110-01-01' + to_seconds((chance(i, 1) * 3e9)::BIGINT);
+CREATE MACRO moment(i) AS TIMESTAMP '2150-01-01' + to_seconds((chance(i // 4, 0) * 3e8 + chance(i, 1) * 1e8)::BIGINT);
 CREATE MACRO pick(i, salt, low, high) AS (low + chance(i, salt) * (high - low))::INTEGER;
 """
 # Rows for each stay: the real tables' ratios, roughly.
 TABLES = {
     "ed/edstays": (1.0, """
-        i // 2 AS subject_id, CASE WHEN chance(i, 2) < 0.47 THEN 20000000 + i END AS hadm_id, 30000000 + i AS stay_id,
+        i // 4 AS subject_id, CASE WHEN chance(i, 2) < 0.47 THEN 20000000 + i END AS hadm_id, 30000000 + i AS stay_id,
         moment(i) AS intime, moment(i) + to_minutes(pick(i, 3, 60, 900)) AS outtime"""),
     "ed/triage": (1.0, """
-        i // 2 AS subject_id, 30000000 + i AS stay_id, round(96 + chance(i, 4) * 5, 1) AS temperature,
+        i // 4 AS subject_id, 30000000 + i AS stay_id, round(96 + chance(i, 4) * 5, 1) AS temperature,
         pick(i, 5, 50, 140) AS heartrate, pick(i, 6, 12, 26) AS resprate, pick(i, 7, 90, 100) AS o2sat,
         pick(i, 8, 85, 190) AS sbp, pick(i, 9, 40, 110) AS dbp,
         CASE pick(i, 10, 0, 12) WHEN 12 THEN 'uta' WHEN 11 THEN '7-9' ELSE pick(i, 10, 0, 12)::VARCHAR END AS pain,
@@ -41,21 +41,21 @@ TABLES = {
         CASE pick(i, 12, 0, 4) WHEN 0 THEN 'Chest pain' WHEN 1 THEN 'Abd pain, N/V' WHEN 2 THEN 'Dyspnea'
              WHEN 3 THEN 'Fever' ELSE 'Shortness of breath' END AS chiefcomplaint"""),
     "ed/vitalsign": (3.6, """
-        (i % {n}) // 2 AS subject_id, 30000000 + i % {n} AS stay_id, moment(i % {n}) + to_minutes(i // {n} * 60)
+        (i % {n}) // 4 AS subject_id, 30000000 + i % {n} AS stay_id, moment(i % {n}) + to_minutes(i // {n} * 60)
         AS charttime, CASE WHEN chance(i, 13) < 0.7 THEN round(96 + chance(i, 14) * 5, 1) END AS temperature,
         pick(i, 15, 50, 140) AS heartrate, pick(i, 16, 12, 26) AS resprate, pick(i, 17, 90, 100) AS o2sat,
         pick(i, 18, 85, 190) AS sbp, pick(i, 19, 40, 110) AS dbp, '' AS rhythm, '' AS pain"""),
-    "core/patients": (0.5, """
+    "core/patients": (0.25, """
         i AS subject_id, 'F' AS gender, pick(i, 20, 18, 89) AS anchor_age, 2150 AS anchor_year,
-        CASE WHEN chance(i, 21) < 0.1 THEN moment(2 * i)::DATE + 3 END AS dod"""),
+        CASE WHEN chance(i, 21) < 0.1 THEN moment(4 * i)::DATE + 3 END AS dod"""),
     "core/admissions": (1.0, """
-        i // 2 AS subject_id, 20000000 + i AS hadm_id, moment(i) + to_hours(2) AS admittime,
+        i // 4 AS subject_id, 20000000 + i AS hadm_id, moment(i) + to_hours(2) AS admittime,
         moment(i) + to_hours(pick(i, 22, 20, 300)) AS dischtime"""),
     "icu/icustays": (0.17, """
-        3 * i AS subject_id, 20000000 + 6 * i AS hadm_id, 39000000 + i AS stay_id,
+        6 * i // 4 AS subject_id, 20000000 + 6 * i AS hadm_id, 39000000 + i AS stay_id,
         moment(6 * i) + to_hours(pick(i, 23, 1, 48)) AS intime"""),
     "hosp/diagnoses_icd": (11.0, """
-        (i % {n}) // 2 AS subject_id, 20000000 + i % {n} AS hadm_id, i // {n} + 1 AS seq_num,
+        (i % {n}) // 4 AS subject_id, 20000000 + i % {n} AS hadm_id, i // {n} + 1 AS seq_num,
         CASE WHEN i % 2 = 0 THEN lpad(pick(i, 24, 1, 99999)::VARCHAR, 5, '0')
              ELSE chr(65 + pick(i, 25, 0, 25)) || lpad(pick(i, 26, 0, 9999)::VARCHAR, 4, '0') END AS icd_code,
         CASE WHEN i % 2 = 0 THEN 9 ELSE 10 END AS icd_version"""),
