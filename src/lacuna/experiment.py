@@ -174,7 +174,7 @@ def describe(error: BaseException) -> tuple[records.Status, str, str | None]:
 def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Path, stage: Stage) -> None:
     """The experiment itself; fills ``record`` as it goes on."""
     seed, method = config["seed"], parts.method
-    record.inductive = method.inductive
+    record.inductive, record.credentialed = method.inductive, parts.dataset.credentialed
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
         record.data_digest = table.digest

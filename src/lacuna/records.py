@@ -51,6 +51,7 @@ class Record:
     commit: str | None = None
     dirty: bool | None = None  # tracked files differed from the commit
     data_digest: str | None = None
+    credentialed: bool = False  # the data may not leave this machine: no file made of rows goes to MLflow
     started: str = ""  # ISO 8601, UTC
     finished: str = ""
 

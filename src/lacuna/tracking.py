@@ -84,7 +84,7 @@ class Tracker:
         for i in range(0, len(metrics), 1000):
             self.client.log_batch(run_id, metrics=metrics[i : i + 1000])
         self._log_data(run_id, record)
-        for name in ARTIFACTS:
+        for name in _artifacts(record):
             if (path := folder / name).exists():
                 self.client.log_artifact(run_id, str(path))
         stopped = (record.error or "").startswith("stopped by SIG")
@@ -180,6 +180,13 @@ def _quiet_client(uri: str) -> MlflowClient:
     return MlflowClient(uri)
 
 
+def _artifacts(record: Record) -> tuple[str, ...]:
+    """Of credentialed data nothing that may show, or quote, single rows."""
+    if not record.credentialed:
+        return ARTIFACTS
+    return ("config.yaml",) if record.traceback else ("config.yaml", "record.json")
+
+
 def _tags(record: Record) -> dict[str, str]:
     tags: dict[str, Any] = {
         "lacuna.run": record.run,
@@ -190,7 +197,8 @@ def _tags(record: Record) -> dict[str, str]:
         "device": record.device,
         "commit": record.commit,
         "dirty": record.dirty,
-        "error": record.error,
+        "credentialed": record.credentialed or None,
+        "error": (record.error or "").split(":")[0] if record.credentialed and record.traceback else record.error,
         **{f"version.{package}": version for package, version in record.versions.items()},
         **{f"hardware.{key}": value for key, value in record.hardware.items()},
     }

@@ -12,6 +12,8 @@ from lacuna.types import Table
 class Dataset(ABC):
     """A source of one table; its constructor takes options."""
 
+    credentialed = False  # True: rows may not leave the user's machine; of a run only numbers go to MLflow
+
     @abstractmethod
     def load(self, rng: np.random.Generator, split_rng: np.random.Generator) -> Table:
         """Read or generate the table.

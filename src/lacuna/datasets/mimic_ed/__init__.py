@@ -1,0 +1,5 @@
+"""MIMIC-IV-ED as Diff-Joint uses it, appendix C.2: 30 columns, their scores and their meaningful missingness."""
+
+from lacuna.datasets.mimic_ed.dataset import MimicED
+
+__all__ = ["MimicED"]
