@@ -94,5 +94,5 @@ class OptimalTransport(Transductive):
             loss.backward()
             adam.step()
             if i % REPORT_EVERY == 0 or i == self.iterations:
-                self.monitor.progress("moving", i, self.iterations, loss=float(loss) / n)
+                self.monitor.progress("moving", i, self.iterations, loss=float(loss.detach()) / n)
         return cells.detach()
