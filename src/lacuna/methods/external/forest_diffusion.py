@@ -45,7 +45,12 @@ class ForestDiffusion(Transductive):
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
         require("forest_diffusion", "ForestDiffusion")
-        self.options = {"n_t": steps, "duplicate_K": duplicates, "max_depth": depth, "n_estimators": trees}
+        self.options: dict[str, float] = {
+            "n_t": steps,
+            "duplicate_K": duplicates,
+            "max_depth": depth,
+            "n_estimators": trees,
+        }
         self.options |= {"eta": lr, "n_jobs": jobs}
         self.model_: Any = None
 

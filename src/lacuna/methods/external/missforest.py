@@ -12,7 +12,7 @@ from lacuna.methods.external.packages import muted_loguru, require, untouched
 from lacuna.methods.external.tables import Regular, to_frame
 from lacuna.methods.external.transductive import Transductive
 from lacuna.rng import stream
-from lacuna.types import Column, Imputation, Incomplete
+from lacuna.types import Imputation, Incomplete
 
 HELD_OUT = 0.1  # of the observed cells of each column
 
@@ -65,9 +65,7 @@ class MissForest(Transductive):
         some = rng.permutation(len(train))[: self.search_rows]
         table = train.take(some)
         held_out = _held_out(table, rng)
-        shown = Incomplete(
-            table.columns, np.where(held_out, np.nan, table.values), table.observed & ~held_out
-        )
+        shown = Incomplete(table.columns, np.where(held_out, np.nan, table.values), table.observed & ~held_out)
         for i, options in enumerate(tried):
             self.monitor.progress("configurations", i, len(tried))
             self.errors_.append(normalised_error(table, self._completed(shown, options), held_out))
@@ -131,6 +129,7 @@ def _held_out(table: Incomplete, rng: np.random.Generator) -> np.ndarray:
 def normalised_error(table: Incomplete, completed: np.ndarray, cells: np.ndarray) -> float:
     """Mean over columns of the root mean square error in units of sd, or of the share of wrong levels.
 
+    >>> from lacuna.types import Column
     >>> table = Incomplete((Column("x"),), np.array([[0.0], [2.0]]), np.ones((2, 1), bool))
     >>> normalised_error(table, table.values + 0.5, np.ones((2, 1), bool))
     0.5

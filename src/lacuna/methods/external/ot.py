@@ -62,8 +62,8 @@ class OptimalTransport(Transductive):
         blur = self.blur(values)
         moved = self._moved(values, hidden, blur, n)
         samples = np.empty((n, table.hidden.sum()))
-        for k, cells in enumerate(moved):
-            completed = values.masked_scatter(hidden, cells).cpu().numpy()
+        for k in range(n):
+            completed = values.masked_scatter(hidden, moved[k]).cpu().numpy()
             samples[k] = dummies.decode(completed * sd + mean)[table.hidden]
         return samples
 

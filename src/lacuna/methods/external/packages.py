@@ -112,4 +112,3 @@ def muted_loguru() -> Iterator[None]:
     finally:
         for name in names:
             delattr(logger, name)
-
