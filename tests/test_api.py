@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import lacuna
 from lacuna import paths
 from lacuna.api import make_method
-from lacuna.errors import UserError
+from lacuna.errors import MissingPackage, UserError
 from lacuna.methods.base import Method
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.rng import stream
@@ -330,7 +330,11 @@ def small_imputers() -> dict[str, Any]:
     for method in sorted(path.stem for path in (paths.CONF / "method").glob("*.yaml")):
         overrides = OmegaConf.from_dotlist([str(o) for o in TINY.method.get(method, [])])
         options = OmegaConf.to_container(overrides).get("method", {})  # type: ignore[union-attr]
-        if not make_method(method, "quick", "cpu").needs_law:
+        try:
+            needs_law = make_method(method, "quick", "cpu").needs_law
+        except MissingPackage:  # the conformance suite says where that may be
+            continue
+        if not needs_law:
             imputers[method] = Imputer(
                 method, mm_candidates=["income", "city"], budget="quick", device="cpu", method_options=options
             )

@@ -188,16 +188,14 @@ def test_iteration_scores_are_asked_for_by_split_and_timed_apart(carry_out) -> N
         (["method.failure=bug"], "failed", "ZeroDivisionError: a bug in a method", True),
         (["method.failure=user"], "failed", "the table does not suit this method: use another", False),
         (["method.failure=memory"], "out_of_memory", "cannot allocate 9 EiB", True),
-        (["method.pause=5", "limits.seconds=0.5"], "timeout", "limits.seconds=0.5 reached", False),
-        (["method.pause=5", "limits.memory_gb=0.1"], "out_of_memory", "limits.memory_gb=0.1 reached", False),
+        (["method.pause=60", "limits.seconds=0.5"], "timeout", "limits.seconds=0.5 reached", False),
+        (["method.pause=60", "limits.memory_gb=0.1"], "out_of_memory", "limits.memory_gb=0.1 reached", False),
         (["method=always_na", "dataset=wine"], "unsupported", "method always_na cannot serve wine: ", False),
         (["mask=self"], "unsupported", "mask self cannot be applied to bayesnet: ", False),
     ],
 )
 def test_what_goes_wrong_is_a_record(carry_out, overrides: list[str], status: str, error: str, traced: bool) -> None:
-    started = time.monotonic()
     outcome = carry_out(*overrides, small="dataset=wine" not in overrides)
-    assert time.monotonic() - started < 4.5
     assert outcome.record.status == status
     assert outcome.record.error.startswith(error)
     assert (outcome.record.traceback is not None) is traced

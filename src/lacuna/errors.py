@@ -10,6 +10,10 @@ class UserError(ValueError):
     """Something in the user's input is wrong; the message says what was found and what to do."""
 
 
+class MissingPackage(UserError):
+    """A method needs a package of an extra that is not installed."""
+
+
 class StorageError(Exception):
     """A file could not be written: the disk is full, or the folder does not allow it."""
 

@@ -20,7 +20,7 @@ from lacuna.checkpoint import Checkpoint
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
-from lacuna.limits import LimitReached, Stopped, enforced
+from lacuna.limits import LimitReached, Limits, Stopped, watch
 from lacuna.masks.base import Mask
 from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
@@ -89,7 +89,9 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
     with locked(folder, lambda: console.print(f"waiting: another process is at this very run in {folder}")):
         if kept := settled(config, folder):
             return Outcome(kept, folder, reused=True)
-        return Outcome(_execute(config, parts, folder, console, command), folder)
+        if limits := Limits(**config["limits"]):
+            return Outcome(_watched(config, limits, folder, console, command), folder)
+        return Outcome(execute(config, parts, folder, console, command), folder)
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -104,8 +106,33 @@ def settled(config: Mapping[str, Any], folder: Path) -> Record | None:
     return kept if kept and kept.status in records.SETTLED else None
 
 
-def _execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Console, command: str) -> Record:
-    """Run under limits and write a record, whatever happens in between."""
+def _watched(config: Mapping[str, Any], limits: Limits, folder: Path, console: Console, command: str) -> Record:
+    """Run in a process of its own, which writes the record; if it cannot, this one writes what it knows."""
+    (folder / "record.json").unlink(missing_ok=True)
+    width = None if console.is_terminal else console.width
+    sent = {"config": dict(config), "folder": str(folder), "command": command, "quiet": console.quiet, "width": width}
+    record = _blank_record(config, command)
+    try:
+        ended = watch("lacuna.limited", sent, limits)
+    except Stopped as error:
+        if not records.read(folder):
+            record.status, record.error, record.traceback = describe(error)
+            record.write(folder)
+        raise
+    if kept := records.read(folder):
+        record, peak = kept, max(kept.peak_memory_gb, ended.peak_gb)
+    else:
+        peak = ended.peak_gb
+        died = RuntimeError(f"the process of the run ended with exit code {ended.exit_code}")
+        record.status, record.error, record.traceback = describe(ended.limit or died)
+        record.seconds, record.finished = {"total": ended.seconds}, _now()
+    record.peak_memory_gb = peak
+    record.write(folder)
+    return record
+
+
+def execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Console, command: str) -> Record:
+    """Run, and write a record, whatever happens in between; the folder is the caller's alone."""
     (folder / "record.json").unlink(missing_ok=True)
     sweep_temporaries(folder)
     record = _blank_record(config, command)
@@ -113,7 +140,7 @@ def _execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Con
     checkpoint = Checkpoint(folder / "checkpoint.pt", fresh=not config["resume"])
     failure: BaseException | None = None
     try:
-        with logged(folder / "log.txt", console), Display(console) as display, enforced(**config["limits"]):
+        with logged(folder / "log.txt", console), Display(console) as display:
             log.debug("%s (run %s)", command or record.name, record.run)
             try:
                 _perform(config, parts, record, folder, Stage(clock, display, checkpoint))

@@ -1,27 +1,35 @@
 """What may stop a run from outside: its own time and memory limits, and signals.
 
-Both arrive as exceptions that no ``except Exception`` in a method swallows.
+Both arrive as exceptions that no ``except Exception`` in a method swallows. A run with limits has a process of its
+own, which the launching one watches: a method may be deep in compiled code, or have started processes itself.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from lacuna.environment import resident_gb
+from lacuna import processes
 
 CHECK_EVERY = 0.2  # seconds
+GRACE = 5.0  # seconds that a run gets to end by itself after it was asked to
+Reason = Literal["timeout", "out_of_memory"]
+SIGNALS: dict[Reason, signal.Signals] = {"timeout": signal.SIGUSR1, "out_of_memory": signal.SIGUSR2}
 
 
 class LimitReached(BaseException):
     """The run used more than ``limits.seconds`` or ``limits.memory_gb``."""
 
-    def __init__(self, status: Literal["timeout", "out_of_memory"], message: str) -> None:
+    def __init__(self, status: Reason, message: str) -> None:
         super().__init__(message)
         self.status = status
 
@@ -32,6 +40,112 @@ class Stopped(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")
         self.exit_code = 128 + signum
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one run; None: there is none."""
+
+    seconds: float | None = None
+    memory_gb: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.seconds is not None or self.memory_gb is not None
+
+    def reached(self, seconds: float, memory_gb: float) -> LimitReached | None:
+        """The limit that these exceed, if any."""
+        if self.seconds is not None and seconds > self.seconds:
+            return self.why("timeout")
+        if self.memory_gb is not None and memory_gb > self.memory_gb:
+            return self.why("out_of_memory")
+        return None
+
+    def why(self, status: Reason) -> LimitReached:
+        key = "seconds" if status == "timeout" else "memory_gb"
+        return LimitReached(status, f"limits.{key}={getattr(self, key):g} reached")
+
+
+@dataclass
+class Watched:
+    """How a process under limits ended."""
+
+    exit_code: int
+    seconds: float
+    peak_gb: float  # of the process and all that it started
+    limit: LimitReached | None
+
+
+def watch(module: str, sent: Mapping[str, Any], limits: Limits) -> Watched:
+    """Run ``main(sent)`` of a module in a new process, with this one's ``sys.path`` and terminal, under limits.
+
+    The time counts from the first line that it writes to its pipe, ``begun``. A process that passes a limit gets the
+    signal of ``SIGNALS`` and, after ``GRACE`` seconds, SIGKILL. Whatever it started ends with it.
+    """
+    ours, theirs = os.pipe()
+    start = f"import sys; sys.path[:] = {sys.path!r}; import {module}; {module}.main({theirs})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start], stdin=subprocess.PIPE, start_new_session=True, pass_fds=(theirs,)
+    )
+    os.close(theirs)
+    try:
+        with suppress(BrokenPipeError):  # it died at once: its exit code says so
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(dict(sent)).encode())
+            process.stdin.close()
+        os.read(ours, 1)  # until it has begun, or ended
+        return _watched(process, limits)
+    except BaseException:
+        _end(process, signal.SIGTERM)
+        raise
+    finally:
+        os.close(ours)
+        processes.kill(process.pid)
+
+
+def _watched(process: subprocess.Popen[bytes], limits: Limits) -> Watched:
+    began, peak, limit = time.monotonic(), 0.0, None
+    while (exit_code := _wait(process, CHECK_EVERY)) is None:
+        seconds, memory_gb = time.monotonic() - began, processes.memory_gb(processes.tree(process.pid))
+        peak = max(peak, memory_gb)
+        if limit := limits.reached(seconds, memory_gb):
+            exit_code = _end(process, SIGNALS[limit.status])
+            break
+    return Watched(exit_code, time.monotonic() - began, peak, limit)
+
+
+def _end(process: subprocess.Popen[bytes], signum: signal.Signals) -> int:
+    """Ask a process to end; after ``GRACE`` make it. Returns its exit code."""
+    process.send_signal(signum)
+    if _wait(process, GRACE) is None:
+        processes.kill(process.pid)
+    return process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+@contextmanager
+def watched(limits: Limits, parent: int) -> Iterator[None]:
+    """In the process that is watched: signals become exceptions, and it does not outlive ``parent``."""
+
+    def reached(signum: int, frame: Any) -> None:
+        status = next(status for status, each in SIGNALS.items() if each == signum)
+        raise limits.why(status)
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(CHECK_EVERY)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
+        processes.kill(os.getpid())
+
+    threading.Thread(target=follow, daemon=True).start()
+    with stoppable(), _handling(tuple(SIGNALS.values()), reached):
+        yield
 
 
 @contextmanager
@@ -49,53 +163,8 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def enforced(seconds: float | None, memory_gb: float | None) -> Iterator[None]:
-    """Raise ``LimitReached`` in the main thread once a limit (None: there is none) is passed.
-
-    Other threads cannot be interrupted: there the limits do not hold.
-    """
-    if (seconds is None and memory_gb is None) or not _in_main_thread():
-        yield
-        return
-    over, reached = threading.Event(), []
-    started = time.monotonic()
-
-    def passed() -> LimitReached | None:
-        if seconds is not None and time.monotonic() - started > seconds:
-            return LimitReached("timeout", f"limits.seconds={seconds:g} reached")
-        if memory_gb is not None and (resident_gb() or 0.0) > memory_gb:
-            return LimitReached("out_of_memory", f"limits.memory_gb={memory_gb:g} reached")
-        return None
-
-    def watch() -> None:
-        while not over.wait(CHECK_EVERY):
-            if limit := passed():
-                reached.append(limit)
-                os.kill(os.getpid(), signal.SIGALRM)
-                return
-
-    def interrupt(signum: int, frame: Any) -> None:
-        if not over.is_set():
-            raise reached[0]
-
-    with _handling((signal.SIGALRM,), interrupt):
-        watchdog = threading.Thread(target=watch, daemon=True)
-        watchdog.start()
-        try:
-            yield
-        finally:
-            over.set()
-            watchdog.join()
-
-
-def _in_main_thread() -> bool:
-    """Python handles signals nowhere else."""
-    return threading.current_thread() is threading.main_thread()
-
-
-@contextmanager
 def _handling(signals: tuple[signal.Signals, ...], handler: Any) -> Iterator[None]:
-    if not _in_main_thread():
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals nowhere else
         yield
         return
     previous = [(signum, signal.signal(signum, handler)) for signum in signals]

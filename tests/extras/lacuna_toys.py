@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -84,6 +86,33 @@ class Fragile(Method):
         if (folder / f"fail-{seed}").exists():
             raise ZeroDivisionError("a bug in a method")
         self.means_ = np.nanmean(train.values, axis=0).round()
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        return Imputation(np.where(rows.observed, rows.values, self.means_))
+
+
+class Stubborn(Method):
+    """Column means, but for what limits are there to end.
+
+    Args:
+        blocks: sit in one call of compiled code that no signal interrupts.
+        child: file that gets the id of a process that it starts and waits for; "": none.
+        child_gb: memory that this process takes.
+    """
+
+    def __init__(self, blocks: bool = False, child: str = "", child_gb: float = 0.0) -> None:
+        self.blocks, self.child, self.child_gb = blocks, child, child_gb
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        self.means_ = np.nanmean(train.values, axis=0).round()
+        if self.child:
+            program = f"import time; x = b'x' * int({self.child_gb} * 2**30); time.sleep(600)"
+            started = subprocess.Popen([sys.executable, "-c", program])
+            Path(self.child).write_text(str(started.pid))
+            if not self.blocks:
+                started.wait()
+        if self.blocks:
+            sum(range(10**12))
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         return Imputation(np.where(rows.observed, rows.values, self.means_))

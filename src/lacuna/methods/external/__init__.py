@@ -1,0 +1,1 @@
+"""Methods of installed packages behind the one contract; the packages are imported when they are used."""

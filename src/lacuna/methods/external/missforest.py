@@ -1,0 +1,149 @@
+"""missForest as the package hyperimpute has it: Stekhoven, Buehlmann, "MissForest: non-parametric missing value
+imputation for mixed-type data", Bioinformatics 2012.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lacuna.methods.external.packages import muted_loguru, require, untouched
+from lacuna.methods.external.tables import Regular, to_frame
+from lacuna.methods.external.transductive import Transductive
+from lacuna.rng import stream
+from lacuna.types import Imputation, Incomplete
+
+HELD_OUT = 0.1  # of the observed cells of each column
+
+
+class MissForest(Transductive):
+    """The best of some configurations from the package's own search space, by cells held out of the training rows.
+
+    The package classifies columns with fewer than five distinct cells, a blank being one, and regresses the others;
+    codes are rounded. Of its two hyper-parameters it hands none to its forests: ``n_estimators`` is dropped, and
+    ``max_iter`` is hardly ever reached. All configurations therefore do nearly the same.
+
+    Args:
+        configurations: drawn; each different one is tried once.
+        search_rows: training rows that are tried on, at most.
+    """
+
+    generative: ClassVar[bool] = False
+
+    def __init__(self, configurations: int = 50, search_rows: int = 10_000) -> None:
+        super().__init__(samples=1)
+        if configurations < 1 or search_rows < 2:
+            raise ValueError(f"need a configuration and two rows, got {configurations} and {search_rows}")
+        require("missforest", "hyperimpute")
+        self.configurations, self.search_rows = configurations, search_rows
+
+    def _learn(self, train: Incomplete) -> None:
+        self.errors_: list[float] = []
+        self.options_: dict[str, int] = {}
+        if len(train.columns) and train.hidden.any():
+            tried = self._configurations()
+            self.options_ = tried[0] if len(tried) == 1 else self._best(tried, train)
+
+    def _complete(self, table: Incomplete, n: int) -> np.ndarray:
+        return self._completed(table, self.options_)[table.hidden][None]
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        done = super()._impute(rows, draws)
+        done.diagnostics.update(configuration=self.options_, held_out_errors=self.errors_)
+        return done
+
+    def _configurations(self) -> list[dict[str, int]]:
+        """The different ones among those drawn, in the order of drawing."""
+        with untouched(self.seed_):
+            plugin = _imputers().get_type("missforest")
+            drawn = [plugin.sample_hyperparameters_np() for _ in range(self.configurations)]
+        return [dict(each) for each in dict.fromkeys(tuple((k, int(v)) for k, v in one.items()) for one in drawn)]
+
+    def _best(self, tried: list[dict[str, int]], train: Incomplete) -> dict[str, int]:
+        rng = stream(self.seed_, "missforest", "held out")
+        some = rng.permutation(len(train))[: self.search_rows]
+        table = train.take(some)
+        held_out = _held_out(table, rng)
+        shown = Incomplete(table.columns, np.where(held_out, np.nan, table.values), table.observed & ~held_out)
+        for i, options in enumerate(tried):
+            self.monitor.progress("configurations", i, len(tried))
+            self.errors_.append(normalised_error(table, self._completed(shown, options), held_out))
+        return tried[int(np.argmin(self.errors_))]
+
+    def _completed(self, table: Incomplete, options: dict[str, int]) -> np.ndarray:
+        """(n, d)"""
+        with untouched(self.seed_):
+            plugin = _imputers().get("missforest", random_state=self.seed_ % 2**32, **options)
+            core = plugin._model.model
+            core._impute_single_column = lambda X, column, train: _impute_column(core, X, column, train)
+            completed = plugin.fit_transform(to_frame(table, categories=False))
+        return Regular.of(table)(np.asarray(completed, dtype=np.float64))
+
+
+def _imputers() -> Any:
+    """Imports hyperimpute, which takes seconds and changes the logging of optuna and loguru: within ``untouched``."""
+    import optuna  # noqa: F401  # its own settings come before hyperimpute's
+
+    with muted_loguru():
+        from hyperimpute.plugins.imputers import Imputers
+
+        return Imputers()
+
+
+def _impute_column(core: Any, frame: Any, name: str, train: bool) -> Any:
+    """What ``_impute_single_column`` of hyperimpute 0.1.17 is meant to do.
+
+    It writes through chained indexing, which pandas 3 makes an assignment to a copy: nothing but column means would
+    come out.
+    """
+    hidden = core.mask[name]
+    if not hidden.any():
+        return frame
+    features, target = frame[core._get_neighbors_for_col(name)], frame.loc[~hidden, name]
+    if name in core.categorical_cols:
+        target = target.astype(int)
+    if target.nunique() == 1:
+        frame.loc[hidden, name] = target.iloc[0]
+        return frame
+    model = core.column_to_model[name]
+    if train:
+        model.fit(features[~hidden], target)
+    predicted = np.asarray(model.predict(features[hidden])).reshape(-1)
+    frame.loc[hidden, name] = np.clip(predicted, *core.limits[name])
+    return frame
+
+
+def _held_out(table: Incomplete, rng: np.random.Generator) -> np.ndarray:
+    """(n, d) bool: a share of the observed cells of each column, of which two different ones stay."""
+    held_out = np.zeros(table.observed.shape, bool)
+    for j, seen in enumerate(table.observed.T):
+        rows = rng.permutation(np.flatnonzero(seen))
+        taken = rows[: round(HELD_OUT * len(rows))]
+        rest = table.values[rows[len(taken) :], j]
+        if len(rest) and np.ptp(rest) > 0:
+            held_out[taken, j] = True
+    return held_out
+
+
+def normalised_error(table: Incomplete, completed: np.ndarray, cells: np.ndarray) -> float:
+    """Mean over columns of the root mean square error in units of sd, or of the share of wrong levels.
+
+    >>> from lacuna.types import Column
+    >>> table = Incomplete((Column("x"),), np.array([[0.0], [2.0]]), np.ones((2, 1), bool))
+    >>> normalised_error(table, table.values + 0.5, np.ones((2, 1), bool))
+    0.5
+
+    Args:
+        completed: (n, d); cells: (n, d) bool, which count.
+    """
+    errors = []
+    for j, column in enumerate(table.columns):
+        truth, found = table.values[cells[:, j], j], completed[cells[:, j], j]
+        if not len(truth):
+            continue
+        if column.discrete:
+            errors.append(np.mean(truth != found))
+        else:
+            errors.append(np.sqrt(np.mean((truth - found) ** 2)) / np.nanstd(table.values[:, j]))
+    return float(np.mean(errors)) if errors else 0.0

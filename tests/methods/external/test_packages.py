@@ -1,0 +1,163 @@
+"""Foreign code leaves no trace, and its absence is one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lacuna.errors import MissingPackage
+from lacuna.methods.base import Method
+from lacuna.methods.external.forest_diffusion import ForestDiffusion
+from lacuna.methods.external.ice import ICE
+from lacuna.methods.external.miceforest import MiceForest
+from lacuna.methods.external.missforest import MissForest
+from lacuna.methods.external.packages import require, untouched
+from lacuna.types import Incomplete
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = {"missforest": "hyperimpute", "miceforest": "miceforest", "forest_diffusion": "ForestDiffusion"}
+MAKE: dict[str, Callable[[], Method]] = {
+    "ice": lambda: ICE(rounds=2, samples=2),
+    "missforest": lambda: MissForest(configurations=1),
+    "miceforest": lambda: MiceForest(iterations=1, samples=2),
+    "forest_diffusion": lambda: ForestDiffusion(3, duplicates=2, depth=2, trees=3, samples=2),
+}
+
+
+def state() -> dict[str, Any]:
+    """All that foreign packages may change in a process."""
+    loggers = [logging.root, *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger))]
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    return {
+        "random": (python, numpy[1].tobytes(), numpy[2], torch.get_rng_state().numpy().tobytes()),
+        "warnings": (list(warnings.filters), warnings.showwarning),
+        "logging": {x.name: (x.level, x.propagate, x.disabled, tuple(x.handlers), tuple(x.filters)) for x in loggers},
+        "disabled": logging.root.manager.disable,
+        "environment": dict(os.environ),
+        "errors": np.geterr(),
+    }
+
+
+def same(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Loggers that are new do not count."""
+    kept = {name: after["logging"].get(name) for name in before["logging"]}
+    assert after | {"logging": kept} == before
+
+
+@pytest.fixture
+def _logger_of_the_user() -> Any:
+    """Settings that packages would undo."""
+    handler = logging.StreamHandler()
+    logging.root.addHandler(handler)
+    yield
+    logging.root.removeHandler(handler)
+
+
+@pytest.mark.usefixtures("_logger_of_the_user")
+@pytest.mark.parametrize("failing", [False, True])
+def test_foreign_code_leaves_no_trace(failing: bool) -> None:
+    mine = logging.getLogger("mine")
+    before = state()
+    try:
+        with untouched(3):
+            drawn = random.random(), np.random.random(), float(torch.rand(1))  # noqa: NPY002
+            np.random.seed(0)  # noqa: NPY002
+            np.seterr(all="raise")
+            warnings.simplefilter("error")
+            logging.basicConfig(level=logging.DEBUG, force=True)
+            logging.disable(logging.CRITICAL)
+            mine.setLevel(logging.ERROR)
+            os.environ["OMP_NUM_THREADS"] = "17"
+            os.environ["OF_THE_PACKAGE"] = "1"
+            os.environ.pop("PATH")
+            if failing:
+                raise ZeroDivisionError
+    except ZeroDivisionError:
+        assert failing
+    same(before, state())
+    with untouched(3):
+        again = random.random(), np.random.random(), float(torch.rand(1))  # noqa: NPY002
+    assert again == drawn
+
+
+@pytest.mark.usefixtures("_logger_of_the_user")
+@pytest.mark.parametrize("name", MAKE)
+def test_a_method_leaves_no_trace(name: str, numbers: Incomplete, needs: Callable[[str], None]) -> None:
+    needs(PACKAGE.get(name, "sklearn"))
+    before = state()
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        inner = list(warnings.filters)
+        method = MAKE[name]().fit(numbers, seed=1)
+        method.impute(numbers.take(slice(0, 10)), draws=3)
+        assert list(warnings.filters) == inner
+    assert not shown
+    same(before, state())
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from test_packages import MAKE
+from lacuna.types import Column, Incomplete
+values = np.load(sys.argv[2])
+rows = Incomplete(tuple(Column(f"x{j}") for j in range(values.shape[1])), values, ~np.isnan(values))
+for name in sys.argv[4:]:
+    np.save(f"{sys.argv[3]}-{name}", MAKE[name]().fit(rows, seed=1).impute(rows).values)
+"""
+
+
+@pytest.mark.slow
+def test_two_methods_in_either_order_give_what_each_gives_alone(
+    numbers: Incomplete, tmp_path: Path, needs: Callable[[str], None]
+) -> None:
+    for package in PACKAGE.values():
+        needs(package)
+    np.save(tmp_path / "values.npy", numbers.values)
+    orders = (list(MAKE), list(MAKE)[::-1], *([name] for name in MAKE))
+    for i, names in enumerate(orders):
+        command = [sys.executable, "-c", PROGRAM, Path(__file__).parent, tmp_path / "values.npy", tmp_path / str(i)]
+        subprocess.run([*command, *names], check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    for alone, name in enumerate(MAKE, start=2):
+        first, second, third = (np.load(tmp_path / f"{i}-{name}.npy") for i in (0, 1, alone))
+        np.testing.assert_array_equal(first, third, err_msg=name)
+        np.testing.assert_array_equal(second, third, err_msg=name)
+
+
+def test_an_absent_package_is_named_with_what_to_install() -> None:
+    require("mine", "numpy", "torch")
+    with pytest.raises(MissingPackage, match=r"method mine needs no_such and nor_this, .* pip install 'lacuna\[base"):
+        require("mine", "numpy", "no_such", "nor_this")
+
+
+@pytest.mark.parametrize("name", PACKAGE)
+def test_an_absent_extra_is_one_line_before_any_work(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lacuna import cli
+    from lacuna.methods.external import packages
+
+    monkeypatch.setattr(packages, "find_spec", lambda package: None)
+    arguments = [f"method={name}", f"outputs={tmp_path / 'outputs'}", "tracking=none", "device=cpu"]
+    monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    line = f"error: method {name} needs {PACKAGE[name]}"
+    shown = capsys.readouterr().err.strip()
+    assert shown.startswith(line)
+    assert shown.endswith("pip install 'lacuna[baselines]'")
+    assert "\n" not in shown
+    assert not list(tmp_path.rglob("record.json"))

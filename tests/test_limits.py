@@ -1,0 +1,121 @@
+"""Limits end a run wherever it is, and all that it started; the record says so, and what comes next goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lacuna import experiment, limits, processes, records
+from lacuna.config import compose, plain
+from lacuna.experiment import Outcome
+from lacuna.limits import Stopped, stoppable
+
+EXTRAS = Path(__file__).parent / "extras"
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits need /proc")
+
+
+@pytest.fixture
+def carry_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(EXTRAS))
+
+    def run(*overrides: str) -> Outcome:
+        small = ["dataset.n_train=150", "dataset.n_test=60", "device=cpu", "tracking=none", f"outputs={tmp_path}"]
+        return experiment.run(plain(compose(["method=stubborn", *small, *overrides], EXTRAS / "conf")))
+
+    return run
+
+
+def alive(pid: int) -> bool:
+    return pid in processes.tree(pid)
+
+
+def test_limits_that_are_not_reached_change_nothing(carry_out, tmp_path: Path) -> None:
+    free, limited = (
+        carry_out("method=drift", f"outputs={tmp_path / name}", *more).record
+        for name, more in (("free", []), ("limited", ["limits.seconds=300", "limits.memory_gb=50"]))
+    )
+    assert limited.status == "finished"
+    assert (limited.scores, limited.iterations) == (free.scores, free.iterations)
+    assert limited.seconds.keys() == free.seconds.keys()
+
+
+def test_time_ends_a_method_that_hears_no_signal(carry_out, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(limits, "GRACE", 0.5)
+    child = tmp_path / "child"
+    outcome = carry_out("method.blocks=true", f"method.child={child}", "limits.seconds=0.5")
+    record = outcome.record
+    assert (record.status, record.error, record.traceback) == ("timeout", "limits.seconds=0.5 reached", None)
+    assert 0.5 <= record.seconds["total"] < 30
+    assert not alive(int(child.read_text()))
+    assert records.read(outcome.folder) == record
+    assert carry_out("method=drift").record.status == "finished"
+
+
+def test_memory_counts_the_processes_that_a_method_started(carry_out, tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    record = carry_out(f"method.child={child}", "method.child_gb=1.5", "limits.memory_gb=1.4").record
+    assert (record.status, record.error) == ("out_of_memory", "limits.memory_gb=1.4 reached")
+    assert record.peak_memory_gb > 1.4
+    assert record.mask_rates  # it wrote its record itself
+    assert not alive(int(child.read_text()))
+
+
+def test_a_run_that_dies_under_limits_leaves_a_record(carry_out, tmp_path: Path) -> None:
+    child = tmp_path / "child"
+
+    def shoot() -> None:
+        while not child.exists() or not child.read_text():
+            time.sleep(0.05)
+        parent = int(Path(f"/proc/{child.read_text()}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(parent, signal.SIGKILL)
+
+    threading.Thread(target=shoot).start()
+    record = carry_out(f"method.child={child}", "limits.seconds=300").record
+    assert record.status == "failed"
+    assert "exit code -9" in record.error
+    assert not alive(int(child.read_text()))
+
+
+def test_a_signal_stops_a_run_under_limits_and_all_it_started(carry_out, tmp_path: Path) -> None:
+    child = tmp_path / "child"
+
+    def interrupt() -> None:
+        while not child.exists() or not child.read_text():
+            time.sleep(0.05)
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(Stopped), stoppable():
+        carry_out(f"method.child={child}", "limits.seconds=300")
+    ((_, record),) = records.find(tmp_path)
+    assert (record.status, record.error) == ("failed", "stopped by SIGTERM")
+    assert not alive(int(child.read_text()))
+
+
+def test_the_tree_of_a_session_and_its_memory() -> None:
+    program = (
+        "import subprocess, sys, time; x = b'x' * 2**27;"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True);"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    leader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert leader.stdout is not None
+        leader.stdout.readline()
+        members = processes.tree(leader.pid)
+        assert len(members) == 2  # also the one that left the session
+        assert os.getpid() not in members
+        assert 0.125 < processes.memory_gb(members) < 0.5
+        assert processes.memory_gb([os.getpid()]) > np.float64(0.05)
+    finally:
+        processes.kill(leader.pid)
+        leader.wait()
+    assert processes.tree(leader.pid) == []
