@@ -74,12 +74,17 @@ def depends_on_budget(experiment: str, settings: Settings) -> bool:
 def differences(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a run that its cell does not ask for, by dotted key.
 
-    A key that only one of the two has does not count: it came, or went, with a later version.
+    A key that only one of the two has does not count: it came, or went, with a later version. More scores than the
+    cell asks for do no harm.
     """
     found: dict[str, Any] = {}
     for key in ("draws", "alpha"):
         if key in config and config[key] != wanted[key]:
             found[key] = config[key]
+    if wanted.get("downstream") and config.get("downstream") != wanted["downstream"]:
+        found["downstream"] = config["names"].get("downstream", "none")
+    if beyond := set(wanted["score_iterations"]) - set(config["score_iterations"]) - {"train"}:
+        found["score_iterations"] = f"without {' '.join(sorted(beyond))}"
     for noun in ("dataset", "mask", "method"):
         found |= _unlike(config[noun], wanted[noun], f"{noun}.")
     return found

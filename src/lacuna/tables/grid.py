@@ -79,7 +79,8 @@ def _sizes(table: Table, fixed: dict[str, str], archive: Archive) -> Iterator[di
 
 def _size(dataset: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     keys = (key for key in SIZES if key.removeprefix("dataset.") in dataset)
-    return tuple((key, str(dataset[key.removeprefix("dataset.")])) for key in keys)
+    values = ((key, dataset[key.removeprefix("dataset.")]) for key in keys)
+    return tuple((key, "null" if value is None else str(value)) for key, value in values)
 
 
 def of_runs(table: Table, settings: Settings) -> dict[str, str]:
@@ -119,9 +120,11 @@ class _Filler:
     def _source(self) -> str:
         if "dataset" in (*self.table.rows, *self.table.columns):
             return "; ".join(SOURCES[name] for name in experiments.axes(self.table.experiment)["dataset"])
-        dataset, known = self.names["dataset"], SOURCES
-        size = ", ".join(f"{int(self.own_data[key]):,} {key}" for key in ("n_train", "n_test") if key in self.own_data)
-        return known.get(dataset, dataset) + (f" ({size})" if size and self.table.any_size else "")
+        named = SOURCES.get(self.names["dataset"], self.names["dataset"])
+        sizes = [self.own_data.get(key.removeprefix("dataset.")) for key in SIZES]
+        if not self.table.any_size or None in sizes:
+            return named
+        return "{}; {:,} training and {:,} test rows".format(named, *sizes)
 
     def _values(self, axis: str) -> tuple[str, ...]:
         if axis == "target":
