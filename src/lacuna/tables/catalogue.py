@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from lacuna.tables import diffjoint, missbgm
+from lacuna.tables import diffjoint, diffjoint_more, missbgm
 
-TABLES = {table.id: table for table in (*diffjoint.TABLES, *missbgm.TABLES)}
+_ALL = (*diffjoint.TABLES, *diffjoint_more.TABLES, *missbgm.TABLES)
+TABLES = {table.id: table for table in sorted(_ALL, key=lambda table: table.place)}

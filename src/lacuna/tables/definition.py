@@ -46,6 +46,12 @@ class Table:
         return self.id.replace("/", "_")
 
     @property
+    def place(self) -> tuple[str, bool, int]:
+        """In the order of the papers: tables, then figures."""
+        paper, _, number = self.id.partition("/")
+        return paper, number.startswith("figure"), int(number.removeprefix("figure"))
+
+    @property
     def heading(self) -> str:
         """The paper's own name of it, and what it is about."""
         paper, _, number = self.id.partition("/")

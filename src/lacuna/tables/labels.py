@@ -35,7 +35,13 @@ SOURCES = {
     "concrete": "UCI Concrete",
     "gisette": "UCI Gisette",
 }
-RULES = {"uncertainty": "uncertainty", "vote": "majority vote", "and": "both", "or": "either (the paper's)"}
+RULES = {
+    "uncertainty": "uncertainty",
+    "vote": "majority vote",
+    "and": "both",
+    "or": "either (the paper's)",
+    "propensity": "propensity (ours)",
+}
 AXES = {
     "method": ("method", METHODS),
     "mask": ("mechanism", MASKS),
