@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from lacuna import paths
-from lacuna.cli import guarded
+from lacuna.errors import UserError
 from lacuna.tables.produce import chosen, filled, write_all, write_markdown
 
 
@@ -23,7 +23,10 @@ def main() -> None:
     add("--out", type=Path, default=paths.PROJECT / "outputs" / "tables", metavar="DIR")
     add("--markdown", type=Path, metavar="FILE", help="write this page only")
     arguments = parser.parse_args()
-    page = filled(chosen(arguments.table), arguments.records)
+    try:
+        page = filled(chosen(arguments.table), arguments.records)
+    except UserError as error:
+        parser.error(str(error))
     if arguments.markdown:
         write_markdown(page, arguments.markdown)
     else:
@@ -35,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(main))
+    main()

@@ -89,11 +89,11 @@ def _list(title: str, lines: Sequence[str], look: str) -> str:
 
 def _link(i: int, grid: Grid) -> str:
     none = "" if grid.records else ' <span class="none">(no run yet)</span>'
-    return f'<li><a href="#t{i}">{escape(grid.table.heading)}</a>{none}</li>'
+    return f'<li><a href="#t{i}">{escape(grid.heading)}</a>{none}</li>'
 
 
 def _section(i: int, grid: Grid) -> str:
-    parts = [f'<section id="t{i}"><h2>{escape(grid.table.heading)}</h2>']
+    parts = [f'<section id="t{i}"><h2>{escape(grid.heading)}</h2>']
     if grid.records:
         parts += [f'<p class="source">Data: {escape(grid.source)}.</p>', _figure(grid), _grid(grid)]
         parts.append("".join(f'<p class="notes">{escape(note)}</p>' for note in remarks(grid)))
@@ -105,7 +105,7 @@ def _figure(grid: Grid) -> str:
     if (figure := picture(grid)) is None:
         return ""
     data = base64.b64encode(svg(figure).encode()).decode()
-    return f'<p><img alt="{escape(grid.table.heading)}" src="data:image/svg+xml;base64,{data}"></p>'
+    return f'<p><img alt="{escape(grid.heading)}" src="data:image/svg+xml;base64,{data}"></p>'
 
 
 def _grid(grid: Grid) -> str:

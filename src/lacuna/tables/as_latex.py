@@ -31,7 +31,7 @@ def _table(grid: Grid) -> str:
     titles = row_titles(grid)
     alignment = "l" * len(titles) + "r" * len(grid.columns)
     *upper, lowest = column_levels(grid)
-    lines = [r"\begin{table}", rf"\caption{{{escaped(f'{grid.table.heading}. Data: {grid.source}.')}}}"]
+    lines = [r"\begin{table}", rf"\caption{{{escaped(f'{grid.heading}. Data: {grid.source}.')}}}"]
     lines += [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule"]
     lines += [_line([*[""] * len(titles), *(_spanned(*label) for label in level)]) for level in upper]
     lines += [_line([*map(escaped, titles), *(escaped(label) for label, _ in lowest)]), r"\midrule"]

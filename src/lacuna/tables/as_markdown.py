@@ -19,9 +19,7 @@ def as_markdown(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Seq
         parts.append("Files that are no whole records, and are not counted:\n\n" + _list(f"`{b}`" for b in broken))
     parts += [_section(grid) for grid in grids if grid.records]
     if empty := [grid for grid in grids if not grid.records]:
-        commands = [
-            f"{grid.table.heading}\n\n  `python run.py -m experiment={grid.table.experiment}`" for grid in empty
-        ]
+        commands = [f"{grid.heading}\n\n  `python run.py -m experiment={grid.table.experiment}`" for grid in empty]
         parts.append("## No run yet\n\n" + _list(commands))
     if left_out:
         parts.append("## Records in none of the tables\n\n" + _list(left_out))
@@ -29,7 +27,7 @@ def as_markdown(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Seq
 
 
 def _section(grid: Grid) -> str:
-    parts = [f"## {grid.table.heading}", f"Data: {grid.source}.", _grid(grid)]
+    parts = [f"## {grid.heading}", f"Data: {grid.source}.", _grid(grid)]
     if notes := remarks(grid):
         parts.append(_list(notes))
     parts.append(_costs(grid))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lacuna.tables.definition import Table, on_test
-from lacuna.tables.diffjoint import ACCURACY
 
+ACCURACY = "The printed accuracy is set beside the one over all discrete columns, as on bayesnet under mcar."
 DOWNSTREAM = tuple(
     f"test/downstream/{{target}}/{score}" for score in ("macro_f1", "roc_auc", "weighted_f1", "accuracy")
 )

@@ -50,6 +50,11 @@ class Grid:
     apart: Mapping[str, str] = field(default_factory=dict)  # run of a cell's problem -> settings that keep it out
 
     @property
+    def heading(self) -> str:
+        standin = any(run.config["names"]["dataset"] in STAND_IN for run in self.records)
+        return self.table.heading + (" (on a stand-in)" if standin else "")
+
+    @property
     def records(self) -> list[Record]:
         """Every record behind the table."""
         found = {run.run: run for row in self.rows for cell in row.cells for run in cell.runs}
