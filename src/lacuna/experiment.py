@@ -209,7 +209,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         if reason := parts.mask.unsupported(table):
             raise Unsupported(f"mask {config['names']['mask']} cannot be applied to {table.name}: {reason}")
         mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
-        record.mask_rates = mask.rates(table.columns)
+        record.mask_rates, record.meaningful_rates = mask.rates(table.columns), table.meaningful_rates
         problem = hide(table, mask)
         if config["draws"]:
             problem = with_posteriors(problem, config["alpha"])

@@ -50,7 +50,7 @@ def uncertainty_by_state(answer: Answer, imputation: Imputation) -> Figure | Non
     panels = _candidates_with_both_states(answer)[:MAX_PANELS]
     if uncertainty is None or not panels:
         return None
-    figure, axes = _panels(len(panels))
+    figure, axes = blank_figure(len(panels))
     for axis, j in zip(axes, panels, strict=True):
         groups = {"regular": answer.ordinary[:, j], "meaningful": answer.meaningful[:, j]}
         shown = uncertainty[answer.hidden[:, j], j]
@@ -76,7 +76,7 @@ def precision_recall(answer: Answer, imputation: Imputation) -> Figure | None:
     truth, chance = answer.meaningful[:, panels][scored], probability[:, panels][scored]
     flags = imputation.meaningful[:, panels][scored]
     precision, recall, _ = precision_recall_curve(truth, chance)
-    figure, (axis,) = _panels(1)
+    figure, (axis,) = blank_figure(1)
     axis.step(recall, precision, where="post", color="C0", label="threshold on the probability")
     if flags.any():
         hit = (flags & truth).sum()
@@ -103,7 +103,7 @@ def metric_by_iteration(iterations: list[dict[str, Any]]) -> Figure | None:
     }
     if not panels:
         return None
-    figure, axes = _panels(len(panels))
+    figure, axes = blank_figure(len(panels))
     for axis, ((split, family), names) in zip(axes, panels.items(), strict=True):
         for name, (color, line, marker) in zip(names, STYLES, strict=False):
             values = [step.get(f"{split}/{name}", np.nan) for step in scores]
@@ -123,7 +123,7 @@ def calibration(answer: Answer, imputation: Imputation) -> Figure | None:
         return None
     if reached is None:
         return None
-    figure, (axis,) = _panels(1)
+    figure, (axis,) = blank_figure(1)
     axis.plot([0, 1], [0, 1], color="0.5", linestyle=":", label="calibrated")
     axis.plot(levels, reached, "C0-o", markersize=3, label="intervals from the draws")
     axis.set(xlabel="nominal coverage", ylabel="empirical coverage", xlim=(0, 1), ylim=(0, 1), aspect="equal")
@@ -137,7 +137,7 @@ def sampler(imputation: Imputation) -> Figure | None:
     found = imputation.diagnostics
     if "step_sizes" not in found:
         return None
-    figure, axes = _panels(3 if "rhat" in found else 1)
+    figure, axes = blank_figure(3 if "rhat" in found else 1)
     for column, (name, (color, line, _)) in enumerate(zip(("z", "x"), STYLES, strict=False)):
         axes[0].plot(found["step_sizes"][:, column], color=color, linestyle=line, label=f"step size of {name}")
     axes[0].set(xlabel="sweep", ylabel="step size", yscale="log", title="adaptation")
@@ -155,7 +155,7 @@ def _candidates_with_both_states(answer: Answer) -> list[int]:
     return [j for j, column in enumerate(answer.columns) if column.mm_candidate and both[j]]
 
 
-def _panels(n: int) -> tuple[Figure, list[Any]]:
+def blank_figure(n: int) -> tuple[Figure, list[Any]]:
     """A figure of n axes in rows of three; never a window."""
     from matplotlib.figure import Figure
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Record:
     notes: dict[str, str] = field(default_factory=dict)  # why a metric has no score, by its key
     diagnostics: dict[str, Any] = field(default_factory=dict)  # by split
     mask_rates: dict[str, float] = field(default_factory=dict)  # share of cells hidden, by column
+    meaningful_rates: dict[str, float] = field(default_factory=dict)  # by candidate column, before the mask
     inductive: bool = True  # rows imputed one at a time get the same values as all at once
     seconds: dict[str, float] = field(default_factory=dict)  # by phase, and total
     peak_memory_gb: float = math.nan  # resident memory of the process
@@ -76,15 +77,30 @@ def read(folder: Path) -> Record | None:
     """The record in ``folder``; None where there is none, or (with a warning) where it cannot be read."""
     path = folder / "record.json"
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        record = Record(**{f.name: stored[f.name] for f in fields(Record) if f.name in stored})
+        return parse(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         warnings.warn(f"{path} is not a whole record ({error}): it counts as absent", stacklevel=2)
         return None
-    for scores in (record.scores, *(step["scores"] for step in record.iterations)):
-        scores.update({key: math.nan for key, value in scores.items() if value is None})
+
+
+def parse(path: Path) -> Record:
+    """The record in a file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: what it holds is no whole record; the message says why.
+    """
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record = Record(**{f.name: stored[f.name] for f in fields(Record) if f.name in stored})
+        for scores in (record.scores, *(step["scores"] for step in record.iterations)):
+            scores.update({key: math.nan if value is None else float(value) for key, value in scores.items()})
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if record.status not in get_args(Status):
+        raise ValueError(f"its status is {record.status!r}")
     return record
 
 

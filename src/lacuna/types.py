@@ -84,6 +84,12 @@ class Table:
                 sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()
 
+    @property
+    def meaningful_rates(self) -> dict[str, float]:
+        """The share of cells that are meaningfully missing in each candidate column; empty where none is known."""
+        rates = zip(self.columns, self.meaningful.mean(0), strict=True)
+        return {c.name: float(rate) for c, rate in rates if c.mm_candidate} if self.meaningful.any() else {}
+
 
 @dataclass(frozen=True)
 class OrdinaryMask:

@@ -30,6 +30,7 @@ class Published:
     metric: str  # as in records: <split>/<name>
     value: float
     std: float | None
+    unit: float  # of the last printed digit
 
 
 @cache
@@ -57,6 +58,7 @@ def _number(table: str, row: Mapping[str, str]) -> Published:
         metric=row["metric"],
         value=float(row["value"]) / unit,
         std=float(row["std"]) / unit if row["std"] else None,
+        unit=10.0 ** -len(row["value"].partition(".")[2]) / unit,
     )
 
 

@@ -1,0 +1,81 @@
+"""Tables as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lacuna.tables.cells import Cell
+from lacuna.tables.grid import Grid
+from lacuna.tables.labels import METHODS
+from lacuna.tables.missing import gaps
+from lacuna.tables.remarks import costs, remarks
+from lacuna.tables.text import COST_TITLES, LEGEND, count, duration, row_heads, row_titles, words
+
+
+def as_markdown(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Sequence[str] = ()) -> str:
+    """One page of all tables; those without any run are only named, with the command that makes them."""
+    parts = ["# Tables and figures of both papers", LEGEND]
+    if broken:
+        parts.append("Files that are no whole records, and are not counted:\n\n" + _list(f"`{b}`" for b in broken))
+    parts += [_section(grid) for grid in grids if grid.records]
+    if empty := [grid for grid in grids if not grid.records]:
+        commands = [f"{grid.heading}\n\n  `python run.py -m experiment={grid.table.experiment}`" for grid in empty]
+        parts.append("## No run yet\n\n" + _list(commands))
+    if left_out:
+        parts.append("## Records in none of the tables\n\n" + _list(left_out))
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(grid: Grid) -> str:
+    parts = [f"## {grid.heading}", f"Data: {grid.source}.", _grid(grid)]
+    if notes := remarks(grid):
+        parts.append(_list(notes))
+    parts.append(_costs(grid))
+    if lacking := gaps(grid):
+        lines = [
+            f"{gap.what}: {count(gap.runs, 'run')}" + (f", {count(gap.cells, 'empty cell')}" if gap.cells else "")
+            for gap in lacking
+        ]
+        commands = "\n".join(gap.command for gap in lacking)
+        parts.append(f"Missing: {'; '.join(lines)}.\n\n```\n{commands}\n```")
+    return "\n\n".join(parts)
+
+
+def _grid(grid: Grid) -> str:
+    headers = [*row_titles(grid), *(", ".join(column.headers) for column in grid.columns)]
+    rows = [[*heads, *map(_cell, row.cells)] for heads, row in zip(row_heads(grid), grid.rows, strict=True)]
+    return table(headers, rows, left=len(row_titles(grid)))
+
+
+def _cell(cell: Cell) -> str:
+    found = words(cell)
+    return "<br>".join(filter(None, (found.ours, " ".join(filter(None, (found.printed, found.difference))))))
+
+
+def _costs(grid: Grid) -> str:
+    rows = [
+        [
+            METHODS.get(cost.method, cost.method),
+            cost.budget,
+            cost.hardware,
+            f"{cost.runs}",
+            duration(cost.seconds),
+            f"{cost.memory_gb:.1f} GB",
+        ]
+        for cost in costs(grid)
+    ]
+    return table(COST_TITLES, rows, left=3)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+    """A table whose first ``left`` columns stand to the left, the others to the right."""
+    rule = ["---" if j < left else "--:" for j in range(len(headers))]
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in (headers, rule, *rows))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)

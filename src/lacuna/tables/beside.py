@@ -1,0 +1,48 @@
+"""Which printed number belongs beside a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from lacuna.tables.published import Published, published
+
+STAND_IN = {"mimic_ed_standin": "mimic_ed"}  # whose printed numbers stand beside its own
+
+
+def printed(
+    tables: Collection[str], about: Mapping[str, str], ratio: float, sizes: Mapping[str, Any], key: str
+) -> Published | None:
+    """The number that a paper prints for a cell.
+
+    Args:
+        tables: where it may stand.
+        about: dataset, mask, method and target, by those names.
+        ratio: ordinary missing rate.
+        sizes: n and p of the data; a table that prints none is about any.
+        key: of our metric in a record.
+    """
+    wanted = dict(about) | {"metric": _printed_metric(key, about["mask"])}
+    wanted["dataset"] = STAND_IN.get(about["dataset"], about["dataset"])
+    if wanted["metric"] == "mm_rate":  # of the data, before any mask
+        wanted["mask"] = ""
+    for row in published():
+        same = row.table in tables and all(getattr(row, name) == value for name, value in wanted.items())
+        same_size = all(getattr(row, name) is None or str(getattr(row, name)) == str(n) for name, n in sizes.items())
+        if same and same_size and row.ratio in (None, ratio):
+            return row
+    return None
+
+
+def _printed_metric(key: str, mask: str) -> str:
+    """The printed metric that a record's key is to be compared with; "" where there is none."""
+    name = key.rpartition("/")[2]
+    if "downstream" in key:
+        return f"downstream/{name}"
+    if name == "mm_rate":
+        return name
+    if name == "acc" and mask == "mcar":
+        return ""
+    if name == "acc_discrete":  # what the papers' accuracy under mcar turned out to be
+        return key.replace("acc_discrete", "acc") if mask == "mcar" else ""
+    return key

@@ -1,0 +1,74 @@
+"""Tables of Diff-Joint with downstream scores, and those on the columns of MIMIC-IV-ED."""
+
+from __future__ import annotations
+
+from lacuna.tables.definition import Table, on_test
+
+ACCURACY = "The printed accuracy is set beside the one over all discrete columns, as on bayesnet under mcar."
+DOWNSTREAM = tuple(
+    f"test/downstream/{{target}}/{score}" for score in ("macro_f1", "roc_auc", "weighted_f1", "accuracy")
+)
+OUTCOMES = ("outcome_hospitalization", "outcome_critical", "outcome_icu_transfer_12h", "cci_CHF")
+
+TABLES = (
+    Table(
+        "diffjoint/3",
+        "Downstream scores on D2 and D3",
+        "diffjoint_table3",
+        rows=("ratio", "method"),
+        columns=("target",),
+        metrics=DOWNSTREAM,
+        published=("diffjoint_table03",),
+        targets=("D2", "D3"),
+    ),
+    Table(
+        "diffjoint/4",
+        "Methods on MIMIC-IV-ED's columns under MCAR",
+        "diffjoint_table4",
+        rows=("ratio", "method"),
+        columns=(),
+        metrics=on_test("mae", "rmse", "acc", "acc_discrete"),
+        published=("diffjoint_table04",),
+        notes=(ACCURACY,),
+        sources=("mimic_ed",),
+        any_size=True,
+    ),
+    Table(
+        "diffjoint/5",
+        "Downstream scores on MIMIC-IV-ED's outcomes",
+        "diffjoint_table5",
+        rows=("ratio", "method"),
+        columns=("target",),
+        metrics=DOWNSTREAM,
+        published=("diffjoint_table05",),
+        targets=OUTCOMES,
+        sources=("mimic_ed",),
+        any_size=True,
+    ),
+    Table(
+        "diffjoint/8",
+        "Rates of meaningful missingness in MIMIC-IV-ED's targets",
+        "diffjoint_table8",
+        rows=("target",),
+        columns=(),
+        metrics=("meaningful_rates/{target}/mm_rate",),
+        published=("diffjoint_table08",),
+        published_as=lambda cell: "",
+        paper_runs=1,
+        targets=("outcome_critical", "outcome_icu_transfer_12h", "outcome_hospitalization", "cci_CHF"),
+        sources=("mimic_ed",),
+        any_size=True,
+        notes=("Of the complete table, before any ordinary mask.",),
+    ),
+    Table(
+        "diffjoint/11",
+        "Detection of meaningful missingness on MIMIC-IV-ED's columns under MCAR",
+        "diffjoint_table11",
+        rows=("ratio", "method"),
+        columns=(),
+        metrics=on_test("mm_recall", "mm_precision", "mm_f1"),
+        published=("diffjoint_table11",),
+        sources=("mimic_ed",),
+        any_size=True,
+    ),
+)

@@ -1,0 +1,220 @@
+"""A table filled: the records that belong to each of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from lacuna.records import Record
+from lacuna.tables import experiments
+from lacuna.tables.archive import Archive
+from lacuna.tables.beside import STAND_IN, printed
+from lacuna.tables.cells import Cell, one_for_each_seed
+from lacuna.tables.definition import SIZES, Table
+from lacuna.tables.experiments import Settings
+from lacuna.tables.labels import SOURCES, column_label, metric, value_label
+from lacuna.tables.published import Published
+
+BOUNDS = ("always_na", "oracle")  # floor and ceiling, wherever there are records of them
+
+
+@dataclass(frozen=True)
+class Column:
+    settings: Settings
+    metric: str
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        return (*(column_label(axis, value) for axis, value in self.settings.items()), metric(self.metric).label)
+
+
+@dataclass(frozen=True)
+class Row:
+    settings: Settings
+    headers: tuple[str, ...]
+    budget: str  # "" where the method has only one
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table on one source of data."""
+
+    table: Table
+    fixed: Settings  # overrides that choose the source
+    source: str  # in words
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    apart: Mapping[str, str] = field(default_factory=dict)  # run of a cell's problem -> settings that keep it out
+
+    @property
+    def heading(self) -> str:
+        standin = any(run.config["names"]["dataset"] in STAND_IN for run in self.records)
+        return self.table.heading + (" (on a stand-in)" if standin else "")
+
+    @property
+    def records(self) -> list[Record]:
+        """Every record behind the table."""
+        found = {run.run: run for row in self.rows for cell in row.cells for run in cell.runs}
+        return list(found.values())
+
+
+def fill(table: Table, archive: Archive) -> list[Grid]:
+    """The table on each source of data that there are records of; on the experiment's own in any case."""
+    sources: list[dict[str, str]] = [{}, *({"dataset": source} for source in table.sources)]
+    grids = [
+        _Filler(table, fixed, archive).grid()
+        for source in sources
+        for fixed in (_sizes(table, source, archive) if table.any_size else (source,))
+    ]
+    return [grid for grid in grids if grid.records] or grids[:1]
+
+
+def _sizes(table: Table, fixed: dict[str, str], archive: Archive) -> Iterator[dict[str, str]]:
+    """The experiment's own size of the data, then others that there are records of."""
+    yield fixed
+    base = experiments.base(table.experiment, fixed)
+    name, own = base["names"]["dataset"], base["dataset"]
+    found = {_size(run.config["dataset"]) for run in archive.records if run.config["names"]["dataset"] == name}
+    for size in sorted(found - {_size(own)}):
+        yield fixed | dict(size)
+
+
+def _size(dataset: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    keys = (key for key in SIZES if key.removeprefix("dataset.") in dataset)
+    values = ((key, dataset[key.removeprefix("dataset.")]) for key in keys)
+    return tuple((key, "null" if value is None else str(value)) for key, value in values)
+
+
+def of_runs(table: Table, settings: Settings) -> dict[str, str]:
+    """Of a cell's settings those of its runs; the zeroth iteration is a run of its own."""
+    keys = {key: value for key, value in settings.items() if key not in ("target", "iteration")}
+    if "iteration" in settings:
+        least, *_, most = experiments.axes(table.experiment)["method.iterations"]
+        keys["method.iterations"] = least if settings["iteration"] == "0" else most
+    return keys
+
+
+class _Filler:
+    """Looks up the cells of one table on one source."""
+
+    def __init__(self, table: Table, fixed: Settings, archive: Archive) -> None:
+        self.table, self.fixed = table, dict(fixed)
+        base = experiments.base(table.experiment, fixed)
+        self.names, self.own_data, self.ratio = base["names"], base["dataset"], base["ratio"]
+        self.by_problem = archive.by_problem
+        self.considered: dict[str, dict[str, Any]] = {}  # run -> what sets it apart from the nearest cell
+        self.placed: set[str] = set()
+
+    def grid(self) -> Grid:
+        columns = tuple(
+            Column(dict(zip(self.table.columns, values, strict=True)), key)
+            for values in product(*map(self._values, self.table.columns))
+            for key in self.table.metrics
+        )
+        rows = tuple(row for settings in self._row_settings() for row in self._rows(settings, columns))
+        apart = {
+            run: ", ".join(f"{key}={value}" for key, value in found.items())
+            for run, found in self.considered.items()
+            if run not in self.placed
+        }
+        return Grid(self.table, self.fixed, self._source(), columns, rows, apart)
+
+    def _source(self) -> str:
+        if "dataset" in (*self.table.rows, *self.table.columns):
+            return "; ".join(SOURCES[name] for name in experiments.axes(self.table.experiment)["dataset"])
+        named = SOURCES.get(self.names["dataset"], self.names["dataset"])
+        sizes = [self.own_data.get(key.removeprefix("dataset.")) for key in SIZES]
+        if not self.table.any_size or None in sizes:
+            return named
+        return "{}; {:,} training and {:,} test rows".format(named, *sizes)
+
+    def _values(self, axis: str) -> tuple[str, ...]:
+        if axis == "target":
+            return self.table.targets
+        if axis == "iteration":
+            return tuple(map(str, range(self.table.iterations + 1)))
+        return experiments.axes(self.table.experiment)[axis]
+
+    def _row_settings(self) -> Iterator[dict[str, str]]:
+        """Down the table; floor and ceiling at the end of each block where the experiment has no rows for them."""
+        axes = self.table.rows
+        methods = [axis for axis in axes if axis.partition(".")[0] == "method"]
+        others = [axis for axis in axes if axis not in methods]
+        listed = experiments.axes(self.table.experiment).get("method", ())
+        ours = any(axis.partition(".")[0] == "method" for axis in self.table.columns)
+        bounds = () if ours or not methods or "method" in self.table.columns else BOUNDS
+        for outer in product(*map(self._values, others)):
+            block = dict(zip(others, outer, strict=True))
+            for inner in product(*map(self._values, methods)):
+                settings = block | dict(zip(methods, inner, strict=True))
+                yield {axis: settings[axis] for axis in axes}
+            for bound in bounds:
+                if bound not in listed:
+                    yield block | {"method": bound}
+
+    def _rows(self, settings: dict[str, str], columns: Sequence[Column]) -> Iterator[Row]:
+        """The row once for each budget that its runs had."""
+        found = [self._runs(settings | dict(column.settings)) for column in columns]
+        budgets = sorted({budget for runs in found for budget in runs}, key=("", "paper", "quick").index)
+        listed = experiments.axes(self.table.experiment).get("method", ())
+        if not budgets and settings.get("method") in set(BOUNDS) - set(listed):
+            return
+        for budget in budgets or [""]:
+            cells = [
+                self._cell(settings | dict(column.settings), column.metric, runs.get(budget, ()))
+                for column, runs in zip(columns, found, strict=True)
+            ]
+            yield Row(settings, self._headers(settings), budget, tuple(cells))
+
+    def _headers(self, settings: Settings) -> tuple[str, ...]:
+        """One for each row axis; a bound stands in the first place that is a method's."""
+        left = dict(settings)
+        found = []
+        for axis in self.table.rows:
+            shown = axis if axis in left else "method" if axis.startswith("method.") and "method" in left else ""
+            found.append(value_label(shown, left.pop(shown)) if shown else "")
+        return tuple(found)
+
+    def _runs(self, settings: dict[str, str]) -> dict[str, tuple[Record, ...]]:
+        """By budget, the records of a cell; one for each seed."""
+        keys = of_runs(self.table, settings) | self.fixed
+        found: dict[str, list[Record]] = {}
+        for run in self.by_problem.get(self._problem(keys), ()):
+            wanted = experiments.expected(self.table.experiment, keys, run.config["budget"]["name"])
+            if apart := experiments.differences(run.config, wanted):
+                if run.run not in self.considered or len(apart) < len(self.considered[run.run]):
+                    self.considered[run.run] = apart
+                continue
+            self.placed.add(run.run)
+            sensitive = experiments.depends_on_budget(self.table.experiment, keys)
+            found.setdefault(run.config["budget"]["name"] if sensitive else "", []).append(run)
+        return {budget: one_for_each_seed(runs) for budget, runs in found.items()}
+
+    def _problem(self, keys: Settings) -> tuple[str, str, str, float]:
+        dataset, mask, method = (keys.get(key, self.names[key]) for key in ("dataset", "mask", "method"))
+        return dataset, mask, method, self._ratio(keys)
+
+    def _ratio(self, keys: Settings) -> float:
+        return float(keys.get("ratio", self.ratio))
+
+    def _cell(self, settings: dict[str, str], key: str, runs: Iterable[Record]) -> Cell:
+        step = int(settings["iteration"]) if "iteration" in settings else 0
+        return Cell(
+            metric=key.format(**settings) if "{" in key else key,
+            better=metric(key).better,
+            runs=tuple(runs),
+            iteration=step or None,
+            published=self._printed(settings, key),
+            paper_runs=self.table.paper_runs,
+            comparable=self.names["dataset"] not in STAND_IN and not key.startswith("seconds/"),
+        )
+
+    def _printed(self, settings: Settings, key: str) -> Published | None:
+        named = {"method": self.names["method"]} | dict(settings) | self.fixed
+        sizes = {size: named.get(f"dataset.{size}", self.own_data.get(size)) for size in ("n", "p")}
+        about = {key: named.get(key, self.names[key]) for key in ("dataset", "mask")}
+        about |= {"target": settings.get("target", ""), "method": self.table.published_as(named)}
+        return printed(self.table.published, about, self._ratio(settings), sizes, key)
