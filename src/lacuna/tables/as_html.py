@@ -8,11 +8,10 @@ from html import escape
 
 from lacuna.tables.cells import NOISE, Cell
 from lacuna.tables.grid import Grid
-from lacuna.tables.labels import METHODS
 from lacuna.tables.missing import gaps
 from lacuna.tables.pictures import picture, svg
-from lacuna.tables.remarks import costs, remarks
-from lacuna.tables.text import COST_TITLES, LEGEND, column_levels, count, duration, row_heads, row_titles, words
+from lacuna.tables.remarks import remarks
+from lacuna.tables.text import COST_TITLES, LEGEND, column_levels, cost_rows, count, row_heads, row_titles, words
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -143,21 +142,10 @@ def _look(cell: Cell) -> str:
 
 
 def _costs(grid: Grid) -> str:
-    rows = [
-        (
-            METHODS.get(cost.method, cost.method),
-            cost.budget,
-            cost.hardware,
-            str(cost.runs),
-            duration(cost.seconds),
-            f"{cost.memory_gb:.1f} GB",
-        )
-        for cost in costs(grid)
-    ]
     head = "".join(f"<th{' class=head' * (j < 3)}>{title}</th>" for j, title in enumerate(COST_TITLES))
     body = "".join(
         "<tr>" + "".join(f"<td{' class=head' * (j < 3)}>{escape(text)}</td>" for j, text in enumerate(row)) + "</tr>"
-        for row in rows
+        for row in cost_rows(grid)
     )
     inner = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     return f"<details open><summary>Running times and hardware</summary>{inner}</details>"

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from lacuna.tables.cells import Cell
 from lacuna.tables.grid import Grid
-from lacuna.tables.labels import METHODS
 from lacuna.tables.missing import gaps
-from lacuna.tables.remarks import costs, remarks
-from lacuna.tables.text import COST_TITLES, LEGEND, count, duration, row_heads, row_titles, words
+from lacuna.tables.remarks import remarks
+from lacuna.tables.text import COST_TITLES, LEGEND, cost_rows, count, row_heads, row_titles, words
 
 
 def as_markdown(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Sequence[str] = ()) -> str:
@@ -30,7 +29,7 @@ def _section(grid: Grid) -> str:
     parts = [f"## {grid.heading}", f"Data: {grid.source}.", _grid(grid)]
     if notes := remarks(grid):
         parts.append(_list(notes))
-    parts.append(_costs(grid))
+    parts.append(table(COST_TITLES, cost_rows(grid), left=3))
     if lacking := gaps(grid):
         lines = [
             f"{gap.what}: {count(gap.runs, 'run')}" + (f", {count(gap.cells, 'empty cell')}" if gap.cells else "")
@@ -50,21 +49,6 @@ def _grid(grid: Grid) -> str:
 def _cell(cell: Cell) -> str:
     found = words(cell)
     return "<br>".join(filter(None, (found.ours, " ".join(filter(None, (found.printed, found.difference))))))
-
-
-def _costs(grid: Grid) -> str:
-    rows = [
-        [
-            METHODS.get(cost.method, cost.method),
-            cost.budget,
-            cost.hardware,
-            f"{cost.runs}",
-            duration(cost.seconds),
-            f"{cost.memory_gb:.1f} GB",
-        ]
-        for cost in costs(grid)
-    ]
-    return table(COST_TITLES, rows, left=3)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from lacuna.tables.cells import Cell
 from lacuna.tables.grid import Grid
-from lacuna.tables.labels import Metric, axis_label, metric
+from lacuna.tables.labels import Metric, axis_label, metric, value_label
+from lacuna.tables.remarks import costs
 
 MARKS = {"better": "▲", "worse": "▼", "higher": "△", "lower": "▽", "same": "=", "unknown": ""}
 LEGEND = (
@@ -93,6 +94,21 @@ def duration(seconds: float) -> str:
 
 
 COST_TITLES = ("method", "budget", "hardware", "runs", "mean time of a run", "peak memory")
+
+
+def cost_rows(grid: Grid) -> list[tuple[str, ...]]:
+    """Under ``COST_TITLES``, what the runs of each method took; the first three are words."""
+    return [
+        (
+            value_label("method", cost.method),
+            cost.budget,
+            cost.hardware,
+            str(cost.runs),
+            duration(cost.seconds),
+            f"{cost.memory_gb:.1f} GB",
+        )
+        for cost in costs(grid)
+    ]
 
 
 def count(n: int, noun: str) -> str:
