@@ -31,7 +31,8 @@ class Boosting:
         leaves: of each tree, at most.
         min_leaf: training rows in a leaf, at least.
         folds: of the cross-fitting.
-        max_rows: a model is fitted on a random subset of its rows where there are more.
+        max_rows: a model is fitted on a random subset of its rows where there are more, and its rounds are
+            judged on such a subset of the held-out ones; out-of-fold predictions are made for all.
     """
 
     rounds: int = 100
@@ -103,14 +104,15 @@ def cross_fit(
     with fitting_threads(len(target)):
         fold = balanced_folds(target, boosting.folds, rng)
         truth = np.eye(n_levels)[target.astype(np.intp)] if n_levels else target[:, None]
-        weights = np.ones(len(target)) if weights is None else weights
+        # scikit-learn bins by weighted quantiles where it is given weights, equal or not, which takes much longer
+        given = weights is not None
+        weights = weights if weights is not None else np.ones(len(target))
         models, starts, losses = [], [], []
         for k in range(boosting.folds):
-            held_out, rows = fold == k, np.flatnonzero(fold != k)
-            rows = rows if len(rows) <= boosting.max_rows else rng.choice(rows, boosting.max_rows, replace=False)
+            held_out, rows = (_some(np.flatnonzero(side), boosting.max_rows, rng) for side in (fold == k, fold != k))
             trees = _ensemble(boosting, n_levels, categorical, int(rng.integers(2**31)))
             if features.shape[1] and len(rows) >= 2 * boosting.min_leaf and np.ptp(target[rows]) > 0:
-                models.append(trees.fit(features[rows], target[rows], weights[rows]))
+                models.append(trees.fit(features[rows], target[rows], weights[rows] if given else None))
             else:
                 models.append(None)
             starts.append(np.average(truth[rows], axis=0, weights=weights[rows]) if len(rows) else truth[0])
@@ -124,6 +126,11 @@ def cross_fit(
         for k, (model, start) in enumerate(zip(models, starts, strict=True)):
             out_of_fold[fold == k] = _at_round(model, start, features[fold == k], rounds)
         return CrossFitted(tuple(models), np.array(starts), rounds, fold, out_of_fold)
+
+
+def _some(rows: np.ndarray, at_most: int, rng: np.random.Generator) -> np.ndarray:
+    """A random part of rows (n,) where there are more than ``at_most``."""
+    return rows if len(rows) <= at_most else rng.choice(rows, at_most, replace=False)
 
 
 def balanced_folds(target: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from lacuna.errors import UserError
@@ -18,7 +19,7 @@ def standardised(values: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.nda
 
 
 def intercept(scores: np.ndarray, rate: float) -> np.ndarray:
-    """The b at which sigmoid(score + b) is ``rate`` on average over the rows, by bisection.
+    """The b at which sigmoid(score + b) is ``rate`` on average over the rows, by bisection that interpolates.
 
     Args:
         scores: (n, t), one column a target.
@@ -29,13 +30,13 @@ def intercept(scores: np.ndarray, rate: float) -> np.ndarray:
     """
     if not 0 < rate < 1:
         raise ValueError(f"the missing rate must lie in (0, 1), got {rate}")
-    # At these ends every row's probability is at most, or at least, the rate.
-    low, high = logit(rate) - scores.max(0), logit(rate) - scores.min(0)
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = expit(scores + middle).mean(0) < rate
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
+
+    def of_target(score: np.ndarray) -> float:
+        # Beyond these ends every row's probability is below, or above, the rate.
+        low, high = logit(rate) - score.max() - 1, logit(rate) - score.min() + 1
+        return brentq(lambda b: expit(score + b).mean() - rate, low, high, xtol=1e-14)
+
+    return np.array([of_target(np.ascontiguousarray(score)) for score in scores.T])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,286 @@
+"""Seconds and peak memory of methods against the number of rows, on the stand-in for MIMIC-IV-ED.
+
+    python benchmarks/scale.py run --methods mean_mode,selective --rows 10000,50000,150000,441437
+    python benchmarks/scale.py settings --methods diffjoint,cacti --budget paper > settings.json   # where Hydra is
+    PYTHONPATH=src python benchmarks/scale.py run --methods diffjoint,cacti --settings settings.json --device cuda \
+        --rows 10000 --cut '{"diffjoint": {"iterations": 1}, "cacti": {"max_batches": 2000}}'      # where it is not
+    python benchmarks/scale.py figure
+
+Four fifths of the rows are fitted, the others imputed, MCAR at --ratio. Each measurement is a process of its own, so
+that its peak memory is its own, as the operating system counts it; a line that is in --out is not measured again.
+--options change a method for good. --cut shortens ``epochs``, ``max_batches`` or ``iterations`` only: the line then
+holds what was measured, and under ``whole_fit_s`` what the fit would take uncut, in proportion to both. A method
+that stops by itself before its last epoch would take less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lacuna.datasets.mimic_ed_standin import MimicEDStandin
+from lacuna.errors import UserError
+from lacuna.masks.mcar import MCAR
+from lacuna.methods.base import Method, Monitor
+from lacuna.metrics.discrete import acc
+from lacuna.metrics.meaningful import mm_f1
+from lacuna.metrics.numeric import rmse
+from lacuna.problem import hide
+from lacuna.rng import stream
+from lacuna.training import epochs_within
+from lacuna.types import Imputation, Problem
+from methods import made, numbers
+
+RESULTS = Path(__file__).parent / "results"
+CUTS = {"epochs", "max_batches", "iterations"}
+METRICS = {"acc": acc, "rmse": rmse, "mm_f1": mm_f1}
+KEY = ("method", "rows", "ratio", "seed", "budget", "options", "cut", "device")
+GRACE = 60.0  # seconds beyond the limit in which a method may notice it by itself
+
+
+class Enough(Exception):
+    """The time of one measurement is over."""
+
+
+class Stopwatch(Monitor):
+    """How long an epoch takes, and how many a method was to run."""
+
+    def __init__(self, limit: float) -> None:
+        self.deadline = time.perf_counter() + limit
+        self.at = "the start"
+        self.epochs = 0  # of one training; 0 before it or without one
+        self.epoch_s = 0.0
+        self.stopped = False  # the method has stopped by itself before its last epoch
+        self._phase, self._begun, self._first = "", time.perf_counter(), (0, 0.0)
+
+    def progress(self, phase: str, done: int, total: int, **info: float) -> None:
+        now = time.perf_counter()
+        if phase != self._phase:
+            # the first epochs also pay for what is loaded and compiled: the others tell what one takes
+            self._phase, self._first = phase, (done, now)
+        if phase.endswith(("training", "fitting")):
+            (since_epoch, since), (epochs, seconds) = self._first, (done, now - self._begun)
+            if done > since_epoch:
+                epochs, seconds = done - since_epoch, now - since
+            self.epochs, self.epoch_s, self.stopped = total, seconds / max(epochs, 1), done < total
+        else:
+            self._begun = now
+        self.at = f"{phase} {done}/{total}"
+        if now > self.deadline:
+            raise Enough(self.at)
+
+
+def settings(methods: list[str], budget: str) -> dict[str, Any]:
+    """What conf/method/ says for this data set, resolved, by method."""
+    from lacuna.config import compose, plain
+
+    common = ["dataset=mimic_ed_standin", f"budget={budget}", "device=cpu"]
+    return {method: plain(compose([f"method={method}", *common]))["method"] for method in methods}
+
+
+def load(rows: int, ratio: float, seed: int) -> Problem:
+    n_test = round(rows / 5)
+    table = MimicEDStandin(rows - n_test, n_test).load(stream(seed, "dataset"), stream(seed, "split"))
+    return hide(table, MCAR().draw(table, ratio, stream(seed, "mask")))
+
+
+def one(key: dict[str, Any], node: dict[str, Any], limit: float) -> dict[str, Any]:
+    """Seconds, memory and scores of one method at one size, or why there are none."""
+    start = time.perf_counter()
+    problem = load(key["rows"], key["ratio"], key["seed"])
+    found: dict[str, Any] = {"load_s": time.perf_counter() - start, "memory_before_gb": peak_gb()}
+    watch = Stopwatch(limit)
+    try:
+        method = made({**node, **key["options"], **key["cut"]}, key["device"])
+        if reason := method.unsupported(problem):
+            return {"status": "unsupported", "error": reason}
+        method.monitor = watch
+        done = timed(method, problem, key["seed"], found)
+        found |= {"status": "finished", **scores(problem, done)}
+        found |= whole(found["fit_s"], watch, node, key, len(problem.train))
+    except Enough as error:
+        found |= {"status": "timeout", "error": f"{limit:g} seconds were over at {error}"}
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        found |= {"status": "out_of_memory", "error": str(error).splitlines()[0]}
+    except (UserError, ImportError, RuntimeError) as error:
+        found |= {"status": "failed", "error": f"{type(error).__name__}: {error}".splitlines()[0]}
+    found |= {"at": watch.at, "total_s": time.perf_counter() - start, "peak_memory_gb": peak_gb()}
+    if torch.cuda.is_initialized():
+        found["device_peak_memory_gb"] = torch.cuda.max_memory_allocated() / 2**30
+    return found
+
+
+def timed(method: Method, problem: Problem, seed: int, found: dict[str, Any]) -> Imputation:
+    """Fit and impute, and write down what that took: wall-clock and processor seconds."""
+    for name, work in (
+        ("fit", lambda: method.fit(problem.train, seed)),
+        ("impute", lambda: method.impute(problem.test)),
+    ):
+        wall, processor = time.perf_counter(), time.process_time()
+        done = work()
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+        found |= {f"{name}_s": time.perf_counter() - wall, f"{name}_cpu_s": time.process_time() - processor}
+    return done
+
+
+def whole(fit_s: float, watch: Stopwatch, node: dict[str, Any], key: dict[str, Any], n_rows: int) -> dict[str, float]:
+    """What the fit of n rows would take without --cut."""
+    if not key["cut"]:
+        return {}
+    uncut = {**node, **key["options"]}
+    if watch.epochs and not watch.stopped:
+        batch = uncut.get("batch", uncut.get("batch_size", n_rows))
+        fit_s += watch.epoch_s * (
+            epochs_within(uncut.get("max_batches"), uncut["epochs"], batch, n_rows) - watch.epochs
+        )
+    return {
+        "whole_fit_s": fit_s * uncut.get("iterations", 1) / key["cut"].get("iterations", uncut.get("iterations", 1))
+    }
+
+
+def scores(problem: Problem, done: Imputation) -> dict[str, float]:
+    """Of the imputed rows: a glance at whether the method did its work."""
+    found = {name: metric(problem.answers["test"], done) for name, metric in METRICS.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def peak_gb() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+# --- many measurements ------------------------------------------------------------------------------------------------
+
+
+def keys(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    options, cut = json.loads(arguments.options), json.loads(arguments.cut)
+    if unknown := {name for of_method in cut.values() for name in of_method} - CUTS:
+        sys.exit(f"--cut knows {sorted(CUTS)}, not {sorted(unknown)}: those go to --options")
+    for rows in numbers(arguments.rows):
+        for method in arguments.methods.split(","):
+            own = {"options": options.get(method, {}), "cut": cut.get(method, {}), "device": arguments.device}
+            common = {"ratio": arguments.ratio, "seed": arguments.seed, "budget": arguments.budget}
+            yield {"method": method, "rows": rows, **common, **own}
+
+
+def run(arguments: argparse.Namespace) -> None:
+    methods = arguments.methods.split(",")
+    known = json.loads(arguments.settings.read_text()) if arguments.settings else settings(methods, arguments.budget)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.touch()
+    begun = time.perf_counter()
+    for key in keys(arguments):
+        done = [json.loads(line) for line in arguments.out.read_text().splitlines()]
+        if any(row["status"] == "finished" and all(row[name] == key[name] for name in KEY) for row in done):
+            continue
+        left = arguments.total_seconds - (time.perf_counter() - begun)
+        if left <= 0:
+            print(f"{arguments.total_seconds:g} seconds are over: the same command goes on")
+            return
+        line = json.dumps(key | rounded(in_a_process(key, known[key["method"]], min(arguments.seconds, left))))
+        with arguments.out.open("a") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+
+def in_a_process(key: dict[str, Any], node: dict[str, Any], limit: float) -> dict[str, Any]:
+    """``one`` in a fresh Python, which is killed where it does not end by itself."""
+    task = json.dumps({"key": key, "node": node, "limit": limit})
+    try:
+        done = subprocess.run(
+            [sys.executable, __file__, "one"],
+            input=task,
+            capture_output=True,
+            text=True,
+            timeout=limit + GRACE if np.isfinite(limit) else None,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"status": "timeout", "error": f"killed after {limit + GRACE:g} seconds"}
+    if done.returncode:
+        reason = "killed by the system" if done.returncode < 0 else (done.stderr.strip().splitlines() or ["?"])[-1]
+        return {"status": "out_of_memory" if done.returncode == -9 else "failed", "error": reason}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def machine(device: str) -> dict[str, Any]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    hardware = torch.cuda.get_device_name() if device == "cuda" else f"{cores} cores, {torch.get_num_threads()} threads"
+    return {"hardware": hardware, "torch": torch.__version__}
+
+
+def rounded(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in found.items()}
+
+
+# --- the figure -------------------------------------------------------------------------------------------------------
+
+
+def figure(source: Path, target: Path) -> None:
+    """Cost against rows, both logarithmic: fit and impute together, and peak memory."""
+    from matplotlib.figure import Figure
+
+    lines = [json.loads(line) for line in source.read_text().splitlines()]
+    lines = [line for line in lines if line["status"] == "finished"]
+    drawing = Figure(figsize=(9.5, 4.2), layout="constrained")
+    seconds, memory = drawing.subplots(1, 2)
+    groups = list(dict.fromkeys((line["method"], line["device"]) for line in lines))
+    for i, (method, device) in enumerate(groups):
+        own = sorted((x for x in lines if (x["method"], x["device"]) == (method, device)), key=lambda x: x["rows"])
+        look = {"color": f"C{i % 10}", "marker": "osd^v<>Px*"[i % 10], "linestyle": ("-", "--", ":", "-.")[i % 4]}
+        rows, cut = [x["rows"] for x in own], any(x["cut"] for x in own)
+        label = f"{method}, {'GPU' if device == 'cuda' else 'CPU'}{', extrapolated' if cut else ''}"
+        look |= {"markerfacecolor": "none"} if cut else {}
+        seconds.loglog(rows, [x.get("whole_fit_s", x["fit_s"]) + x["impute_s"] for x in own], label=label, **look)
+        memory.loglog(rows, [x["peak_memory_gb"] for x in own], **look)
+    seconds.set(xlabel="rows", ylabel="fit and impute, seconds", title="time")
+    memory.set(xlabel="rows", ylabel="peak memory of the process, GB", title="memory")
+    seconds.legend(fontsize="small")
+    for axis in (seconds, memory):
+        axis.grid(which="major", color="0.85")
+    drawing.savefig(target, dpi=100)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["run", "settings", "figure", "one"])
+    parser.add_argument("--methods", default="mean_mode,selective", help="ids in conf/method/, with commas")
+    parser.add_argument("--rows", default="10000,50000,150000,441437", help="with commas")
+    parser.add_argument("--budget", choices=["paper", "quick"], default="quick")
+    parser.add_argument("--ratio", type=float, default=0.1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--options", default="{}", help='JSON of arguments by method, {"missbgm": {"z_dim": 10}}')
+    parser.add_argument(
+        "--cut", default="{}", help='the same for what is extrapolated, {"diffjoint": {"iterations": 1}}'
+    )
+    parser.add_argument("--settings", type=Path, help="what `settings` printed, for a machine without Hydra")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="limit of one measurement")
+    parser.add_argument("--total-seconds", type=float, default=float("inf"), help="limit of all of them")
+    parser.add_argument("--out", type=Path, default=RESULTS / "scale.jsonl")
+    arguments = parser.parse_args()
+    if arguments.what == "settings":
+        print(json.dumps(settings(arguments.methods.split(","), arguments.budget), indent=1))
+    elif arguments.what == "figure":
+        figure(arguments.out, RESULTS / "scale.png")
+    elif arguments.what == "one":
+        task = json.loads(sys.stdin.read())
+        print(json.dumps(one(**task) | machine(task["key"]["device"])))
+    else:
+        run(arguments)
+
+
+if __name__ == "__main__":
+    main()
