@@ -1,4 +1,4 @@
-"""Benchmarks that go on where they were stopped: one JSON line a run, and a line that is there is not measured again."""
+"""Benchmarks that go on where they were stopped: one JSON line a run, and no run is measured twice."""
 
 from __future__ import annotations
 

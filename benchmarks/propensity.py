@@ -13,11 +13,10 @@ import argparse
 import itertools
 from pathlib import Path
 
-from lines import Line, measured_once
-from selective import MASKS, load, scored
-
 from lacuna.api import make_method
 from lacuna.metrics.numeric import rmse
+from lines import Line, measured_once
+from selective import MASKS, load, scored
 
 OUT = Path(__file__).parent / "results" / "propensity.jsonl"
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from lines import Line, measured_once
 
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.masks.mar import MAR
@@ -31,6 +30,7 @@ from lacuna.metrics.meaningful import mm_f1, mm_precision, mm_recall
 from lacuna.problem import hide
 from lacuna.rng import stream
 from lacuna.types import Answer, Imputation, Problem
+from lines import Line, measured_once
 
 OUT = Path(__file__).parent / "results" / "selective.jsonl"
 MASKS = {"mcar": MCAR, "mar": MAR, "mnar": MNAR}
