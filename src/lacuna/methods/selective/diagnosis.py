@@ -86,8 +86,8 @@ class ColumnDiagnosis:
         blank = f"{self.blank_rate:.1%} of {self.name} is blank"
         if self.p_value is None:
             return (
-                f"{blank}; the ordinary rate is not identified: lower bound, {self.meaningful_low:.1%} of the rows are "
-                f"meaningfully missing if ordinary blanks fall on all rows alike, and up to {self.blank_rate:.1%} may be"
+                f"{blank}; the ordinary rate is not identified: lower bound, {self.meaningful_low:.1%} of the rows "
+                f"are meaningfully missing if ordinary blanks fall on all rows alike"
             )
         shares = f"{blank}, {self.ordinary_rate:.1%} by the ordinary rate"
         if self.explained:
