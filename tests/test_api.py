@@ -96,6 +96,48 @@ def test_a_mixed_frame_comes_back_as_it_was_but_for_its_blanks() -> None:
     assert set(done["age"][frame["age"].isna()]) == {round(frame["age"].mean())}
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.MultiIndex.from_product([range(10), ["x", "y"], [0, 1]], names=["block", "side", "turn"]),
+        pd.DatetimeIndex(["2024-02-29"] * 40),
+        pd.Index([None] * 40),
+        pd.Index(np.linspace(0, 1, 40)),
+    ],
+    ids=["multi", "one moment", "none", "floats"],
+)
+def test_any_index_comes_back(index: pd.Index) -> None:
+    frame = people().set_index(index)
+    imputer = Imputer("mean_mode", mm_candidates=["city"])
+    done = imputer.fit_transform(frame)
+    pd.testing.assert_index_equal(done.index, index)
+    pd.testing.assert_frame_equal(imputer.transform(frame[::-1]), done[::-1])
+    assert done["income"].to_numpy() == pytest.approx(imputer.transform(people())["income"].to_numpy())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [7, 3, 5],
+        ["a", 1, None],
+        ["a", ("b", "c"), "d"],
+        pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)]),
+        pd.to_datetime(["2020-01-01", "2021-01-01", "2022-01-01"]),
+    ],
+    ids=["numbers", "kinds", "tuple", "levels", "dates"],
+)
+def test_any_column_labels_come_back(labels: Any) -> None:
+    frame = people()[["age", "income", "city"]].set_axis(labels, axis=1)
+    imputer = Imputer("always_na", mm_candidates=[frame.columns[1]])
+    done = imputer.fit_transform(frame)
+    pd.testing.assert_index_equal(done.columns, frame.columns)
+    assert done.isna().to_numpy().any(0).tolist() == [False, True, False]
+    pd.testing.assert_frame_equal(imputer.transform(frame[:9]), done[:9])
+    pd.testing.assert_index_equal(imputer.meaningful_.columns, frame.columns)
+    with pytest.raises(ValueError, match=r"column|feature"):
+        imputer.transform(frame[frame.columns[::-1]])
+
+
 def test_flagged_cells_stay_na_and_are_told() -> None:
     frame = people()
     imputer = Imputer("always_na", mm_candidates=["income", "city"])
@@ -210,6 +252,8 @@ def test_in_pipelines_clones_containers_and_cross_validation() -> None:
 def test_a_transform_of_all_blank_or_constant_columns() -> None:
     with pytest.raises(UserError, match="column 'void' has no observed value"):
         Imputer("mean_mode").fit(pd.DataFrame({"a": [1.0], "void": [np.nan]}))
+    with pytest.raises(UserError, match="two columns are called 'a'"):
+        Imputer("mean_mode").fit(pd.DataFrame([[1.0, 2.0]], columns=["a", "a"]))
     kept = Imputer("mean_mode", schema={"void": "ignore"})
     frame = pd.DataFrame({"a": [1.0, None], "void": [np.nan, np.nan], "same": ["x", None]})
     done = kept.fit_transform(frame)

@@ -28,7 +28,7 @@ from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_dat
 
 from lacuna.column_types import Reading
 from lacuna.errors import UserError
-from lacuna.frames import FrameCodec, Unknown
+from lacuna.frames import FrameCodec, Unknown, label_text
 from lacuna.methods.base import Method
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -107,7 +107,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.unknown not in ("error", "as_missing"):
             raise UserError(f"unknown must be 'error' or 'as_missing', got {self.unknown!r}")
         frame = self._checked(X, reset=True)
-        label = str if isinstance(X, pd.DataFrame) else _label_in_array
+        label = label_text if isinstance(X, pd.DataFrame) else _label_in_array
         schema = {label(column): kind for column, kind in (self.schema or {}).items()}
         candidates = [label(column) for column in self.mm_candidates or ()]
         self.codec_ = FrameCodec.infer(frame, schema, candidates, Reading(self.max_levels))
@@ -291,7 +291,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _checked(self, X: Any, reset: bool = False) -> pd.DataFrame:
         """``X`` as a frame with the labels of ``fit``, after scikit-learn's checks of shape and names."""
         if isinstance(X, pd.DataFrame):
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            named = X if _nameable(X.columns) else X.set_axis(range(X.shape[1]), axis=1)
+            validate_data(self, named, reset=reset, skip_check_array=True)
             frame = X
         else:
             array = validate_data(self, X, reset=reset, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan")
@@ -422,6 +423,12 @@ def _check_serves(method: Method, train: Incomplete) -> None:
         raise UserError(f"{name} needs the law of the data, which only synthetic benchmarks have")
     if reason := method.unsupported(Problem("table", train, None, {})):
         raise UserError(f"{name} cannot serve this table: {reason}")
+
+
+def _nameable(labels: pd.Index) -> bool:
+    """Whether scikit-learn can take these names or do without; others are compared by ``FrameCodec`` alone."""
+    n_text = sum(isinstance(label, str) for label in labels)
+    return labels.is_unique and n_text in (0, len(labels))
 
 
 def _label_in_array(column: Any) -> str:

@@ -66,12 +66,14 @@ class FrameCodec:
                 infinite values, cells of another kind than asked for, text with too many levels and blanks.
         """
         reading = reading or Reading()
-        labels = tuple(str(label) for label in frame.columns)
+        labels = tuple(label_text(label) for label in frame.columns)
         _check_distinct(labels)
         if not len(frame):
             raise UserError("the table has no rows")
-        wanted = {_known(str(label), labels, "schema"): _known_kind(label, v) for label, v in (schema or {}).items()}
-        candidates = {_known(str(label), labels, "mm_candidates") for label in mm_candidates}
+        wanted = {
+            _known(label_text(label), labels, "schema"): _known_kind(label, v) for label, v in (schema or {}).items()
+        }
+        candidates = {_known(label_text(label), labels, "mm_candidates") for label in mm_candidates}
         coded = []
         for position, name in enumerate(labels):
             if wanted.get(name) == "ignore":
@@ -103,7 +105,7 @@ class FrameCodec:
             UserError: other columns, cells of another kind, infinite values, unknown cells, or blanks in a
                 column of text that had none.
         """
-        labels = tuple(str(label) for label in frame.columns)
+        labels = tuple(label_text(label) for label in frame.columns)
         if labels != self.labels:
             raise UserError(f"the columns are {list(labels)}, not {list(self.labels)}")
         self._check_unmodelled(frame)
@@ -184,6 +186,17 @@ def _written(series: pd.Series, coding: Coding, hidden: np.ndarray, final: np.nd
     return pd.Series(array, index=series.index, dtype=array.dtype)
 
 
+def label_text(label: Any) -> str:
+    """The text that a column label goes by; numbers of numpy are those of Python.
+
+    >>> label_text(("a", np.int64(2)))
+    "('a', 2)"
+    """
+    if isinstance(label, tuple):
+        return str(tuple(part.item() if isinstance(part, np.generic) else part for part in label))
+    return str(label)
+
+
 def _check_distinct(labels: Sequence[str]) -> None:
     seen: set[str] = set()
     for label in labels:
@@ -202,4 +215,4 @@ def _known_kind(label: Any, kind: str) -> Wanted:
     for known in WANTED:
         if kind == known:
             return known
-    raise UserError(f"schema: column {str(label)!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")
+    raise UserError(f"schema: column {label_text(label)!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")

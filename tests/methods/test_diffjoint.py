@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from lacuna import saving
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.masks.mcar import MCAR
 from lacuna.methods.base import Monitor
 from lacuna.methods.diffjoint import DiffJoint
 from lacuna.methods.diffputer import DiffPuter
+from lacuna.methods.selective import MeaningfulPosterior
 from lacuna.metrics.meaningful import mm_f1
 from lacuna.problem import hide
 from lacuna.rng import stream
@@ -133,9 +135,10 @@ class Keeper(Monitor):
         return self.kept
 
 
-def test_a_resumed_fit_ends_where_an_uninterrupted_one_does():
-    whole = DiffJoint(**TINY).fit(PROBLEM.train, 3).impute(PROBLEM.test)
-    first, second = DiffJoint(**TINY), DiffJoint(**TINY)
+@pytest.mark.parametrize("rule", ["or", "propensity"])
+def test_a_resumed_fit_ends_where_an_uninterrupted_one_does(rule):
+    first, second, straight = (DiffJoint(**TINY | {"rule": rule}) for _ in range(3))
+    whole = straight.fit(PROBLEM.train, 3).impute(PROBLEM.test)
     first.monitor = Keeper(stop_after=1)
     with pytest.raises(KeyboardInterrupt):
         first.fit(PROBLEM.train, 3)
@@ -144,6 +147,66 @@ def test_a_resumed_fit_ends_where_an_uninterrupted_one_does():
     assert second.monitor.iterations == [2]
     assert np.array_equal(resumed.values, whole.values)
     assert np.array_equal(resumed.meaningful, whole.meaningful)
+    assert np.array_equal(resumed.meaningful_probability, whole.meaningful_probability)
+    assert second.impute(PROBLEM.train).diagnostics.keys() == straight.impute(PROBLEM.train).diagnostics.keys()
+
+
+def test_a_resumed_fit_that_was_over_keeps_its_state():
+    """Stopped after its last iteration, nothing is left to train: the state of the training rows is the kept one."""
+    first, second = DiffJoint(**PROPENSITY), DiffJoint(**PROPENSITY)
+    first.monitor = Keeper()
+    whole = first.fit(PROBLEM.train, 3).impute(PROBLEM.train)
+    second.monitor = Keeper(first.monitor.kept)
+    resumed = second.fit(PROBLEM.train, 3).impute(PROBLEM.train)
+    assert second.monitor.iterations == []
+    assert np.array_equal(resumed.final, whole.final, equal_nan=True)
+    assert resumed.diagnostics["columns"] == whole.diagnostics["columns"]
+
+
+PROPENSITY = TINY | {"rule": "propensity"}
+
+
+def test_propensity_flags_where_the_posterior_of_selective_does_at_every_iteration():
+    posterior = MeaningfulPosterior().fit(PROBLEM.train, 3)
+    seen = []
+
+    class Watcher(Monitor):
+        def iteration(self, index, impute):
+            seen.extend(impute(rows) for rows in (PROBLEM.train, PROBLEM.test))
+
+    method = DiffJoint(**PROPENSITY)
+    method.monitor = Watcher()
+    method.fit(PROBLEM.train, 3)
+    assert len(seen) == 2 * method.iterations
+    for done, rows in zip(seen, [PROBLEM.train, PROBLEM.test] * method.iterations, strict=True):
+        probability = posterior.predict(rows)
+        assert 0 < done.meaningful.sum() < rows.hidden[:, rows.candidates].sum()
+        np.testing.assert_array_equal(done.meaningful_probability, probability)
+        np.testing.assert_array_equal(done.meaningful, probability > 0.5)
+        assert done.diagnostics["columns"].keys() == {"C1", "D2", "D3"}
+
+
+def test_the_next_iteration_learns_from_the_flags_of_propensity():
+    states = []
+
+    class Learner(DiffJoint):
+        def _joint_state(self, state):
+            states.append(super()._joint_state(state))
+            return states[-1]
+
+    method = Learner(**PROPENSITY).fit(PROBLEM.train, 3)
+    assert not states[0][:, 9:].any()
+    np.testing.assert_array_equal(states[1][:, 9:].numpy() > 0.5, method.impute(PROBLEM.train).meaningful)
+
+
+def test_a_saved_method_with_propensity_answers_as_before(tmp_path):
+    method = DiffJoint(**PROPENSITY).fit(PROBLEM.train, 3)
+    saving.save(method, tmp_path / "method")
+    loaded = saving.load(tmp_path / "method")
+    for rows in (PROBLEM.train, PROBLEM.test):
+        before, after = method.impute(rows), loaded.impute(rows)
+        np.testing.assert_array_equal(after.final, before.final)
+        np.testing.assert_array_equal(after.meaningful_probability, before.meaningful_probability)
 
 
 def test_without_the_mask_there_are_no_flags():
@@ -152,7 +215,7 @@ def test_without_the_mask_there_are_no_flags():
 
 
 def test_ranges():
-    with pytest.raises(ValueError, match="rule must be one of or, and, uncertainty, vote, got 'xor'"):
+    with pytest.raises(ValueError, match="rule must be one of or, and, uncertainty, vote, propensity, got 'xor'"):
         DiffJoint(rule="xor")
     with pytest.raises(ValueError, match="iterations"):
         DiffJoint(iterations=-1)

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from lacuna.datasets.bayesnet import BayesNet
+from lacuna.errors import UserError
 from lacuna.masks.base import Mask
 from lacuna.masks.mar import MAR
 from lacuna.masks.mcar import MCAR
 from lacuna.masks.mnar import MNAR
+from lacuna.methods.base import Method
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.methods.oracle import Oracle
 from lacuna.methods.selective import MeaningfulPosterior, Selective
+from lacuna.methods.selective.observation import Ordinary
 from lacuna.metrics.discrete import acc
 from lacuna.metrics.meaningful import mm_f1
 from lacuna.problem import hide
@@ -88,6 +91,120 @@ def test_blanks_at_the_ordinary_rate_alone_are_not_meaningful():
     rows = Incomplete(columns, np.where(observed, truth, np.nan), observed)
     imputation = Selective().fit(rows, 0).impute(rows)
     assert imputation.meaningful.sum() < 0.05 * rows.hidden[:, 0].sum()
+
+
+def switched(n: int = 3000, candidates: str = "a", driven: bool = False) -> tuple[Incomplete, np.ndarray]:
+    """``a`` is meaningfully missing where ``b`` exceeds 0.8; besides, cells of a and c are lost at 0.2 on average.
+
+    Args:
+        driven: whether b drives that loss, in place of being lost itself.
+
+    Returns:
+        Rows, and where a is meaningful.
+    """
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(n, 3))
+    meaningful = truth[:, 1] > 0.8
+    lost = rng.random(truth.shape) < 0.2
+    if driven:
+        rate = 1 / (1 + np.exp(2.0 - 2 * truth[:, 1]))
+        lost = rng.random(truth.shape) < rate[:, None]
+        lost[:, 1] = False
+    hidden = lost.copy()
+    hidden[:, 0] |= meaningful
+    columns = tuple(Column(name, mm_candidate=name in candidates) for name in "abc")
+    return Incomplete(columns, np.where(hidden, np.nan, truth), ~hidden), meaningful
+
+
+@pytest.mark.parametrize("ordinary", ["common", "per_row", 0.2])
+def test_the_ordinary_rate_may_be_common_by_row_or_given(ordinary: Ordinary):
+    rows, meaningful = switched()
+    posterior = MeaningfulPosterior(ordinary).fit(rows)
+    found = posterior.diagnostics()["columns"]["a"]
+    assert found["ordinary_rate"] == pytest.approx(0.2, abs=0.02)
+    assert found["meaningful_low"] < meaningful.mean() < found["meaningful_high"]
+    assert found["explained_by_ordinary_rate"] is False
+    told = rows.hidden[:, 0] & rows.observed[:, 1]
+    flagged = posterior.predict(rows)[told, 0] > 0.5
+    assert (flagged == meaningful[told]).mean() > 0.93
+
+
+def test_a_rate_by_row_follows_what_drives_it():
+    """Rows in which b is high lose a more often: a common rate takes the surplus for meaning, one by row does not."""
+    rows, meaningful = switched(driven=True)
+    ordinary = 1 / (1 + np.exp(2.0 - 2 * rows.values[:, 1]))
+    by_row = MeaningfulPosterior("per_row").fit(rows)
+    (column,) = by_row.columns_
+    fitted = column.blanks.probability(rows, np.zeros(rows.values.shape))
+    assert [rows.columns[k].name for k in by_row.process_.drivers] == ["b"]
+    assert np.abs(fitted - ordinary)[~meaningful].mean() < 0.05
+    assert any("ordinary blanks depend on b" in text for text in by_row.warnings_)
+
+
+def test_a_rate_of_zero_makes_every_blank_meaningful():
+    rows, _ = switched()
+    probability = MeaningfulPosterior(0.0).fit(rows).predict(rows)
+    np.testing.assert_allclose(probability[rows.hidden[:, 0], 0], 1.0)
+    assert not probability[:, 1:].any()
+
+
+def test_without_a_column_of_ordinary_blanks_only_there_is_a_bound_and_no_p_value():
+    rows, meaningful = switched(candidates="abc")
+    posterior = MeaningfulPosterior().fit(rows)
+    for name, found in posterior.diagnostics()["columns"].items():
+        assert found["p_value"] is found["p_rate"] is found["p_pattern"] is None
+        assert found["explained_by_ordinary_rate"] is None
+        assert not found["identified"]
+        assert found["meaningful_low"] <= (meaningful.mean() if name == "a" else 0.02)
+        assert "the ordinary rate is not identified: lower bound" in found["verdict"]
+    assert posterior.diagnostics()["columns"]["a"]["meaningful_low"] > 0.1
+    assert any("the ordinary rate is not identified" in text for text in posterior.warnings_)
+    given = MeaningfulPosterior(0.2).fit(rows).diagnostics()
+    assert given["warnings"] == []
+    assert given["columns"]["a"]["p_value"] < 0.001
+    assert given["columns"]["c"]["explained_by_ordinary_rate"]
+
+
+def test_a_rate_that_cannot_be_is_refused():
+    with pytest.raises(UserError, match="every column may hold meaningful missingness"):
+        MeaningfulPosterior("common").fit(switched(candidates="abc")[0])
+    with pytest.raises(ValueError, match="common, per_row or a rate, got 'none'"):
+        MeaningfulPosterior("none")
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\), got 1.5"):
+        MeaningfulPosterior(1.5)
+
+
+class Points(Method):
+    """A base without probabilities: the level that the other column names, or always one that is wrong."""
+
+    def __init__(self, right: bool) -> None:
+        self.right = right
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        self.n_seen_ = int(train.observed[:, 1].sum())
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        guess = rows.values[:, :1] if self.right else (rows.values[:, :1] + 1) % 4
+        return Imputation(np.where(rows.observed, rows.values, guess))
+
+
+@pytest.mark.parametrize(("right", "reached"), [(True, 1.0), (False, 0.0)])
+def test_points_count_by_how_often_they_are_right_on_cells_held_out(right: bool, reached: float):
+    """A copy of a column: whoever reads it there is always right; the flags follow that."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 4, 800).astype(float)
+    hidden = rng.random(800) < 0.1 + 0.4 * (level == 3)
+    columns = (Column("a", "categorical", tuple("wxyz")), Column("b", "categorical", tuple("wxyz"), mm_candidate=True))
+    observed = np.stack([np.ones(800, bool), ~hidden], axis=1)
+    rows = Incomplete(columns, np.where(observed, level[:, None], np.nan), observed)
+    method = Selective(Points(right), ordinary=0.1).fit(rows)
+    assert method.base.n_seen_ == pytest.approx(0.9 * observed[:, 1].sum(), rel=0.05)
+    n_held_out = observed[:, 1].sum() - method.base.n_seen_
+    assert method.reached_[1] == pytest.approx((reached * n_held_out + 1) / (n_held_out + 2))
+    done = method.impute(rows)
+    probability = done.meaningful_probability[hidden, 1]
+    np.testing.assert_array_equal(done.meaningful[hidden, 1], probability > (1 - probability) * method.reached_[1])
+    assert done.meaningful[:, 1].sum() > 0
 
 
 def test_rows_one_at_a_time_are_rows_all_at_once():

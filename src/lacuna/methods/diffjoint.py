@@ -5,7 +5,7 @@ Zhang, Ouyang, Li, Zhu, Cheng, Xie: "Learning What Not to Impute". Equation and 
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,14 +15,15 @@ from lacuna.device import pick
 from lacuna.encoding import Encoder
 from lacuna.methods.base import Method
 from lacuna.methods.diffusion import SIGMA_DATA, DiffusionModel, Precision, Sampling
+from lacuna.methods.selective import MeaningfulPosterior
 from lacuna.numerics.clustering import two_means_threshold
 from lacuna.numerics.samples import mean_and_sd, mode_and_entropy
 from lacuna.rng import stream, torch_seed
 from lacuna.training import Schedule
 from lacuna.types import Draws, Imputation, Incomplete
 
-Rule = Literal["or", "and", "uncertainty", "vote"]
-RULES = ("or", "and", "uncertainty", "vote")
+Rule = Literal["or", "and", "uncertainty", "vote", "propensity"]
+RULES = ("or", "and", "uncertainty", "vote", "propensity")
 STATES_IN_MEMORY = 2**20  # sampled states decoded at once
 
 
@@ -32,7 +33,8 @@ class DiffJoint(Method):
     Args:
         iterations: outer refinements t_max; 0 samples once from an untrained network (the paper's Figure 4).
         samples: K, conditional samples per incomplete row.
-        rule: how uncertainty cluster and sampled mask make a flag (equation 7 is ``or``).
+        rule: how uncertainty cluster and sampled mask make a flag (equation 7 is ``or``). ``propensity`` is not the
+            paper's: it asks whether P(meaningful) of ``MeaningfulPosterior`` exceeds 1/2.
         joint: False models x alone, without a mask: what DiffPuter's state is.
         steps, repeats, sigma_min, sigma_max, rho, churn: of the sampler, see ``Sampling``.
         hidden: width of the network and of its noise embedding.
@@ -78,6 +80,7 @@ class DiffJoint(Method):
         self.encoder_ = Encoder.fit(train, scale=SIGMA_DATA)
         width = self.encoder_.width + (len(train.columns) if self.joint else 0)
         self.model_ = DiffusionModel(width, self.hidden, pick(self.device), self.precision)
+        self.posterior_ = MeaningfulPosterior().fit(train, seed) if self.joint and self.rule == "propensity" else None
         self.state_ = self._start(train, seed)
         done = self._resume()
         for t in range(done + 1, self.iterations + 1):
@@ -151,13 +154,9 @@ class DiffJoint(Method):
             if draws:
                 values = self.encoder_.decode(states[:, :draws, : self.encoder_.width]).float()
                 kept.append(values.cpu().numpy().swapaxes(0, 1)[:, hidden])
-        if not self.joint:
-            flags = probability = None
-        else:
-            flags = self._flags(rows, uncertainty, votes)
-            probability = np.where(rows.candidates, votes, 0.0)
+        flags, probability = self._judge(rows, uncertainty, votes) if self.joint else (None, None)
         posterior = Draws.from_samples(np.argwhere(rows.hidden), np.concatenate(kept, axis=1)) if kept else None
-        return Imputation(point, flags, probability, posterior, {"uncertainty": uncertainty})
+        return Imputation(point, flags, probability, posterior, self._diagnostics(uncertainty))
 
     def _conditions(self, rows: Incomplete) -> tuple[Tensor, Tensor]:
         """What the sampler is given: values and which of them are known, both (r, width).
@@ -184,6 +183,13 @@ class DiffJoint(Method):
             return point, uncertainty, torch.zeros_like(point)
         return point, uncertainty, (states[..., self.encoder_.width :] > 0.5).double().mean(1)
 
+    def _judge(self, rows: Incomplete, uncertainty: np.ndarray, votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Flags and P(meaningful), (n, d) each."""
+        if self.posterior_ is None:
+            return self._flags(rows, uncertainty, votes), np.where(rows.candidates, votes, 0.0)
+        probability = self.posterior_.predict(rows)
+        return probability > 0.5, probability
+
     def _flags(self, rows: Incomplete, uncertainty: np.ndarray, votes: np.ndarray) -> np.ndarray:
         """Equation 7 and its ablations: (n, d) bool."""
         uncertain = np.zeros(rows.observed.shape, bool)
@@ -193,6 +199,9 @@ class DiffJoint(Method):
         voted = votes > 0.5
         flags = {"or": uncertain | voted, "and": uncertain & voted, "uncertainty": uncertain, "vote": voted}
         return flags[self.rule] & rows.hidden & rows.candidates
+
+    def _diagnostics(self, uncertainty: np.ndarray) -> dict[str, Any]:
+        return {"uncertainty": uncertainty} | ({} if self.posterior_ is None else self.posterior_.diagnostics())
 
     def _checkpoint(self, t: int) -> None:
         self.monitor.save(
@@ -215,6 +224,6 @@ class DiffJoint(Method):
             kept["values"].numpy(),
             kept["meaningful"].numpy() if self.joint else None,
             kept["probability"].numpy() if self.joint else None,
-            diagnostics={"uncertainty": kept["uncertainty"].numpy()},
+            diagnostics=self._diagnostics(kept["uncertainty"].numpy()),
         )
         return kept["iteration"]

@@ -23,6 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 ATOMS = np.array([0.0, 0.03, 0.08, 0.15, 0.22, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 1.0])  # values of phi
 MAX_LEAVES = 64
 SPARED_WIDTH = 10.0  # how far below, on the scale of log-odds
+GREED = 20.0  # log density per log-odds of p where no rate is known: blanks count as ordinary as far as they can
 N_DRAWS = 20
 N_BINS = 24  # scores are rounded to so many quantiles: the likelihood hardly sees it, and is much faster
 PROBIT = np.pi / 8  # the logistic function averaged over a normal is nearly one of a flatter score
@@ -54,13 +55,10 @@ class _Counts:
 
     scores: np.ndarray  # (c, f)
     variances: np.ndarray  # (c, f)
-    hidden: np.ndarray  # (c,) rows
+    hidden: np.ndarray  # (c,) rows; 0, as in ``seen``, where the stratum is -1
     seen: np.ndarray  # (c,) rows
     stratum: np.ndarray  # (c,) int
-
-    @property
-    def share(self) -> np.ndarray:
-        return (self.hidden + self.seen) / (self.hidden + self.seen).sum()
+    share: np.ndarray  # (c,) of all rows
 
 
 def crossed_strata(features: np.ndarray, hidden: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -99,7 +97,8 @@ def fit_ordinary_rate(
         hidden: (n,) bool.
         scores: (n, f) on which weights are about 1 in size, f may be 0: then p is one number.
         variances: (n, f) of each score, 0 where it is known.
-        strata: (n,) int from 0, see ``crossed_strata``.
+        strata: (n,) int from 0, see ``crossed_strata``; -1 for rows that count in the average of p only. Let them be
+            those with uncertain scores: where phi depends on what is not known of a score, the factors are tied.
         mean_rate: in (0, 1), where p should be on average; None: anywhere, so that p takes all it can explain.
         spread: sd around ``mean_rate`` on the scale of log-odds.
         spared: prior probability that the process is milder on this column, or leaves it alone.
@@ -162,18 +161,18 @@ def _objective(
 
     survival = np.clip((1 - p)[:, None] * (1 - ATOMS), 1e-9, 1 - 1e-9)  # (c, atoms) P(seen)
     log_likelihood = counts.hidden[:, None] * np.log1p(-survival) + counts.seen[:, None] * np.log(survival)
-    first = np.searchsorted(counts.stratum, np.arange(counts.stratum[-1] + 1))
+    first = np.searchsorted(counts.stratum, np.arange(counts.stratum[-1] + 1))  # after those of stratum -1
     by_stratum = np.add.reduceat(log_likelihood, first, axis=0) + log_mass
     evidence = logsumexp(by_stratum, axis=1)
     responsibility = np.exp(by_stratum - evidence[:, None])
 
     slope = counts.hidden[:, None] / (1 - survival) - counts.seen[:, None] / survival
     by_p = (slope * (1 - ATOMS) * responsibility[counts.stratum]).sum(1)
-    log_prior, by_mean = 0.0, 0.0
+    mean = np.clip(counts.share @ p, 1e-9, 1 - 1e-9)
+    log_prior, by_mean = GREED * logit(mean), GREED
     if mean_rate is not None:
-        mean = np.clip(counts.share @ p, 1e-9, 1 - 1e-9)
         log_prior, by_mean = _log_prior(logit(mean) - logit(mean_rate), spread, spared)
-        by_p += by_mean / (mean * (1 - mean)) * counts.share
+    by_p += by_mean / (mean * (1 - mean)) * counts.share
     by_score = by_p * p * (1 - p)
     by_flatter = by_score * linear * -PROBIT * flatter**3
     by_weights = counts.scores.T @ (by_score * flatter) + (counts.variances.T @ by_flatter) * weights
@@ -204,5 +203,6 @@ def _count(hidden: np.ndarray, scores: np.ndarray, variances: np.ndarray, strata
         np.add.at(means, cell, columns)
         return means / size[:, None]
 
-    n_hidden = np.bincount(cell, hidden)
-    return _Counts(mean(scores), mean(variances), n_hidden, size - n_hidden, cells[:, 0])
+    judged = np.where(cells[:, 0] < 0, 0, size)
+    n_hidden = np.minimum(np.bincount(cell, hidden), judged)
+    return _Counts(mean(scores), mean(variances), n_hidden, judged - n_hidden, cells[:, 0], size / size.sum())

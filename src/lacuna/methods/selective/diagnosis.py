@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.stats import norm
 
-from lacuna.methods.selective.observation import ObservationProcess, ReferenceRate
+from lacuna.methods.selective.observation import ObservationProcess
 from lacuna.types import Incomplete
 
 LEVEL = 0.05
@@ -26,15 +26,15 @@ class ColumnDiagnosis:
     meaningful_rate: float  # share of all rows whose cell is meaningfully missing
     meaningful_low: float  # 95% interval
     meaningful_high: float
-    p_value: float  # that the ordinary rate alone explains the blanks: of the two tests below, combined
-    p_rate: float  # that there are no more blanks than the ordinary rate accounts for
-    p_pattern: float  # that where they are has nothing to do with the rest of the row, beyond that rate
-    identified: bool  # False: meaningful_rate is a lower bound
+    p_value: float | None  # that the ordinary rate alone explains the blanks: of the two tests below, combined
+    p_rate: float | None  # that there are no more blanks than the ordinary rate accounts for
+    p_pattern: float | None  # that where they are has nothing to do with the rest of the row, beyond that rate
+    identified: bool  # False: there is no rate to test, and meaningful_rate is a lower bound
 
     @property
-    def explained(self) -> bool:
-        """Whether the ordinary rate is explanation enough."""
-        return self.p_value > LEVEL
+    def explained(self) -> bool | None:
+        """Whether the ordinary rate is explanation enough; None where that rate is not identified."""
+        return None if self.p_value is None else self.p_value > LEVEL
 
     @classmethod
     def of(
@@ -43,7 +43,7 @@ class ColumnDiagnosis:
         hidden: np.ndarray,
         ordinary: np.ndarray,
         meaning: np.ndarray,
-        reference: ReferenceRate,
+        process: ObservationProcess,
     ) -> Self:
         """Compare blanks (n,) with the probability (n,) of an ordinary one.
 
@@ -54,8 +54,8 @@ class ColumnDiagnosis:
         excess = hidden - ordinary
         variance = ordinary * (1 - ordinary)
         # what is not known of the common rate itself
-        rate_variance = 0.0
-        if reference.mean is not None and reference.n_cells:
+        rate_variance, reference = 0.0, process.reference
+        if reference.mean is not None and not process.given:
             spread = reference.spread * variance.mean()
             rate_variance = variance.mean() / reference.n_cells + spread**2
         share = excess / (1 - ordinary)
@@ -68,18 +68,11 @@ class ColumnDiagnosis:
         pattern = (1 - ordinary) * (meaning - meaning.mean()) / np.maximum(level * (1 - level), 1e-9)
         p_pattern = _upper_tail(pattern @ (hidden - level), (level * (1 - level)) @ pattern**2)
         rate = float(np.clip(share.mean(), 0.0, 1.0))
-        return cls(
-            name,
-            float(hidden.mean()),
-            float(ordinary.mean()),
-            rate,
-            max(0.0, rate - float(margin)),
-            min(1.0, rate + float(margin)),
-            min(1.0, 2 * min(p_rate, p_pattern)),
-            p_rate,
-            p_pattern,
-            reference.mean is not None,
-        )
+        low, high = max(0.0, rate - float(margin)), min(1.0, rate + float(margin))
+        rates = name, float(hidden.mean()), float(ordinary.mean()), rate
+        if not process.identified:
+            return cls(*rates, low, float(hidden.mean()), None, None, None, False)
+        return cls(*rates, low, high, min(1.0, 2 * min(p_rate, p_pattern)), p_rate, p_pattern, True)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, with the verdict in words."""
@@ -90,12 +83,17 @@ class ColumnDiagnosis:
     @property
     def verdict(self) -> str:
         """One sentence."""
-        shares = f"{self.blank_rate:.1%} of {self.name} is blank, {self.ordinary_rate:.1%} by the ordinary rate"
+        blank = f"{self.blank_rate:.1%} of {self.name} is blank"
+        if self.p_value is None:
+            return (
+                f"{blank}; the ordinary rate is not identified: lower bound, {self.meaningful_low:.1%} of the rows "
+                f"are meaningfully missing if ordinary blanks fall on all rows alike"
+            )
+        shares = f"{blank}, {self.ordinary_rate:.1%} by the ordinary rate"
         if self.explained:
             return f"{shares}: that explains the blanks (p = {self.p_value:.2f}); few, if any, are meaningful"
-        bound = "" if self.identified else "at least "
         return (
-            f"{shares}; {bound}{self.meaningful_rate:.1%} of the rows are meaningfully missing "
+            f"{shares}; {self.meaningful_rate:.1%} of the rows are meaningfully missing "
             f"(95% interval {self.meaningful_low:.1%} to {self.meaningful_high:.1%}, p {_p(self.p_value)})"
         )
 
@@ -114,8 +112,7 @@ def warnings_for(train: Incomplete, process: ObservationProcess, columns: Sequen
     names = [c.name for c in train.columns]
     reference = process.reference
     found: list[str] = []
-    given = process.constant is not None and process.constant != reference.mean
-    if not columns or given:
+    if not columns or process.given:
         return found
     if reference.mean is None:
         found.append(
@@ -142,5 +139,8 @@ def warnings_for(train: Incomplete, process: ObservationProcess, columns: Sequen
     return found + [
         f"{column.name} is blank less often than the common ordinary rate of {reference.mean:.1%}"
         for column in columns
-        if reference.mean and column.blank_rate < reference.mean and column.p_rate > 1 - LEVEL / 2
+        if reference.mean
+        and column.blank_rate < reference.mean
+        and column.p_rate is not None
+        and column.p_rate > 1 - LEVEL / 2
     ]

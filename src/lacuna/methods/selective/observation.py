@@ -27,6 +27,7 @@ MAX_DRIVERS = 10
 BASE_SPREAD = 0.05  # columns under one process still differ by so much, in log-odds
 SPARED = 0.05  # prior probability that the process is milder on a column
 SPARED_DRIVER = 0.5  # on one that drives it
+SUREST = 0.25  # share of the rows that the process is learned from, at least
 SCORE_LIMIT = 5.0  # standard scores beyond are drawn in
 DRIVER_BOOSTING = Boosting(rounds=50, leaves=8, folds=2)
 
@@ -152,6 +153,15 @@ def driver_scores(
     return both[0], both[1]
 
 
+def surest(variances: np.ndarray) -> np.ndarray:
+    """(n,) bool: the rows without an uncertain score (variances (n, f)), or else the least uncertain share of them.
+
+    A hidden driver may move both kinds of blanks, which then cannot be told apart by rows where it is hidden.
+    """
+    total = variances.sum(1)
+    return total <= np.quantile(total, SUREST)
+
+
 @dataclass(frozen=True)
 class ObservationProcess:
     """What the other columns tell of the process, and how it bears on a candidate column."""
@@ -161,6 +171,16 @@ class ObservationProcess:
     drivers: tuple[int, ...]  # columns that move the process
     codes: tuple[ColumnCode, ...]  # of the drivers
     directions: tuple[np.ndarray, ...]  # of the drivers
+
+    @property
+    def given(self) -> bool:
+        """Whether the rate came from the user rather than from other columns."""
+        return self.constant is not None and self.constant != self.reference.mean
+
+    @property
+    def identified(self) -> bool:
+        """Whether anything says how probable an ordinary blank is."""
+        return self.given or self.reference.mean is not None
 
     @classmethod
     def fit(cls, train: Incomplete, ordinary: Ordinary) -> Self:
@@ -211,8 +231,10 @@ class ObservationProcess:
             if code.index != column
         )
         hidden = train.hidden[:, column]
-        strata = crossed_strata(np.delete(train.values, column, axis=1), hidden, rng)
         scores = driver_scores(drivers, train, meaningful)
+        known = surest(scores[1])
+        strata = np.full(len(train), -1)
+        strata[known] = crossed_strata(np.delete(train.values[known], column, axis=1), hidden[known], rng)
         spared = SPARED_DRIVER if column in self.drivers else SPARED
         rate = fit_ordinary_rate(hidden, *scores, strata, self.reference.mean, self.reference.spread, spared, rng)
         return ColumnProcess(column, drivers, rate)

@@ -91,7 +91,7 @@ class MeaningfulPosterior:
                     train.hidden[:, j],
                     ordinary,
                     meaning.out_of_fold,
-                    self.process_.reference,
+                    self.process_,
                 )
             )
         self.warnings_ = warnings_for(train, self.process_, self.diagnoses_)
