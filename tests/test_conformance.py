@@ -310,7 +310,7 @@ def test_metric_is_a_number_or_absent(name: str) -> None:
     assert all(value is None or isinstance(value, float) for value in found)
 
 
-@pytest.mark.parametrize("group", ["dataset", "mask", "method", "budget", "tracking"])
+@pytest.mark.parametrize("group", ["dataset", "mask", "method", "budget", "downstream", "tracking"])
 def test_every_config_composes_and_builds(group: str, csv_file: Path) -> None:
     for name in ids(group):
         base = [] if group == "method" else ["method=mean_mode"]
