@@ -20,6 +20,7 @@ from lacuna import records
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("mean_mode", "always_na")
+METRIC = "//a[@title='Plot chart' and text()='test/acc']"
 OPTIONS = (  # no network but the loopback, and no sandbox, which root may not have
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1800,1400"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -119,14 +120,15 @@ def test_two_runs_of_a_sweep_are_compared(browser: Any, address: str, outputs: P
     shown = {record.name: f"{record.scores['test/acc']:.3f}" for _, record in records.find(outputs)}
     for name in shown:
         wait_for(lambda name=name: browser.find_elements("xpath", f"//*[text()='{name}']"))
-    cell = wait_for(lambda: browser.find_elements("xpath", f"//*[text()='{min(shown.values())}']"))[0]
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)  # the names beside it follow
-    for value in shown.values():
-        wait_for(lambda value=value: beside(browser, "test/acc", value))
+    value, other = shown.values()
+    for cell in (f"//*[text()='{value}']", METRIC):  # values and names scroll apart
+        found = wait_for(lambda cell=cell: browser.find_elements("xpath", cell))
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[0])
+    wait_for(lambda: beside(browser, value) and beside(browser, other))
 
 
-def beside(browser: Any, metric: str, value: str) -> bool:
-    """Whether ``value`` stands in the row of ``metric``."""
-    label = browser.find_element("xpath", f"//a[@title='Plot chart' and text()='{metric}']")
-    cells = browser.find_elements("xpath", f"//*[text()='{value}']")
-    return label.is_displayed() and any(abs(cell.rect["y"] - label.rect["y"]) < 20 for cell in cells)
+def beside(browser: Any, value: str) -> bool:
+    """Whether ``value`` is to be seen in the row of the metric."""
+    name = browser.find_element("xpath", METRIC)
+    cells = [cell for cell in browser.find_elements("xpath", f"//*[text()='{value}']") if cell.is_displayed()]
+    return name.is_displayed() and any(abs(cell.rect["y"] - name.rect["y"]) < 20 for cell in cells)
