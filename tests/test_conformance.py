@@ -343,7 +343,8 @@ def test_metric_is_a_number_or_absent(name: str) -> None:
     assert all(value is None or isinstance(value, float) for value in found)
 
 
-CONFIGS = [(group, name) for group in ("dataset", "mask", "method", "budget", "tracking") for name in ids(group)]
+GROUPS = ("dataset", "mask", "method", "budget", "downstream", "tracking")
+CONFIGS = [(group, name) for group in GROUPS for name in ids(group)]
 
 
 @pytest.mark.parametrize(("group", "name"), CONFIGS)

@@ -26,7 +26,7 @@ from lacuna.errors import StorageError, UserError
 from lacuna.experiment import REPORT, Outcome, check, run
 from lacuna.launch import PastHydra, command
 from lacuna.limits import Stopped, stoppable
-from lacuna.report import print_completion, print_scores
+from lacuna.report import print_completion, print_downstream, print_scores
 from lacuna.sweep import RunningSweep, tell
 from lacuna.tracking import Tracker, forgiven, is_published
 
@@ -98,6 +98,7 @@ def single_run(config: dict[str, Any], typed: str) -> Outcome:
             print_completion(record, console)
         if record.scores or not record.completed:
             print_scores(record, outputs, console)
+        print_downstream(record, console)
         _say(console, f"seconds: {_durations(record)}; peak memory {record.peak_memory_gb:.2f} GB")
         if record.completed:
             _say(console, f"completed file: {_near(Path(record.completed))}")

@@ -24,6 +24,8 @@ PACKAGES = (
     "hydra-core",
     "omegaconf",
     "mlflow",
+    "xgboost",
+    "xgboost-cpu",
 )
 
 

@@ -18,6 +18,7 @@ from lacuna import environment, records, results
 from lacuna.build import build
 from lacuna.checkpoint import Checkpoint
 from lacuna.datasets.base import Dataset
+from lacuna.downstream import XGBoost
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
 from lacuna.limits import LimitReached, Limits, Stopped, watch
@@ -37,7 +38,7 @@ REPORT = "report.html"  # of a file that was completed
 
 
 class Unsupported(Exception):
-    """The mask or the method cannot serve this data; the message says why."""
+    """The mask, the method or the downstream tasks cannot serve this data; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Parts:
     mask: Mask
     method: Method
     metrics: Mapping[str, Metric]
+    downstream: XGBoost | None
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ class Outcome:
 
 
 def assemble(config: Mapping[str, Any]) -> Parts:
-    """Build the four nouns of a configuration.
+    """Build the nouns of a configuration.
 
     Raises:
         UserError: an argument is unknown, of the wrong type, or refused by a constructor.
     """
-    return Parts(**{key: build(config[key], key) for key in ("dataset", "mask", "method", "metrics")})
+    nouns = ("dataset", "mask", "method", "metrics", "downstream")
+    built = {key: build(config[key], key) for key in nouns}
+    return Parts(**built | {"downstream": built["downstream"] or None})
 
 
 def run(config: Mapping[str, Any], console: Console | None = None, command: str = "") -> Outcome:
@@ -205,6 +209,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
         record.data_digest = table.digest
+        if parts.downstream and (reason := parts.downstream.unsupported(table)):
+            raise Unsupported(f"downstream={config['names']['downstream']} cannot be had on {table.name}: {reason}")
     with stage.phase("mask"):
         if reason := parts.mask.unsupported(table):
             raise Unsupported(f"mask {config['names']['mask']} cannot be applied to {table.name}: {reason}")
@@ -233,6 +239,10 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     with stage.phase("score"):
         record.scores, record.notes = _scores(problem, imputations, parts.metrics)
         record.diagnostics = {split: records.plain(done.diagnostics) for split, done in imputations.items()}
+    if parts.downstream:
+        with stage.phase("downstream"):
+            found = parts.downstream.scores(table, imputations["train"].final, Path(config["outputs"], "downstream"))
+            record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
         completion = results.Completion.of(table, imputations, config["alpha"])

@@ -119,13 +119,14 @@ def find(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides numbers.
 
-    Budget and device count, since they change numbers; output folder, tracking and limits do not. A file is
-    known by its content, wherever it lies.
+    Budget and device count, since they change numbers; output folder, tracking and limits do not. Downstream tasks
+    count where there are any. A file is known by its content, wherever it lies.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
     nodes = {key: _by_content(config[key]) for key in ("dataset", "mask", "method")}
-    return {"names": names, **nodes, **{key: config[key] for key in plain_keys}}
+    downstream = {"downstream": config["downstream"]} if config.get("downstream") else {}
+    return {"names": names, **nodes, **downstream, **{key: config[key] for key in plain_keys}}
 
 
 def _by_content(node: Any) -> Any:

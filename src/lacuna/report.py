@@ -49,6 +49,23 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
         console.print(f"to see ceiling and floor here, run method={' and method='.join(missing)} too", style="dim")
 
 
+def print_downstream(record: Record, console: Console) -> None:
+    """One row for each target of the downstream tasks, the published figures under it."""
+    split = "test/downstream/"
+    keys = [key.removeprefix(split).rsplit("/", 1) for key in record.scores if key.startswith(split)]
+    names = list(dict.fromkeys(name for _, name in keys))
+    table = Table(box=box.SIMPLE_HEAD, title="classifiers trained on the imputed table", title_justify="left")
+    for header in ("target", *names):
+        table.add_column(header, justify="left" if header == "target" else "right")
+    printed = published_scores(record.config)
+    for target in dict.fromkeys(target for target, _ in keys):
+        table.add_row(escape(target), *(_number(record.scores[f"{split}{target}/{name}"]) for name in names))
+        if any(beside := [_number(printed.get(f"{split}{target}/{name}")) for name in names]):
+            table.add_row("  published", *beside, style="dim")
+    if keys:
+        console.print(table)
+
+
 def print_completion(record: Record, console: Console) -> None:
     """What became of the blanks of a file, column by column, and what the method thinks of its own work."""
     table = Table(box=box.SIMPLE_HEAD)

@@ -21,6 +21,7 @@ class Names(Strict):
     mask: str
     method: str
     budget: str
+    downstream: str
     tracking: str
     experiment: str | None
     metrics: Literal["all"] | list[str]
@@ -52,6 +53,7 @@ class Settings(Strict):
     mask: dict[str, Any]
     method: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
+    downstream: dict[str, Any]
     names: Names
     budget: Budget
     tracking: Tracking

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+COMPARED = ("dataset", "mask", "method")  # by these, ratio and seed runs are told apart, grouped and filtered
 LONGEST_VALUE = 6000  # characters of a parameter that MLflow keeps
 LONGEST_NAME = 250
 ARTIFACTS = ("config.yaml", "record.json", "log.txt", "plots")  # never the data
@@ -194,6 +195,10 @@ def _tags(record: Record) -> dict[str, str]:
         "lacuna.status": record.status,
         "lacuna.command": record.command,
         "lacuna.process": _process(),
+        **{key: record.config["names"][key] for key in COMPARED},
+        "budget": record.config["budget"]["name"],
+        "ratio": f"{record.config['ratio']:g}",
+        "seed": record.config["seed"],
         "device": record.device,
         "commit": record.commit,
         "dirty": record.dirty,
@@ -248,11 +253,12 @@ def _milliseconds(moment: str) -> int:
 
 
 def _process() -> str:
-    return f"{platform.node()}:{os.getpid()}"
+    return f"{platform.node()}:{os.getpid()}:{_start(os.getpid())}"
 
 
 def _abandoned(process: str | None) -> bool:
-    host, _, pid = (process or "").rpartition(":")
+    """Whether a process of this machine is gone; of others nothing is known here."""
+    host, pid, *start = (process or ":").split(":")
     if host != platform.node():
         return False
     try:
@@ -260,5 +266,13 @@ def _abandoned(process: str | None) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
-    return False
+        pass
+    return bool(start) and start[0] != _start(int(pid))  # its number went to another process
+
+
+def _start(pid: int) -> str:
+    """When a process began, in the system's own terms; empty where it does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""

@@ -66,6 +66,7 @@ class Table:
     train_rows: np.ndarray | None = None  # (n,) bool; None: every row is a training row
     law: Any = None  # answers Bayes-oracle questions about the data; None where the law is unknown
     source: Any = None  # how to write a completed table in the form it came in (datasets.csv); None otherwise
+    targets: tuple[str, ...] = ()  # categorical columns that downstream tasks predict
 
     def __post_init__(self) -> None:
         shape = (len(self.values), len(self.columns))
@@ -74,6 +75,10 @@ class Table:
                 raise ValueError(f"table {self.name!r}: {name} has shape {getattr(self, name).shape}, not {shape}")
         if not np.isnan(self.values[self.meaningful]).all():
             raise ValueError(f"table {self.name!r}: meaningfully missing cells must be NaN in values")
+        levels = [column.name for column in self.columns if column.discrete]
+        for target in self.targets:
+            if target not in levels:
+                raise ValueError(f"table {self.name!r}: target {target!r} is no categorical column")
 
     @property
     def digest(self) -> str:

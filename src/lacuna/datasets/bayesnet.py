@@ -22,6 +22,8 @@ from lacuna.datasets.bayesnet_law import (
 )
 from lacuna.types import Table
 
+TARGETS = ("D2", "D3")
+
 
 def _draw(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One category per row of probabilities (n, k)."""
@@ -52,4 +54,5 @@ class BayesNet(Dataset):
         values = np.where(meaningful, np.nan, np.stack([c1, c2, d1, d2, d3], axis=1))
         train_rows = np.zeros(n, bool)
         train_rows[split_rng.permutation(n)[: self.n_train]] = True
-        return Table("bayesnet", COLUMNS, values, meaningful, train_rows if self.n_test else None, BayesNetLaw())
+        split = train_rows if self.n_test else None
+        return Table("bayesnet", COLUMNS, values, meaningful, split, BayesNetLaw(), targets=TARGETS)

@@ -15,7 +15,7 @@ import pandas as pd
 from lacuna.column_types import Reading
 from lacuna.datasets.base import Dataset
 from lacuna.delimited import DelimitedText
-from lacuna.errors import UserError
+from lacuna.errors import UserError, did_you_mean
 from lacuna.files import whole
 from lacuna.frames import FrameCodec
 from lacuna.types import Table
@@ -37,6 +37,7 @@ class CSV(Dataset):
     Args:
         path: .csv, .tsv or .txt (also .gz) delimited by comma, semicolon, tab or bar; or .parquet, .pq.
         mm_candidates: names of the columns that may hold meaningful missingness.
+        targets: names of the categorical columns that downstream tasks predict.
         schema: kind by column where the file misleads (continuous, integer, categorical, date, or ignore,
             whose blanks stay), or the path of a YAML file that says so.
         na_values: the cells of a text file that are blank; default as in pandas.
@@ -49,6 +50,7 @@ class CSV(Dataset):
         path: str,
         *,
         mm_candidates: list[str | int] | None = None,
+        targets: list[str | int] | None = None,
         schema: dict[str, str] | str | None = None,
         na_values: list[str | int | float] | None = None,
         max_levels: int = 100,
@@ -59,6 +61,7 @@ class CSV(Dataset):
         if max_levels < 1:
             raise ValueError(f"max_levels must be at least 1, got {max_levels}")
         self.path, self.schema, self.mm_candidates = path, schema, mm_candidates
+        self.targets = tuple(map(str, targets or ()))
         self.na_values = NA_VALUES if na_values is None else tuple(map(str, na_values))
         self.max_levels, self.test_fraction = max_levels, test_fraction
 
@@ -71,7 +74,12 @@ class CSV(Dataset):
         source = self._read(Path(self.path).expanduser())
         values = source.codec.encode(source.frame)
         train_rows = self._train_rows(len(values), split_rng)
-        return Table("csv", source.codec.columns, values, np.zeros(values.shape, bool), train_rows, source=source)
+        columns, meaningful = source.codec.columns, np.zeros(values.shape, bool)
+        levels = [column.name for column in columns if column.discrete]
+        for target in self.targets:
+            if target not in levels:
+                raise UserError(f"dataset.targets: no categorical column {target!r}{did_you_mean(target, levels)}")
+        return Table("csv", columns, values, meaningful, train_rows, source=source, targets=self.targets)
 
     def _read(self, path: Path) -> Source:
         suffix = file_suffix(path)

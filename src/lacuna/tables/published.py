@@ -27,10 +27,16 @@ class Published:
     ratio: float | None
     target: str  # of a downstream score, else empty
     method: str
-    metric: str  # as in records: <split>/<name>
+    metric: str  # as in records: <split>/<name>; downstream/<name> of a classifier
     value: float
     std: float | None
     unit: float  # of the last printed digit
+
+    @property
+    def key(self) -> str:
+        """Of the same score in a record: a classifier's stands under its target."""
+        kind, _, name = self.metric.partition("/")
+        return f"test/downstream/{self.target}/{name}" if kind == "downstream" else self.metric
 
 
 @cache
@@ -63,7 +69,7 @@ def _number(table: str, row: Mapping[str, str]) -> Published:
 
 
 def published_for(config: Mapping[str, Any]) -> dict[str, Published]:
-    """What the papers print for the problem and method of a configuration, by metric.
+    """What the papers print for the problem and method of a configuration, by the key of the score.
 
     Where tables disagree, the first one counts: the main tables come first.
     """
@@ -72,6 +78,6 @@ def published_for(config: Mapping[str, Any]) -> dict[str, Published]:
     for row in published():
         same_size = all(size in (None, shape.get(key)) for key, size in (("n", row.n), ("p", row.p)))
         same_names = all(getattr(row, key) == names[key] for key in ("dataset", "mask", "method"))
-        if same_names and same_size and row.ratio == config["ratio"] and not row.target:
-            found.setdefault(row.metric, row)
+        if same_names and same_size and row.ratio == config["ratio"]:
+            found.setdefault(row.key, row)
     return found
