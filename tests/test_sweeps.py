@@ -37,7 +37,7 @@ def start(outputs: Path, *arguments: str) -> subprocess.Popen[str]:
 def finish(outputs: Path, *arguments: str) -> tuple[str, str]:
     """What a sweep that must succeed prints."""
     sweep = start(outputs, *arguments)
-    out, err = sweep.communicate(timeout=120)
+    out, err = sweep.communicate(timeout=240)
     assert sweep.returncode == 0, out + err
     return out, err
 
@@ -52,7 +52,7 @@ def table(out: str) -> list[str]:
     return [re.sub(r"\s+\d+\.\d( ±\d+\.\d)?\s*$", "", line) for line in lines if line.startswith("  drift")]
 
 
-def wait_for(condition: Any, seconds: float = 60.0) -> None:
+def wait_for(condition: Any, seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

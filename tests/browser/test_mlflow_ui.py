@@ -26,7 +26,7 @@ OPTIONS = (  # no network but the loopback, and no sandbox, which root may not h
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def address(outputs: Path) -> Iterator[str]:
         server.wait()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
     """The first true answer of ``condition``."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

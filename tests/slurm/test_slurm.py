@@ -43,7 +43,7 @@ def slurm() -> Iterator[dict[str, str]]:
     subprocess.run([START, "stop", folder], check=True)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -52,7 +52,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
 
 def start(outputs: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     """The sweep, in a process of its own."""
-    always = ["method=fragile", f"method.folder={outputs}", "device=cpu", f"outputs={outputs}", f"seed=range(0,{JOBS})"]
+    method = [] if "method=drift" in arguments else ["method=fragile", f"method.folder={outputs}"]
+    always = [*method, "device=cpu", f"outputs={outputs}", f"seed=range(0,{JOBS})"]
     cluster = ["hydra/launcher=slurm", "hydra.launcher.poll_seconds=0.5", "hydra.launcher.cpus_per_task=1"]
     size = ["dataset.n_train=60", "dataset.n_test=30", "hydra.launcher.mem_gb=1"]
     command = [sys.executable, str(ROOT / "run.py"), "--config-dir", str(EXTRAS / "conf"), "-m", *always, *cluster]
@@ -84,7 +85,7 @@ def test_a_sweep_survives_its_jobs_and_is_resumed_to_completion(slurm: dict[str,
     wait_for(lambda: len(queue(slurm)) == 1)
     (job,) = queue(slurm)
     subprocess.run(["scancel", job], env=slurm, check=True)
-    out, err = sweep.communicate(timeout=60)
+    out, err = sweep.communicate(timeout=240)
     assert sweep.returncode == 1, err
     assert out.count("run again: python run.py") == 2
     assert "failed: ZeroDivisionError: a bug in a method" in out
@@ -100,7 +101,7 @@ def test_a_sweep_survives_its_jobs_and_is_resumed_to_completion(slurm: dict[str,
     assert planned.communicate()[0].startswith("6 runs: 4 exist, 0 missing, 2 failed; to do about ")
     before = begun(tmp_path)
     again = start(tmp_path, slurm, "hydra.launcher.jobs_per_task=2")
-    out, err = again.communicate(timeout=60)
+    out, err = again.communicate(timeout=240)
     assert again.returncode == 0, err
     assert begun(tmp_path)[len(before) :] == [1, 2]
     assert {r.status for _, r in records.find(tmp_path)} == {"finished"}
@@ -126,11 +127,20 @@ def test_a_requeued_job_goes_on_and_a_lost_one_is_told(slurm: dict[str, str], tm
     subprocess.run(["scancel", "--signal=USR2", job], env=slurm, check=True)  # as Slurm does before the time limit
     wait_for(lambda: begun(tmp_path).count(0) == 2)
     (tmp_path / "wait-0").unlink()
-    out, err = sweep.communicate(timeout=60)
+    out, err = sweep.communicate(timeout=240)
     assert sweep.returncode == 0, out + err
     assert {r.status for _, r in records.find(tmp_path)} == {"finished"}
 
+    trace = tmp_path / "trace"
+    long = ["method=drift", "method.iterations=4", "method.pause=2", f"method.trace={trace}"]
+    sweep = start(tmp_path, slurm, "tracking=none", "seed=0", *long)
+    wait_for(lambda: trace.exists() and len(trace.read_text().split()) == 3)
+    subprocess.run(["scancel", "--signal=USR2", *queue(slurm)], env=slurm, check=True)
+    out, err = sweep.communicate(timeout=240)
+    assert sweep.returncode == 0, out + err
+    assert trace.read_text().split() == ["1", "2", "3", "3", "4"]  # from its checkpoint
+
     lost = start(tmp_path, slurm, "tracking=none", "seed=7,8", "hydra.launcher.setup=[exit 3]")
-    out, err = lost.communicate(timeout=60)
+    out, err = lost.communicate(timeout=240)
     assert lost.returncode == 1, err
     assert out.count("did not run to its end (log: ") == 2
