@@ -71,8 +71,8 @@ class OptimalTransport(Transductive):
         """From the distances between rows of (n, w), hidden cells at their mean."""
         rng = torch_stream(self.seed_, "ot", "blur")
         rows = values[torch.randperm(len(values), generator=rng)[:MOST_POINTS].to(values.device)]
-        halves = torch.pdist(rows.double()).square() / 2
-        halves = halves[halves > 0].cpu().numpy()
+        halves = (torch.pdist(rows.double()).square() / 2).cpu().numpy()
+        halves = halves[halves > 0]
         return self.factor * float(np.quantile(halves, self.quantile)) if len(halves) else self.factor
 
     def _moved(self, values: Tensor, hidden: Tensor, blur: float, n: int) -> Tensor:
