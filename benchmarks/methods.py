@@ -88,7 +88,7 @@ def measured(method: Method, problem: Problem, seed: int, draws: int) -> dict[st
     """Fit on the training rows, impute the last split, score that."""
     split, rows = list(problem.splits.items())[-1]
     before, meter = resident_gb(), MemoryMeter()
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     method.fit(problem.train, seed)
     fitted = _now()
     done = method.impute(rows, draws)
@@ -96,6 +96,7 @@ def measured(method: Method, problem: Problem, seed: int, draws: int) -> dict[st
     return {
         "fit_s": round(fitted - start, 2),
         "impute_s": round(finished - fitted, 2),
+        "cpu_s": round(time.process_time() - cpu, 2),
         **scores(problem, split, done),
         "mean_mode": scores(problem, split, MeanMode().fit(problem.train).impute(rows)),
         "hidden_cells": int(rows.hidden.sum()),

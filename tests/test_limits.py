@@ -18,7 +18,8 @@ from lacuna.config import compose, plain
 from lacuna.experiment import Outcome
 from lacuna.limits import Stopped, stoppable
 
-EXTRAS = Path(__file__).parent / "extras"
+ROOT = Path(__file__).parents[1]
+EXTRAS = ROOT / "tests" / "extras"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits need /proc")
 
 
@@ -98,6 +99,21 @@ def test_a_signal_stops_a_run_under_limits_and_all_it_started(carry_out, tmp_pat
     ((_, record),) = records.find(tmp_path)
     assert (record.status, record.error) == ("failed", "stopped by SIGTERM")
     assert not alive(int(child.read_text()))
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_after_a_run_that_hears_no_signal(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "run.py", "--config-dir", EXTRAS / "conf", "-m", "method=stubborn"]
+    small = ["dataset.n_train=150", "dataset.n_test=60", "device=cpu", "tracking=none", f"outputs={tmp_path}"]
+    swept = ["method.blocks=true,false", "limits.seconds=15"]
+    path = os.pathsep.join([str(EXTRAS), *sys.path])
+    done = subprocess.run(
+        [*command, *small, *swept], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {record.config["method"]["blocks"]: record for _, record in records.find(tmp_path)}
+    assert {blocks: record.status for blocks, record in found.items()} == {True: "timeout", False: "finished"}
+    assert "timeout: limits.seconds=15 reached" in done.stdout
 
 
 def test_the_tree_of_a_session_and_its_memory() -> None:
