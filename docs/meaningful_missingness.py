@@ -85,7 +85,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 
 
 def pattern(name: str) -> re.Pattern[str]:
-    return re.compile(f"(<!-- begin {name} -->\n).*?(\n<!-- end {name} -->)", re.DOTALL)
+    return re.compile(f"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def main() -> None:
     for name, block in BLOCKS.items():
         text = block()
         print(f"{name}:\n{text}\n")
-        page = pattern(name).sub(lambda match, text=text: match[1] + text + match[2], page)  # type: ignore[misc]
+        page = pattern(name).sub(lambda match, text=text: match[1] + text + "\n" + match[2], page)  # type: ignore[misc]
     if write:
         PAGE.write_text(page, encoding="utf-8")
 

@@ -207,6 +207,19 @@ def test_points_count_by_how_often_they_are_right_on_cells_held_out(right: bool,
     assert done.meaningful[:, 1].sum() > 0
 
 
+def test_a_pattern_is_not_found_where_there_is_none():
+    """By chance a tree fits these blanks a little; whoever judges a row must not have seen it, nor calibrated by it."""
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=(1500, 1)) + rng.normal(size=(1500, 5))
+    observed = rng.random(truth.shape) > 0.1
+    columns = tuple(Column(name, mm_candidate=name in "ab") for name in "abcde")
+    posterior = MeaningfulPosterior().fit(Incomplete(columns, np.where(observed, truth, np.nan), observed), 3)
+    assert max(column.meaning.trees.rounds for column in posterior.columns_) > 0
+    for found in posterior.diagnostics()["columns"].values():
+        assert found["p_pattern"] > 0.025
+        assert found["explained_by_ordinary_rate"]
+
+
 def test_rows_one_at_a_time_are_rows_all_at_once():
     method, rows = Selective().fit(SMALL.train, 0), SMALL.test.take(slice(0, 15))
     whole = method.impute(rows)

@@ -48,7 +48,7 @@ class ColumnDiagnosis:
         """Compare blanks (n,) with the probability (n,) of an ordinary one.
 
         Args:
-            meaning: (n,) P(meaningful | rest of the row), out of fold.
+            meaning: (n,) P(meaningful | rest of the row), out of fold and not calibrated: calibration has seen the row.
         """
         n = len(hidden)
         excess = hidden - ordinary

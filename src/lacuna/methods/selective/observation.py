@@ -25,7 +25,7 @@ LEVEL = 1e-3  # of the tests that look for drivers
 MAX_DRIVERS = 10
 
 BASE_SPREAD = 0.05  # columns under one process still differ by so much, in log-odds
-SPARED = 0.05  # prior probability that the process is milder on a column
+SPARED = 1e-12  # prior probability that the process is milder on a column: the data have to insist, by some 30 nats
 SPARED_DRIVER = 0.5  # on one that drives it
 SUREST = 0.25  # share of the rows that the process is learned from, at least
 SCORE_LIMIT = 5.0  # standard scores beyond are drawn in

@@ -90,7 +90,7 @@ class MeaningfulPosterior:
                     train.columns[j].name,
                     train.hidden[:, j],
                     ordinary,
-                    meaning.out_of_fold,
+                    meaning.trees.out_of_fold[:, 0],
                     self.process_,
                 )
             )
