@@ -24,6 +24,11 @@ PACKAGES = (
     "hydra-core",
     "omegaconf",
     "mlflow",
+    "hyperimpute",
+    "miceforest",
+    "lightgbm",
+    "ForestDiffusion",
+    "xgboost",
 )
 
 
