@@ -24,6 +24,10 @@ PACKAGES = (
     "hydra-core",
     "omegaconf",
     "mlflow",
+    "hyperimpute",
+    "miceforest",
+    "lightgbm",
+    "ForestDiffusion",
     "xgboost",
     "xgboost-cpu",
 )

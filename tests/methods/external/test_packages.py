@@ -93,7 +93,9 @@ def test_foreign_code_leaves_no_trace(failing: bool) -> None:
 
 @pytest.mark.usefixtures("_logger_of_the_user")
 @pytest.mark.parametrize("name", MAKE)
-def test_a_method_leaves_no_trace(name: str, numbers: Incomplete, needs: Callable[[str], None]) -> None:
+def test_a_method_leaves_no_trace(
+    name: str, numbers: Incomplete, needs: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
     needs(PACKAGE.get(name, "sklearn"))
     before = state()
     with warnings.catch_warnings(record=True) as shown:
@@ -103,6 +105,7 @@ def test_a_method_leaves_no_trace(name: str, numbers: Incomplete, needs: Callabl
         method.impute(numbers.take(slice(0, 10)), draws=3)
         assert list(warnings.filters) == inner
     assert not shown
+    assert capfd.readouterr() == ("", "")
     same(before, state())
 
 

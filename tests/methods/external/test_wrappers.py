@@ -82,6 +82,7 @@ def test_forest_diffusion_is_the_mean_of_samples_of_its_package(
     np.testing.assert_allclose(completed(method, numbers), samples.mean(0), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_missforest_is_its_package_with_assignments_that_reach_the_table(
     mixed: Incomplete, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,11 +4,13 @@ imputation for mixed-type data", Bioinformatics 2012.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 
-from lacuna.methods.external.packages import muted_loguru, require, untouched
+from lacuna.methods.external.packages import loguru_untouched, require, untouched
 from lacuna.methods.external.tables import Regular, to_frame
 from lacuna.methods.external.transductive import Transductive
 from lacuna.rng import stream
@@ -55,8 +57,8 @@ class MissForest(Transductive):
 
     def _configurations(self) -> list[dict[str, int]]:
         """The different ones among those drawn, in the order of drawing."""
-        with untouched(self.seed_):
-            plugin = _imputers().get_type("missforest")
+        with _imputers(self.seed_) as imputers:
+            plugin = imputers.get_type("missforest")
             drawn = [plugin.sample_hyperparameters_np() for _ in range(self.configurations)]
         return [dict(each) for each in dict.fromkeys(tuple((k, int(v)) for k, v in one.items()) for one in drawn)]
 
@@ -73,22 +75,23 @@ class MissForest(Transductive):
 
     def _completed(self, table: Incomplete, options: dict[str, int]) -> np.ndarray:
         """(n, d)"""
-        with untouched(self.seed_):
-            plugin = _imputers().get("missforest", random_state=self.seed_ % 2**32, **options)
+        with _imputers(self.seed_) as imputers:
+            plugin = imputers.get("missforest", random_state=self.seed_ % 2**32, **options)
             core = plugin._model.model
             core._impute_single_column = lambda X, column, train: _impute_column(core, X, column, train)
             completed = plugin.fit_transform(to_frame(table, categories=False))
         return Regular.of(table)(np.asarray(completed, dtype=np.float64))
 
 
-def _imputers() -> Any:
-    """Imports hyperimpute, which takes seconds and changes the logging of optuna and loguru: within ``untouched``."""
+@contextmanager
+def _imputers(seed: int) -> Iterator[Any]:
+    """The imputers of hyperimpute, whose import takes seconds and changes the logging of optuna and loguru."""
     import optuna  # noqa: F401  # its own settings come before hyperimpute's
 
-    with muted_loguru():
+    with untouched(seed), loguru_untouched("hyperimpute"):
         from hyperimpute.plugins.imputers import Imputers
 
-        return Imputers()
+        yield Imputers()
 
 
 def _impute_column(core: Any, frame: Any, name: str, train: bool) -> Any:

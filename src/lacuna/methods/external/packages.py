@@ -100,15 +100,17 @@ def _settings(logger: logging.Logger) -> tuple[Any, ...]:
 
 
 @contextmanager
-def muted_loguru() -> Iterator[None]:
-    """While a package is imported that would replace the handlers of loguru, let it not."""
+def loguru_untouched(package: str) -> Iterator[None]:
+    """Let a package neither write with loguru nor replace its handlers."""
     from loguru import logger
 
     names = ("add", "remove")
     for name in names:
         setattr(logger, name, lambda *arguments, **options: 0)
+    logger.disable(package)
     try:
         yield
     finally:
+        logger.enable(package)
         for name in names:
             delattr(logger, name)
