@@ -103,10 +103,10 @@ class Evidence:
 
     @property
     def advantage(self) -> float:
-        """Of a threshold in the residual over a skewed residual without selection, by the criterion of Schwarz."""
+        """Of a threshold in the residual over a skewed residual without one, by the criterion of Schwarz."""
         if self.by_residual is None:
             return -np.inf
-        return self.by_residual.log_likelihood - self.unselected + np.log(len(self.cells.values)) / 2
+        return self.by_residual.log_likelihood - max(self.unselected, self.sloped) + np.log(len(self.cells.values)) / 2
 
     def form(self, threshold: bool) -> Form:
         """The likeliest form; ``threshold``: whether one in the residual has been found."""

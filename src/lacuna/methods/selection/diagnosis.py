@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from lacuna.methods.selection.blanks import Evidence, Form
 from lacuna.numerics.tilting import shrink
 
-MARGIN = 3.0  # log likelihood; odds of 20
+SLACK, ALONE = 3.0, 5.0  # log likelihood: odds of 20 and 150
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def judge(names: Sequence[str], evidence: Sequence[Evidence], level: float, sele
     # the table, of whose columns each says little.
     advantage = np.array([found.advantage for found in evidence])
     together = advantage[discovered].sum() > 0
-    discovered &= advantage > (-MARGIN if together else MARGIN)
+    discovered &= advantage > (-SLACK if together else ALONE)
     forms = [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
     sloped = [
         i for i, (found, form) in enumerate(zip(evidence, forms, strict=True)) if found.slope and form == "none"

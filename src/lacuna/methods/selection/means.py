@@ -29,6 +29,8 @@ class Mean:
     parts: tuple[Part, ...]
     shares: tuple[float, ...]
     left_out: np.ndarray  # (n,) prediction of each observed cell by models that did not learn from it
+    low: float  # a mean of observed values does not leave their range
+    high: float
 
     @property
     def is_linear(self) -> bool:
@@ -38,7 +40,8 @@ class Mean:
     def predict(self, encoded: np.ndarray) -> np.ndarray:
         """(h,) for encoded rows (h, width)."""
         chosen = encoded[:, self.features]
-        return sum(share * _predict(part, chosen) for part, share in zip(self.parts, self.shares, strict=True))
+        mixed = sum(share * _predict(part, chosen) for part, share in zip(self.parts, self.shares, strict=True))
+        return np.clip(mixed, self.low, self.high)
 
 
 def nearest_features(others: np.ndarray, encoded: np.ndarray, target: np.ndarray, most: int) -> np.ndarray:
@@ -57,11 +60,11 @@ def fit_mean(
     chosen = encoded[:, features]
     linear = Ridge.fit(chosen, target)
     if kind == "linear" or not len(features) or len(target) < FEW:
-        return Mean(features, (linear,), (1.0,), linear.left_out)
+        return _mix(features, (linear,), target)
+    boosted = _boost(chosen, target, rng)
     if kind == "boosted":
-        trees = _boost(chosen, target, rng)
-        return Mean(features, (trees,), (1.0,), trees.out_of_fold[:, 0])
-    return _mix(features, (linear, _boost(chosen, target, rng), _forest(chosen, target, rng)), target)
+        return _mix(features, (boosted,), target)
+    return _mix(features, (linear, boosted, _forest(chosen, target, rng)), target)
 
 
 def _mix(features: np.ndarray, parts: tuple[Part, ...], target: np.ndarray) -> Mean:
@@ -74,7 +77,9 @@ def _mix(features: np.ndarray, parts: tuple[Part, ...], target: np.ndarray) -> M
         shares = np.eye(len(parts))[0]
     shares /= shares.sum()
     used = np.flatnonzero(shares)
-    return Mean(features, tuple(parts[i] for i in used), tuple(shares[used].tolist()), left_out @ shares)
+    low, high = float(target.min()), float(target.max())
+    left_out = np.clip(left_out @ shares, low, high)
+    return Mean(features, tuple(parts[i] for i in used), tuple(shares[used].tolist()), left_out, low, high)
 
 
 def trees_help(features: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> bool:
@@ -143,4 +148,5 @@ def refined(mean: Mean, encoded: np.ndarray, target: np.ndarray, n_blank: int, m
         left_out[fold == k] = design[fold == k] @ fit(np.flatnonzero(fold != k), whole).slopes
     slopes = whole.slopes[:-1] / sd
     joint = Ridge(slopes, float(whole.slopes[-1] - center @ slopes), linear.penalty, left_out)
-    return Mean(mean.features, (joint,), (1.0,), left_out)
+    # the mean of all values, of which those that are seen are one side
+    return Mean(mean.features, (joint,), (1.0,), left_out, -np.inf, np.inf)

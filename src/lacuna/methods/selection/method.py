@@ -18,6 +18,7 @@ from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
 
 MAX_COLUMNS = 2_000
+SMALL_TABLE = 10_000  # cells up to which trees are always tried
 LINEAR_SWEEPS = 2  # the first sweeps, before trees are worth their time
 
 
@@ -151,7 +152,8 @@ class Selection(Method):
         rng = stream(self.seed_, "selection", self.encoder_.columns[j].name)
         kind = self.mean
         if kind == "auto" and not early and j not in self.kinds_:
-            self.kinds_[j] = "mixed" if trees_help(seen[:, features], target, rng) else "linear"
+            small = seen.size < SMALL_TABLE
+            self.kinds_[j] = "mixed" if small or trees_help(seen[:, features], target, rng) else "linear"
         if kind == "auto":
             kind = "linear" if early else self.kinds_[j]
         return fit_mean(seen, target, features, kind, rng)
