@@ -6,14 +6,14 @@ import numpy as np
 from scipy.optimize import minimize
 
 
-def max_log_likelihood(values: np.ndarray) -> float:
-    """Of values (n,) with some spread, at the best location, scale, skewness and tail weight.
+def max_log_likelihood(values: np.ndarray, symmetric: bool = False) -> float:
+    """Of values (n,) with some spread, at the best location, scale, tail weight and, if not symmetric, skewness.
 
     z = sinh(tail asinh((x - location) / scale) - skewness) is standard normal.
     """
     start = np.array([values.mean(), np.log(values.std()), 0.0, 0.0])
     low, high = start[1] - 5, start[1] + 5
-    bounds = [(None, None), (low, high), (-5.0, 5.0), (-3.0, 3.0)]
+    bounds = [(None, None), (low, high), (0.0, 0.0) if symmetric else (-5.0, 5.0), (-3.0, 3.0)]
     fit = minimize(negative_log_likelihood, start, args=(values,), jac=True, method="L-BFGS-B", bounds=bounds)
     return -float(fit.fun)
 

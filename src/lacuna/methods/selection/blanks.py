@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 from scipy.stats import chi2
 
+from lacuna.methods.selection.means import alike
 from lacuna.numerics.selection import (
     Cells,
     Selected,
@@ -22,7 +23,6 @@ from lacuna.numerics.tilting import Residuals, SlopeFit, fit_slope
 
 Form = Literal["none", "residual", "slope", "value"]
 FEW_SEEN, FEW_BLANK = 20, 5  # cells below which a column says nothing of its blanks
-BINS = 100  # blanks are gathered by their prediction where there are more
 GROUPS = 25  # parameters drawn for any number of draws
 TIED = 0.1  # share of one value from which on a column is not taken for Gaussian
 STRONG = 4.0  # standard errors of the slope from which on a threshold in the value is looked for
@@ -93,7 +93,7 @@ class Evidence:
     by_residual: Selected | None  # None: too few cells to say
     by_value: Selected | None  # None: not looked for
     slope: SlopeFit | None
-    ratio: float  # likelihood ratio of k = 0 in ``by_residual``
+    ratio: float  # of likelihoods, against k = 0 with residuals of any tails
     unselected: float  # log likelihood with residuals of any skewness and tails
     sloped: float  # the same with blanks by the slope
 
@@ -152,12 +152,14 @@ def weigh(
     straightened = values - cells.features @ slopes
     n_blank = len(predicted_blanks)
     none = unselected_log_likelihood(straightened, n_blank)
+    blank_share = none - unselected_log_likelihood(straightened, 0)
     by_residual = by_value = None
     ratio = 0.0
     if np.unique(values, return_counts=True)[1].max() < TIED * len(values):
         by_residual = fit_selected(cells, False, None if before is None else before.by_residual)
-        ratio = max(0.0, 2 * (by_residual.log_likelihood - none))
-    blank_share = none - unselected_log_likelihood(straightened, 0)
+        # Residuals of rows with blanks here and there have long tails, which are no selection.
+        symmetric = max(none, max_log_likelihood(straightened, symmetric=True) + blank_share)
+        ratio = max(0.0, 2 * (by_residual.log_likelihood - symmetric))
     shape = max(max_log_likelihood(straightened), none - blank_share)
     slope = fit_slope(np.append(predicted, predicted_blanks), np.repeat([False, True], [len(values), n_blank]))
     if by_residual is not None and abs(slope.slope) > STRONG * slope.error:
@@ -175,5 +177,5 @@ def _binned(predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Features and counts of blanks, those of like predictions together."""
     if not len(predicted):
         return _design(np.zeros(1)), np.zeros(1)
-    parts = np.array_split(np.sort(predicted), min(BINS, len(predicted)))
-    return _design(np.array([part.mean() for part in parts])), np.array([float(len(part)) for part in parts])
+    groups = alike(predicted)
+    return _design(np.array([predicted[g].mean() for g in groups])), np.array([float(len(g)) for g in groups])

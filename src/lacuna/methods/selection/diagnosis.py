@@ -75,8 +75,9 @@ class Verdict:
 def judge(names: Sequence[str], evidence: Sequence[Evidence], level: float, select: bool) -> list[Verdict]:
     """Decide over all columns at once.
 
-    Thresholds are tested at the false discovery rate ``level`` (Benjamini and Hochberg 1995); slopes are drawn
-    together, since columns of one table tend to lose their cells in one way.
+    Thresholds are tested at the false discovery rate ``level`` (Benjamini and Hochberg 1995). Slopes are drawn
+    together, since columns of one table tend to lose their cells in one way; whether they are 0 on average, and
+    whether they are alike, is tested at ``level / 2`` each.
     """
     verdicts = [Verdict(name, found) for name, found in zip(names, evidence, strict=True)]
     if not select or not verdicts:
@@ -95,7 +96,7 @@ def judge(names: Sequence[str], evidence: Sequence[Evidence], level: float, sele
     if sloped:
         fits = [evidence[i].slope for i in sloped]
         raw = np.array([(fit.slope, fit.error) for fit in fits if fit])
-        slopes[sloped], errors[sloped] = shrink(raw[:, 0], raw[:, 1], level)
+        slopes[sloped], errors[sloped] = shrink(raw[:, 0], raw[:, 1], level / 2)
     for i in sloped:
         forms[i] = "slope" if slopes[i] else "none"
     return [

@@ -19,6 +19,7 @@ FEW = 30  # observed cells below which there are no trees
 SCREENED = 600  # observed cells that decide whether trees are worth their time
 SMALL_SHARE = 0.1  # of a part in the mix, below which it is left out
 FOLDS = 5
+GROUPS = 100
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Mean:
     def predict(self, encoded: np.ndarray) -> np.ndarray:
         """(h,) for encoded rows (h, width)."""
         chosen = encoded[:, self.features]
+        if not len(chosen):
+            return np.empty(0)
         mixed = sum(share * _predict(part, chosen) for part, share in zip(self.parts, self.shares, strict=True))
         return np.clip(mixed, self.low, self.high)
 
@@ -119,27 +122,32 @@ def _predict(part: Part, features: np.ndarray) -> np.ndarray:
     return part.predict(features)[:, 0]
 
 
-def refined(mean: Mean, encoded: np.ndarray, target: np.ndarray, n_blank: int, model: Selected) -> Mean:
-    """A linear mean fitted jointly with the blanks, whose edge in the residuals tells more than least squares does.
+def refined(mean: Mean, seen: np.ndarray, target: np.ndarray, blank: np.ndarray, model: Selected) -> Mean:
+    """A linear mean fitted jointly with the blanks, whose edge tells more than least squares does.
 
     Args:
-        encoded: (n, width) of the observed cells.
-        model: of blanks by their residual, given ``mean``.
+        seen: (n, width) encoded rows of the observed values, target (n,).
+        blank: (h, width) encoded rows of the blanks.
+        model: of the blanks, given ``mean``.
     """
     (linear,) = mean.parts
     assert isinstance(linear, Ridge)
-    chosen = encoded[:, mean.features]
+    chosen = seen[:, mean.features]
     center, sd = chosen.mean(0), chosen.std(0)
-    sd = np.where(sd > 1e-9, sd, np.inf)
-    design = np.column_stack([(chosen - center) / sd, np.ones(len(target))])
+    used = sd > 1e-9
+    center, sd = np.where(used, center, 0.0), np.where(used, sd, np.inf)
+    groups = alike(blank[:, mean.features] @ linear.weights)
+    blanks = np.array([blank[group][:, mean.features].mean(0) for group in groups])
+    counts = np.array([float(len(group)) for group in groups])
+    design, blank_design = (np.column_stack([(x - center) / sd, np.ones(len(x))]) for x in (chosen, blanks))
     penalty = np.append(np.full(len(sd), linear.penalty / np.mean((target - linear.left_out) ** 2)), 0.0)
-    weights = np.where(np.isfinite(sd), linear.weights * np.where(np.isfinite(sd), sd, 0.0), 0.0)
     level = model.slopes[0] + model.slopes[1] * (linear.intercept + float(center @ linear.weights))
-    start = replace(model, slopes=np.append(model.slopes[1] * weights, level))
+    weights = model.slopes[1] * linear.weights * np.where(used, sd, 0.0)
+    start = replace(model, slopes=np.append(weights, level))
 
     def fit(rows: np.ndarray, start: Selected) -> Selected:
-        blanks = np.array([n_blank * len(rows) / len(target)])
-        return fit_selected(Cells(design[rows], target[rows], design[:1], blanks), False, start, penalty)
+        cells = Cells(design[rows], target[rows], blank_design, counts * len(rows) / len(target))
+        return fit_selected(cells, model.own_value, start, penalty)
 
     whole = fit(np.arange(len(target)), start)
     fold = np.arange(len(target)) % FOLDS
@@ -150,3 +158,8 @@ def refined(mean: Mean, encoded: np.ndarray, target: np.ndarray, n_blank: int, m
     joint = Ridge(slopes, float(whole.slopes[-1] - center @ slopes), linear.penalty, left_out)
     # the mean of all values, of which those that are seen are one side
     return Mean(mean.features, (joint,), (1.0,), left_out, -np.inf, np.inf)
+
+
+def alike(predicted: np.ndarray) -> list[np.ndarray]:
+    """Indices of predictions (h,) in groups of neighbours, one at least, so that groups may stand for many."""
+    return np.array_split(np.argsort(predicted, kind="stable"), max(1, min(GROUPS, len(predicted))))

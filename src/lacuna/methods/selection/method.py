@@ -103,8 +103,8 @@ class Selection(Method):
                 early = sweep < LINEAR_SWEEPS and not last
                 mean, target = self._fit_mean(encoded[~hidden], j, early), encoded[~hidden, at]
                 verdict = forms.get(train.columns[j].name)
-                if last and verdict and verdict.form == "residual" and mean.is_linear:
-                    mean = refined(mean, encoded[~hidden], target, int(hidden.sum()), verdict.model)
+                if last and verdict and verdict.form in ("residual", "value") and mean.is_linear:
+                    mean = refined(mean, encoded[~hidden], target, encoded[hidden], verdict.model)
                 predicted = mean.predict(encoded[hidden])
                 found = weigh(mean.left_out, target, predicted, evidence.get(j))
                 blanks: Blanks = Tilted(found.residuals)
