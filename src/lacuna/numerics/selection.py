@@ -123,8 +123,11 @@ def fit_selected(
     """
     if not own_value:  # the chance of a blank is the same in every row
         cells = cells._replace(blank_features=cells.blank_features[:1], counts=cells.counts.sum(keepdims=True))
-    starts = [_start(cells, own_value, sign * k) for sign in (-1, 1) for k in STARTS] if start is None else []
-    fits = [_minimise(x, cells, own_value, penalty) for x in starts or [start.parameters]]
+    if start is None:
+        starts = [_start(cells, own_value, sign * k) for sign in (-1, 1) for k in STARTS]
+    else:
+        starts = [start.parameters]
+    fits = [_minimise(x, cells, own_value, penalty) for x in starts]
     best = min(fits, key=lambda fit: fit.fun)
     return Selected.of(best.x, own_value, -float(best.fun))
 

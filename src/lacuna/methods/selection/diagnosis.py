@@ -89,9 +89,7 @@ def judge(names: Sequence[str], evidence: Sequence[Evidence], level: float, sele
     together = advantage[discovered].sum() > 0
     discovered &= advantage > (-SLACK if together else ALONE)
     forms = [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
-    sloped = [
-        i for i, (found, form) in enumerate(zip(evidence, forms, strict=True)) if found.slope and form == "none"
-    ]
+    sloped = [i for i, (found, form) in enumerate(zip(evidence, forms, strict=True)) if found.slope and form == "none"]
     slopes, errors = np.zeros(len(verdicts)), np.zeros(len(verdicts))
     if sloped:
         fits = [evidence[i].slope for i in sloped]

@@ -150,13 +150,14 @@ class Selection(Method):
         others = np.delete(np.arange(seen.shape[1]), self.coordinate_[j])
         features = nearest_features(others, seen, target, self.features)
         rng = stream(self.seed_, "selection", self.encoder_.columns[j].name)
-        kind = self.mean
-        if kind == "auto" and not early and j not in self.kinds_:
+        if self.mean != "auto":
+            return fit_mean(seen, target, features, self.mean, rng)
+        if early:
+            return fit_mean(seen, target, features, "linear", rng)
+        if j not in self.kinds_:
             small = seen.size < SMALL_TABLE
             self.kinds_[j] = "mixed" if small or trees_help(seen[:, features], target, rng) else "linear"
-        if kind == "auto":
-            kind = "linear" if early else self.kinds_[j]
-        return fit_mean(seen, target, features, kind, rng)
+        return fit_mean(seen, target, features, self.kinds_[j], rng)
 
     # --- completing -----------------------------------------------------------------------------------------
 
@@ -202,14 +203,12 @@ class Selection(Method):
         low = -np.inf if model.free_below else self.encoder_.low[j]
         return np.round(values).clip(low, np.inf if model.free_above else self.encoder_.high[j])
 
-    def _draws(
-        self, rows: Incomplete, encoded: np.ndarray, levels: dict[int, np.ndarray], draws: int
-    ) -> Draws:
+    def _draws(self, rows: Incomplete, encoded: np.ndarray, levels: dict[int, np.ndarray], draws: int) -> Draws:
         cells = np.argwhere(rows.hidden)
         kept = np.empty((draws, len(cells)), np.float32) if 4.0 * draws * len(cells) <= self.draws_gb * 1e9 else None
-        summary = np.empty((4, len(cells)))
+        mean, sd, lower, upper = summary = np.empty((4, len(cells)))
         rng = stream(self.seed_, "selection", "draws")
-        for j in np.flatnonzero(rows.hidden.any(0)):
+        for j in np.flatnonzero(rows.hidden.any(0)).tolist():
             hidden, of_column = rows.hidden[:, j], cells[:, 1] == j
             if j in levels:
                 drawn = sample_levels(levels[j], draws, rng).astype(np.float32)
@@ -220,4 +219,4 @@ class Selection(Method):
             summary[:, of_column] = found.mean, found.sd, found.lower, found.upper
             if kept is not None:
                 kept[:, of_column] = drawn
-        return Draws(cells, *summary, alpha=self.alpha, samples=kept)
+        return Draws(cells, mean, sd, lower, upper, self.alpha, kept)
