@@ -67,12 +67,12 @@ def test_low_values_that_hide_are_found_low():
 
 def test_blanks_at_random_are_not_taken_for_selection():
     flagged = []
-    for seed in range(4):
-        problem = benchmark(MCAR, 400, 8, seed)
-        done, plain = completed(problem.train, mean="linear"), completed(problem.train, mean="linear", select=False)
-        flagged += [form != "none" for form in forms(done)]
+    for seed in range(12):
+        problem = benchmark(MCAR, 250, 8, seed)
+        done, plain = (completed(problem.train, mean="linear", sweeps=2, select=select) for select in (True, False))
+        flagged.append({*forms(done)} != {"none"})
         assert rmse(problem, done) < 1.02 * rmse(problem, plain)
-    assert np.mean(flagged) <= 0.1  # 0.05, of 32 columns
+    assert sum(flagged) <= 3  # 0.05 of the tables by thresholds, and as many by slopes
 
 
 def test_a_detection_limit_is_found_in_the_value():

@@ -90,44 +90,49 @@ class Selection(Method):
         self.levels_ = {j: self._fit_levels(train, j) for j, c in enumerate(train.columns) if c.discrete}
         self.kinds_: dict[int, Kind] = {}
         self.models_: dict[int, ColumnModel] = {}
-        self.verdicts_: list[Verdict] = []
+        verdicts: dict[int, Verdict] = {}
         encoded = self._start(train)
         incomplete = [j for j in self.numeric_ if train.hidden[:, j].any()]
-        evidence: dict[int, Evidence] = {}
         for sweep in range(self.sweeps):
             last = sweep == self.sweeps - 1
-            forms = {v.name: v for v in self.verdicts_}
+            evidence: dict[int, Evidence] = {}
             for done, j in enumerate(self.numeric_ if last else incomplete):
-                self.monitor.progress("columns", done, len(incomplete))
-                hidden, at = train.hidden[:, j], self.coordinate_[j]
+                self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(incomplete))
                 early = sweep < LINEAR_SWEEPS and not last
-                mean, target = self._fit_mean(encoded[~hidden], j, early), encoded[~hidden, at]
-                verdict = forms.get(train.columns[j].name)
-                if last and verdict and verdict.form in ("residual", "value") and mean.is_linear:
-                    mean = refined(mean, encoded[~hidden], target, encoded[hidden], verdict.model)
-                predicted = mean.predict(encoded[hidden])
-                found = weigh(mean.left_out, target, predicted, evidence.get(j))
-                blanks: Blanks = Tilted(found.residuals)
-                if verdict:
-                    blanks = found.blanks(verdict.form, verdict.slope, verdict.slope_error)
-                if hidden.any():
-                    evidence[j] = found
-                    encoded[hidden, at] = blanks.mean(predicted)
-                self.models_[j] = ColumnModel(mean, blanks, False, False)
+                evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, early, last, verdicts.get(j))
             names = [train.columns[j].name for j in incomplete]
-            self.verdicts_ = judge(names, [evidence[j] for j in incomplete], self.level, self.select)
-        self._conclude(incomplete)
+            judged = judge(names, [evidence[j] for j in incomplete], self.level, self.select)
+            verdicts = dict(zip(incomplete, judged, strict=True))
+        self._conclude(verdicts)
 
-    def _conclude(self, incomplete: list[int]) -> None:
+    def _fit_column(
+        self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, last: bool, verdict: Verdict | None
+    ) -> Evidence:
+        """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far."""
+        at = self.coordinate_[j]
+        seen, target = encoded[~hidden], encoded[~hidden, at]
+        mean = self._fit_mean(seen, j, early)
+        if last and verdict and verdict.form in ("residual", "value") and mean.is_linear:
+            mean = refined(mean, seen, target, encoded[hidden], verdict.model)
+        predicted = mean.predict(encoded[hidden])
+        found = weigh(mean.left_out, target, predicted, verdict.evidence if verdict else None)
+        blanks: Blanks = Tilted(found.residuals)
+        if verdict:
+            blanks = found.blanks(verdict.form, verdict.slope, verdict.slope_error)
+        encoded[hidden, at] = blanks.mean(predicted)
+        self.models_[j] = ColumnModel(mean, blanks, False, False)
+        return found
+
+    def _conclude(self, verdicts: dict[int, Verdict]) -> None:
         """Put the last verdicts into the models."""
-        for j, verdict in zip(incomplete, self.verdicts_, strict=True):
+        for j, verdict in verdicts.items():
             blanks = verdict.evidence.blanks(verdict.form, verdict.slope, verdict.slope_error)
-            direction = verdict.direction
             doubtful = verdict.evidence.with_doubt(blanks)
+            direction = verdict.direction
             self.models_[j] = ColumnModel(self.models_[j].mean, doubtful, direction < 0, direction > 0)
         self.diagnostics_ = {
-            "columns": {verdict.name: verdict.as_dict() for verdict in self.verdicts_},
-            "warnings": warnings_for(self.verdicts_),
+            "columns": {verdict.name: verdict.as_dict() for verdict in verdicts.values()},
+            "warnings": warnings_for(list(verdicts.values())),
         }
 
     def _subset(self, train: Incomplete, rng: np.random.Generator) -> Incomplete:
