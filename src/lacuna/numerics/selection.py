@@ -112,21 +112,26 @@ class Cells(NamedTuple):
 
 
 def fit_selected(
-    cells: Cells, own_value: bool, start: Selected | None = None, penalty: np.ndarray | float = 0.0
+    cells: Cells,
+    own_value: bool,
+    start: Selected | None = None,
+    alone: bool = False,
+    penalty: np.ndarray | float = 0.0,
 ) -> Selected:
     """Maximum likelihood, from starts on either side of k = 0.
 
     Args:
         own_value: whether the value decides on the blank, or its residual.
-        start: where to start from instead.
+        start: where to start from as well, which spares some of the other starts.
+        alone: start from there only.
         penalty: (q,) precision of a normal prior of the slopes around 0.
     """
     if not own_value:  # the chance of a blank is the same in every row
         cells = cells._replace(blank_features=cells.blank_features[:1], counts=cells.counts.sum(keepdims=True))
-    if start is None:
-        starts = [_start(cells, own_value, sign * k) for sign in (-1, 1) for k in STARTS]
-    else:
-        starts = [start.parameters]
+    starts = [] if start is None else [start.parameters]
+    if start is None or not alone:
+        sizes = STARTS if start is None else STARTS[1:2]
+        starts += [_start(cells, own_value, sign * k) for sign in (-1, 1) for k in sizes]
     fits = [_minimise(x, cells, own_value, penalty) for x in starts]
     best = min(fits, key=lambda fit: fit.fun)
     return Selected.of(best.x, own_value, -float(best.fun))

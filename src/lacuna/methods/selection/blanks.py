@@ -162,7 +162,9 @@ def weigh(
         ratio = max(0.0, 2 * (by_residual.log_likelihood - symmetric))
     shape = max(max_log_likelihood(straightened), none - blank_share)
     slope = fit_slope(np.append(predicted, predicted_blanks), np.repeat([False, True], [len(values), n_blank]))
-    if by_residual is not None and abs(slope.slope) > STRONG * slope.error:
+    if by_residual is not None and (
+        (before is not None and before.by_value) or abs(slope.slope) > STRONG * slope.error
+    ):
         by_value = fit_selected(cells, True, None if before is None else before.by_value)
     return Evidence(
         cells, residuals, by_residual, by_value, slope, ratio, shape + blank_share, shape + slope.log_likelihood

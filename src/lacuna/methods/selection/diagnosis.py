@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from lacuna.methods.selection.blanks import Evidence, Form
 from lacuna.numerics.tilting import shrink
 
-SLACK, ALONE = 3.0, 5.0  # log likelihood: odds of 20 and 150
+SLACK, ALONE = 6.0, 5.0  # log likelihood: odds of 400 and 150
 
 
 @dataclass(frozen=True)
@@ -72,35 +72,35 @@ class Verdict:
         return f"; nothing says that blanks depend on what they hide (p = {p_value:.2f}): imputed as if they do not"
 
 
-def judge(names: Sequence[str], evidence: Sequence[Evidence], level: float, select: bool) -> list[Verdict]:
-    """Decide over all columns at once.
+def thresholds(evidence: Sequence[Evidence], level: float) -> list[Form]:
+    """Which columns have a threshold, in their residual or their value, at the false discovery rate ``level``.
 
-    Thresholds are tested at the false discovery rate ``level`` (Benjamini and Hochberg 1995). Slopes are drawn
-    together, since columns of one table tend to lose their cells in one way; whether they are 0 on average, and
-    whether they are alike, is tested at ``level / 2`` each.
+    A skewed residual without selection is the rival of a threshold: it has to lose, in the column itself or over
+    the table, of whose columns each says little.
     """
-    verdicts = [Verdict(name, found) for name, found in zip(names, evidence, strict=True)]
-    if not select or not verdicts:
-        return verdicts
+    if not evidence:
+        return []
     discovered = discoveries(np.array([found.p_value for found in evidence]), level)
-    # A skewed residual without selection is the rival of a threshold: it has to lose, in the column itself or over
-    # the table, of whose columns each says little.
     advantage = np.array([found.advantage for found in evidence])
     together = advantage[discovered].sum() > 0
     discovered &= advantage > (-SLACK if together else ALONE)
-    forms = [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
-    sloped = [i for i, (found, form) in enumerate(zip(evidence, forms, strict=True)) if found.slope and form == "none"]
-    slopes, errors = np.zeros(len(verdicts)), np.zeros(len(verdicts))
+    return [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
+
+
+def judge(names: Sequence[str], evidence: Sequence[Evidence], forms: Sequence[Form], level: float) -> list[Verdict]:
+    """Add the slopes of the columns that have no threshold.
+
+    They are drawn together, since columns of one table tend to lose their cells in one way; whether they are 0 on
+    average, and whether they are alike, is tested at ``level / 2`` each.
+    """
+    sloped = [i for i, form in enumerate(forms) if form == "none" and evidence[i].slope]
+    fits = np.array([(fit.slope, fit.error) for i in sloped if (fit := evidence[i].slope)]).reshape(-1, 2)
+    slopes, errors = np.zeros((2, len(forms)))
     if sloped:
-        fits = [evidence[i].slope for i in sloped]
-        raw = np.array([(fit.slope, fit.error) for fit in fits if fit])
-        slopes[sloped], errors[sloped] = shrink(raw[:, 0], raw[:, 1], level / 2)
-    for i in sloped:
-        forms[i] = "slope" if slopes[i] else "none"
-    return [
-        Verdict(v.name, v.evidence, form, float(slope), float(error))
-        for v, form, slope, error in zip(verdicts, forms, slopes, errors, strict=True)
-    ]
+        slopes[sloped], errors[sloped] = shrink(fits[:, 0], fits[:, 1], level / 2)
+    named: list[Form] = ["slope" if slope else form for form, slope in zip(forms, slopes, strict=True)]
+    parts = zip(names, evidence, named, slopes.tolist(), errors.tolist(), strict=True)
+    return [Verdict(name, found, form, slope, error) for name, found, form, slope, error in parts]
 
 
 def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:

@@ -147,7 +147,7 @@ def refined(mean: Mean, seen: np.ndarray, target: np.ndarray, blank: np.ndarray,
 
     def fit(rows: np.ndarray, start: Selected) -> Selected:
         cells = Cells(design[rows], target[rows], blank_design, counts * len(rows) / len(target))
-        return fit_selected(cells, model.own_value, start, penalty)
+        return fit_selected(cells, model.own_value, start, alone=True, penalty=penalty)
 
     whole = fit(np.arange(len(target)), start)
     fold = np.arange(len(target)) % FOLDS

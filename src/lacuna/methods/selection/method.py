@@ -11,8 +11,8 @@ from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fi
 from lacuna.encoding import Encoder
 from lacuna.methods.base import Method
 from lacuna.methods.boosting import sample_levels
-from lacuna.methods.selection.blanks import Blanks, Evidence, Tilted, weigh
-from lacuna.methods.selection.diagnosis import Verdict, judge, warnings_for
+from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh
+from lacuna.methods.selection.diagnosis import Verdict, judge, thresholds, warnings_for
 from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -93,26 +93,37 @@ class Selection(Method):
         verdicts: dict[int, Verdict] = {}
         encoded = self._start(train)
         incomplete = [j for j in self.numeric_ if train.hidden[:, j].any()]
+        # Thresholds are judged before any blank is filled: what fills a blank knows of the other cells of its row,
+        # and so would tell a column of itself.
+        evidence = {j: self._fit_column(encoded.copy(), train.hidden[:, j], j, True, None) for j in incomplete}
+        forms: list[Form] = ["none"] * len(incomplete)
+        if self.select:
+            forms = thresholds(list(evidence.values()), self.level)
+        names = [train.columns[j].name for j in incomplete]
         for sweep in range(self.sweeps):
-            last = sweep == self.sweeps - 1
-            evidence: dict[int, Evidence] = {}
-            for done, j in enumerate(self.numeric_ if last else incomplete):
+            judged = [Verdict(*parts) for parts in zip(names, evidence.values(), forms, strict=True)]
+            if self.select:
+                judged = judge(names, list(evidence.values()), forms, self.level)
+            verdicts = dict(zip(incomplete, judged, strict=True))
+            early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
+            for done, j in enumerate(incomplete):
                 self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(incomplete))
-                early = sweep < LINEAR_SWEEPS and not last
-                evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, early, last, verdicts.get(j))
-            names = [train.columns[j].name for j in incomplete]
-            judged = judge(names, [evidence[j] for j in incomplete], self.level, self.select)
+                evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, early, verdicts[j])
+        for j in set(self.numeric_) - set(incomplete):
+            self._fit_column(encoded, train.hidden[:, j], j, False, None)
+        if self.select:
+            judged = judge(names, list(evidence.values()), forms, self.level)
             verdicts = dict(zip(incomplete, judged, strict=True))
         self._conclude(verdicts)
 
     def _fit_column(
-        self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, last: bool, verdict: Verdict | None
+        self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, verdict: Verdict | None
     ) -> Evidence:
         """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far."""
         at = self.coordinate_[j]
         seen, target = encoded[~hidden], encoded[~hidden, at]
         mean = self._fit_mean(seen, j, early)
-        if last and verdict and verdict.form in ("residual", "value") and mean.is_linear:
+        if not early and verdict and verdict.form in ("residual", "value") and mean.is_linear:
             mean = refined(mean, seen, target, encoded[hidden], verdict.model)
         predicted = mean.predict(encoded[hidden])
         found = weigh(mean.left_out, target, predicted, verdict.evidence if verdict else None)
