@@ -90,7 +90,6 @@ class Selection(Method):
         self.levels_ = {j: self._fit_levels(train, j) for j, c in enumerate(train.columns) if c.discrete}
         self.kinds_: dict[int, Kind] = {}
         self.models_: dict[int, ColumnModel] = {}
-        verdicts: dict[int, Verdict] = {}
         encoded = self._start(train)
         incomplete = [j for j in self.numeric_ if train.hidden[:, j].any()]
         # Thresholds are judged before any blank is filled: what fills a blank knows of the other cells of its row,
@@ -99,22 +98,23 @@ class Selection(Method):
         forms: list[Form] = ["none"] * len(incomplete)
         if self.select:
             forms = thresholds(list(evidence.values()), self.level)
-        names = [train.columns[j].name for j in incomplete]
         for sweep in range(self.sweeps):
-            judged = [Verdict(*parts) for parts in zip(names, evidence.values(), forms, strict=True)]
-            if self.select:
-                judged = judge(names, list(evidence.values()), forms, self.level)
-            verdicts = dict(zip(incomplete, judged, strict=True))
+            verdicts = self._judge(evidence, forms)
             early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
             for done, j in enumerate(incomplete):
                 self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(incomplete))
                 evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, early, verdicts[j])
-        for j in set(self.numeric_) - set(incomplete):
+        for j in sorted(set(self.numeric_) - set(incomplete)):
             self._fit_column(encoded, train.hidden[:, j], j, False, None)
+        self._conclude(self._judge(evidence, forms))
+
+    def _judge(self, evidence: dict[int, Evidence], forms: list[Form]) -> dict[int, Verdict]:
+        """The verdict on each column so far."""
+        names = [self.encoder_.columns[j].name for j in evidence]
+        found = list(evidence.values())
         if self.select:
-            judged = judge(names, list(evidence.values()), forms, self.level)
-            verdicts = dict(zip(incomplete, judged, strict=True))
-        self._conclude(verdicts)
+            return dict(zip(evidence, judge(names, found, forms, self.level), strict=True))
+        return dict(zip(evidence, map(Verdict, names, found), strict=True))
 
     def _fit_column(
         self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, verdict: Verdict | None
