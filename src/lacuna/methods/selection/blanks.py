@@ -160,6 +160,8 @@ def weigh(
         # Residuals of rows with blanks here and there have long tails, which are no selection.
         symmetric = max(none, max_log_likelihood(straightened, symmetric=True) + blank_share)
         ratio = max(0.0, 2 * (by_residual.log_likelihood - symmetric))
+    if before is not None:  # the test is that of the first sweep, before blanks were filled
+        ratio = before.ratio
     shape = max(max_log_likelihood(straightened), none - blank_share)
     slope = fit_slope(np.append(predicted, predicted_blanks), np.repeat([False, True], [len(values), n_blank]))
     if by_residual is not None and (

@@ -94,7 +94,10 @@ class Selection(Method):
         incomplete = [j for j in self.numeric_ if train.hidden[:, j].any()]
         # Thresholds are judged before any blank is filled: what fills a blank knows of the other cells of its row,
         # and so would tell a column of itself.
-        evidence = {j: self._fit_column(encoded.copy(), train.hidden[:, j], j, True, None) for j in incomplete}
+        evidence: dict[int, Evidence] = {}
+        for j in incomplete:
+            evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, True, None)
+            encoded[train.hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
         forms: list[Form] = ["none"] * len(incomplete)
         if self.select:
             forms = thresholds(list(evidence.values()), self.level)
