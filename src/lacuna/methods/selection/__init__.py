@@ -1,0 +1,5 @@
+"""`selection`: values that hide themselves."""
+
+from lacuna.methods.selection.method import Selection
+
+__all__ = ["Selection"]

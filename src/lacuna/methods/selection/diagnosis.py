@@ -1,0 +1,132 @@
+"""Do a column's blanks depend on what they hide? In numbers, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2
+
+from lacuna.methods.selection.blanks import Evidence, Form
+from lacuna.numerics.tilting import shrink
+
+SLACK, ALONE = 6.0, 5.0  # log likelihood: odds of 400 and 150
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one column; ``slope`` is per sd of its observed values."""
+
+    name: str
+    evidence: Evidence
+    form: Form = "none"
+    slope: float = 0.0
+    slope_error: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, with the verdict in words."""
+        found = self.evidence
+        n_seen, n_blank = len(found.cells.values), float(found.cells.counts.sum())
+        values: dict[str, Any] = {"blank_rate": n_blank / (n_seen + n_blank), "selection": self.form}
+        if self.form in ("residual", "value"):
+            values |= {"k": self.model.k, "threshold": self.model.threshold}
+        if found.by_residual is not None:
+            values |= {"likelihood_ratio": found.ratio, "p_value": found.p_value}
+        if found.slope is not None:
+            values |= {"slope": self.slope, "slope_p_value": float(chi2.sf(found.slope.ratio, 1))}
+        return values | {"verdict": f"{values['blank_rate']:.1%} of {self.name} is blank{self._words}"}
+
+    @property
+    def model(self) -> Any:
+        """The threshold, where there is one."""
+        return self.evidence.by_value if self.form == "value" else self.evidence.by_residual
+
+    @property
+    def direction(self) -> float:
+        """Above 0 where blanks are larger than they would be unselected, below 0 where smaller."""
+        return self.model.k if self.form in ("residual", "value") else self.slope
+
+    @property
+    def _words(self) -> str:
+        found = self.evidence
+        if found.slope is None:
+            return ": too few cells to say whether blanks depend on what they hide; imputed as if they do not"
+        if self.form in ("residual", "value"):
+            side = "large" if self.model.k > 0 else "small"
+            what = "given the rest of the row " if self.form == "residual" else ""
+            return (
+                f", {side} values {what}above all: sigmoid({self.model.k:.1f} (e - {self.model.threshold:.2f})), "
+                f"likelihood ratio {found.ratio:.1f} against no selection (p {_p(found.p_value)})"
+            )
+        if self.form == "slope":
+            side = "larger" if self.slope > 0 else "smaller"
+            return f", {side} values more often: log-odds change by {self.slope:+.2f} per standard deviation"
+        if found.p_value < 0.05:
+            return (
+                f"; residuals are skewed (p {_p(found.p_value)}), but selection does not explain that better than "
+                "skewness does; imputed as if blanks do not depend on what they hide"
+            )
+        p_value = found.p_value if found.by_residual is not None else float(chi2.sf(found.slope.ratio, 1))
+        return f"; nothing says that blanks depend on what they hide (p = {p_value:.2f}): imputed as if they do not"
+
+
+def thresholds(evidence: Sequence[Evidence], level: float) -> list[Form]:
+    """Which columns have a threshold, in their residual or their value, at the false discovery rate ``level``.
+
+    A skewed residual without selection is the rival of a threshold: it has to lose, in the column itself or over
+    the table, of whose columns each says little.
+    """
+    if not evidence:
+        return []
+    discovered = discoveries(np.array([found.p_value for found in evidence]), level)
+    advantage = np.array([found.advantage for found in evidence])
+    together = advantage[discovered].sum() > 0
+    discovered &= advantage > (-SLACK if together else ALONE)
+    return [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
+
+
+def judge(names: Sequence[str], evidence: Sequence[Evidence], forms: Sequence[Form], level: float) -> list[Verdict]:
+    """Add the slopes of the columns that have no threshold.
+
+    They are drawn together, since columns of one table tend to lose their cells in one way; whether they are 0 on
+    average, and whether they are alike, is tested at ``level / 2`` each.
+    """
+    sloped = [i for i, form in enumerate(forms) if form == "none" and evidence[i].slope]
+    fits = np.array([(fit.slope, fit.error) for i in sloped if (fit := evidence[i].slope)]).reshape(-1, 2)
+    slopes, errors = np.zeros((2, len(forms)))
+    if sloped:
+        slopes[sloped], errors[sloped] = shrink(fits[:, 0], fits[:, 1], level / 2)
+    named: list[Form] = ["slope" if slope else form for form, slope in zip(forms, slopes, strict=True)]
+    parts = zip(names, evidence, named, slopes.tolist(), errors.tolist(), strict=True)
+    return [Verdict(name, found, form, slope, error) for name, found, form, slope, error in parts]
+
+
+def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
+    """(c,) bool: tests (c,) that fail at this false discovery rate.
+
+    >>> discoveries(np.array([0.001, 0.6, 0.03, 0.2]), 0.05).tolist()
+    [True, False, False, False]
+    """
+    order = np.argsort(p_values)
+    passed = p_values[order] <= rate * np.arange(1, len(order) + 1) / len(order)
+    count = int(np.flatnonzero(passed).max(initial=-1)) + 1
+    found = np.zeros(len(order), bool)
+    found[order[:count]] = True
+    return found
+
+
+def warnings_for(verdicts: Sequence[Verdict]) -> list[str]:
+    """Where an assumption is in doubt."""
+    found = [
+        f"{v.name}: its blanks have no known upper end; the mean of {v.evidence.cells.blank_rate:.0%} of its cells "
+        "rests on the Gaussian shape of the others"
+        for v in verdicts
+        if v.form in ("residual", "value") and v.evidence.cells.blank_rate > 0.8
+    ]
+    return found
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 1e-3 else f"= {value:.3f}"

@@ -1,0 +1,241 @@
+"""`selection`: impute values whose blanks depend on the very value, as far as the data bear that out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fit
+from lacuna.encoding import Encoder
+from lacuna.methods.base import Method
+from lacuna.methods.boosting import sample_levels
+from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh
+from lacuna.methods.selection.diagnosis import Verdict, judge, thresholds, warnings_for
+from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
+from lacuna.rng import stream
+from lacuna.types import Draws, Imputation, Incomplete, Problem
+
+MAX_COLUMNS = 2_000
+SMALL_TABLE = 10_000  # cells up to which trees are always tried
+LINEAR_SWEEPS = 2  # the first sweeps, before trees are worth their time
+
+
+@dataclass(frozen=True)
+class ColumnModel:
+    """One numeric column: what is predicted of observed cells, and what that says of blanks."""
+
+    mean: Mean
+    blanks: Blanks
+    free_below: bool  # whether blanks may lie beyond what was observed
+    free_above: bool
+
+
+class Selection(Method):
+    """Impute by the mean of the value given the rest of the row *and* that it is blank.
+
+    Of each numeric column the mean among observed cells is learned from the others, and then how the blanks
+    depend on what they hide: by a threshold in the residual or in the value, sigmoid(k (e - a)) with a Gaussian
+    residual e, by a slope of their log-odds, or not at all, whichever the data support. Columns with blanks are
+    visited in sweeps, the others at their current mean. Categorical columns are imputed by boosted trees.
+
+    Args:
+        mean: linear, boosted, or auto: a mix of ridge regression, boosted and random trees where trees predict
+            held-out observed cells better than ridge regression, which is used alone elsewhere.
+        select: False imputes as if blanks do not depend on what they hide.
+        sweeps: over the columns.
+        level: of the tests, at whose false discovery rate a threshold is used.
+        features: coordinates that the mean of a column uses, at most: the most correlated.
+        max_rows: models are fitted on a random subset of the rows where there are more.
+        alpha: draws are summarised by quantiles alpha / 2 and 1 - alpha / 2.
+        draws_gb: beyond it draws are summarised, not kept.
+    """
+
+    def __init__(
+        self,
+        mean: Literal["linear", "boosted", "auto"] = "auto",
+        select: bool = True,
+        sweeps: int = 4,
+        level: float = 0.05,
+        features: int = 100,
+        max_rows: int = 20_000,
+        alpha: float = 0.05,
+        draws_gb: float = 2.0,
+    ) -> None:
+        if mean not in ("linear", "boosted", "auto"):
+            raise ValueError(f"mean must be linear, boosted or auto, got {mean!r}")
+        if min(sweeps, features, max_rows) < 1:
+            raise ValueError("sweeps, features and max_rows must be at least 1")
+        if not (0 < level < 1 and 0 < alpha < 1):
+            raise ValueError(f"level and alpha must lie in (0, 1), got {level} and {alpha}")
+        self.mean, self.select, self.sweeps, self.level = mean, select, sweeps, level
+        self.features, self.max_rows, self.alpha, self.draws_gb = features, max_rows, alpha, draws_gb
+
+    def unsupported(self, problem: Problem) -> str | None:
+        d = len(problem.train.columns)
+        if d > MAX_COLUMNS:
+            return f"every column is modelled by the others, which takes hours for {d} columns (limit {MAX_COLUMNS})"
+        return None
+
+    # --- learning -------------------------------------------------------------------------------------------
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        self.seed_ = seed
+        if len(train) > self.max_rows:
+            train = self._subset(train, stream(seed, "selection", "rows"))
+        self.encoder_ = Encoder.fit(train)
+        self.coordinate_ = np.array([block.start for block in self.encoder_.blocks])
+        self.numeric_ = [j for j, c in enumerate(train.columns) if not c.discrete]
+        self.levels_ = {j: self._fit_levels(train, j) for j, c in enumerate(train.columns) if c.discrete}
+        self.kinds_: dict[int, Kind] = {}
+        self.models_: dict[int, ColumnModel] = {}
+        encoded = self._start(train)
+        incomplete = [j for j in self.numeric_ if train.hidden[:, j].any()]
+        # Thresholds are judged before any blank is filled: what fills a blank knows of the other cells of its row,
+        # and so would tell a column of itself.
+        evidence: dict[int, Evidence] = {}
+        for j in incomplete:
+            evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, True, None)
+            encoded[train.hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
+        forms: list[Form] = ["none"] * len(incomplete)
+        if self.select:
+            forms = thresholds(list(evidence.values()), self.level)
+        for sweep in range(self.sweeps):
+            verdicts = self._judge(evidence, forms)
+            early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
+            for done, j in enumerate(incomplete):
+                self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(incomplete))
+                evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, early, verdicts[j])
+        for j in sorted(set(self.numeric_) - set(incomplete)):
+            self._fit_column(encoded, train.hidden[:, j], j, False, None)
+        self._conclude(self._judge(evidence, forms))
+
+    def _judge(self, evidence: dict[int, Evidence], forms: list[Form]) -> dict[int, Verdict]:
+        """The verdict on each column so far."""
+        names = [self.encoder_.columns[j].name for j in evidence]
+        found = list(evidence.values())
+        if self.select:
+            return dict(zip(evidence, judge(names, found, forms, self.level), strict=True))
+        return dict(zip(evidence, map(Verdict, names, found), strict=True))
+
+    def _fit_column(
+        self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, verdict: Verdict | None
+    ) -> Evidence:
+        """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far."""
+        at = self.coordinate_[j]
+        seen, target = encoded[~hidden], encoded[~hidden, at]
+        mean = self._fit_mean(seen, j, early)
+        if not early and verdict and verdict.form in ("residual", "value") and mean.is_linear:
+            mean = refined(mean, seen, target, encoded[hidden], verdict.model)
+        predicted = mean.predict(encoded[hidden])
+        found = weigh(mean.left_out, target, predicted, verdict.evidence if verdict else None)
+        blanks: Blanks = Tilted(found.residuals)
+        if verdict:
+            blanks = found.blanks(verdict.form, verdict.slope, verdict.slope_error)
+        encoded[hidden, at] = blanks.mean(predicted)
+        self.models_[j] = ColumnModel(mean, blanks, False, False)
+        return found
+
+    def _conclude(self, verdicts: dict[int, Verdict]) -> None:
+        """Put the last verdicts into the models."""
+        for j, verdict in verdicts.items():
+            blanks = verdict.evidence.blanks(verdict.form, verdict.slope, verdict.slope_error)
+            doubtful = verdict.evidence.with_doubt(blanks)
+            direction = verdict.direction
+            self.models_[j] = ColumnModel(self.models_[j].mean, doubtful, direction < 0, direction > 0)
+        self.diagnostics_ = {
+            "columns": {verdict.name: verdict.as_dict() for verdict in verdicts.values()},
+            "warnings": warnings_for(list(verdicts.values())),
+        }
+
+    def _subset(self, train: Incomplete, rng: np.random.Generator) -> Incomplete:
+        """Rows to learn from; among them one with a value for each column."""
+        chosen = rng.permutation(len(train))[: self.max_rows]
+        lost = np.flatnonzero(~train.observed[chosen].any(0))
+        return train.take(np.union1d(chosen, [train.observed[:, j].argmax() for j in lost]).astype(np.intp))
+
+    def _fit_levels(self, train: Incomplete, j: int) -> CrossFitted:
+        seen = train.observed[:, j]
+        features = np.delete(train.values[seen], j, axis=1)
+        categorical = np.delete(categorical_columns(train.columns), j)
+        rng = stream(self.seed_, "selection", train.columns[j].name)
+        n_levels = train.columns[j].n_levels
+        return cross_fit(features, train.values[seen, j], n_levels, categorical, Boosting(folds=3), rng)
+
+    def _fit_mean(self, seen: np.ndarray, j: int, early: bool) -> Mean:
+        """From the encoded rows (n, width) in which column j is observed."""
+        target = seen[:, self.coordinate_[j]]
+        others = np.delete(np.arange(seen.shape[1]), self.coordinate_[j])
+        features = nearest_features(others, seen, target, self.features)
+        rng = stream(self.seed_, "selection", self.encoder_.columns[j].name)
+        if self.mean != "auto":
+            return fit_mean(seen, target, features, self.mean, rng)
+        if early:
+            return fit_mean(seen, target, features, "linear", rng)
+        if j not in self.kinds_:
+            small = seen.size < SMALL_TABLE
+            self.kinds_[j] = "mixed" if small or trees_help(seen[:, features], target, rng) else "linear"
+        return fit_mean(seen, target, features, self.kinds_[j], rng)
+
+    # --- completing -----------------------------------------------------------------------------------------
+
+    def _start(self, rows: Incomplete) -> np.ndarray:
+        """(n, width) encoded; hidden numbers at their mean, hidden categories at their probabilities."""
+        encoded = self.encoder_.encode(rows.values).astype(np.float64)
+        for j, probabilities in self.level_probabilities(rows).items():
+            block = self.encoder_.blocks[j]
+            standard = (probabilities - self.encoder_.mean[block]) / self.encoder_.sd[block]
+            encoded[rows.hidden[:, j], block] = standard
+        return encoded
+
+    def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
+        """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
+        return {
+            j: model.predict(np.delete(rows.values[rows.hidden[:, j]], j, axis=1))
+            for j, model in self.levels_.items()
+            if rows.hidden[:, j].any()
+        }
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        encoded = self._start(rows)
+        wanted = [j for j in self.numeric_ if rows.hidden[:, j].any()]
+        for _ in range(self.sweeps if len(wanted) > 1 else 1):
+            for j in wanted:
+                hidden, model = rows.hidden[:, j], self.models_[j]
+                encoded[hidden, self.coordinate_[j]] = model.blanks.mean(model.mean.predict(encoded[hidden]))
+        values = rows.values.copy()
+        for j in wanted:
+            values[rows.hidden[:, j], j] = self._decoded(j, encoded[rows.hidden[:, j], self.coordinate_[j]])
+        levels = self.level_probabilities(rows)
+        for j, probabilities in levels.items():
+            values[rows.hidden[:, j], j] = probabilities.argmax(1)
+        kept = self._draws(rows, encoded, levels, draws) if draws else None
+        return Imputation(values, draws=kept, diagnostics=self.diagnostics_)
+
+    def _decoded(self, j: int, standard: np.ndarray) -> np.ndarray:
+        """Data units; integers rounded, and within the observed range but where blanks may lie beyond it."""
+        values = standard * self.encoder_.sd[self.coordinate_[j]] + self.encoder_.mean[self.coordinate_[j]]
+        if self.encoder_.columns[j].kind != "integer":
+            return values
+        model = self.models_[j]
+        low = -np.inf if model.free_below else self.encoder_.low[j]
+        return np.round(values).clip(low, np.inf if model.free_above else self.encoder_.high[j])
+
+    def _draws(self, rows: Incomplete, encoded: np.ndarray, levels: dict[int, np.ndarray], draws: int) -> Draws:
+        cells = np.argwhere(rows.hidden)
+        kept = np.empty((draws, len(cells)), np.float32) if 4.0 * draws * len(cells) <= self.draws_gb * 1e9 else None
+        mean, sd, lower, upper = summary = np.empty((4, len(cells)))
+        rng = stream(self.seed_, "selection", "draws")
+        for j in np.flatnonzero(rows.hidden.any(0)).tolist():
+            hidden, of_column = rows.hidden[:, j], cells[:, 1] == j
+            if j in levels:
+                drawn = sample_levels(levels[j], draws, rng).astype(np.float32)
+            else:
+                model = self.models_[j]
+                drawn = self._decoded(j, model.blanks.draw(model.mean.predict(encoded[hidden]), draws, rng))
+            found = Draws.from_samples(cells[of_column], drawn, self.alpha)
+            summary[:, of_column] = found.mean, found.sd, found.lower, found.upper
+            if kept is not None:
+                kept[:, of_column] = drawn
+        return Draws(cells, mean, sd, lower, upper, self.alpha, kept)
