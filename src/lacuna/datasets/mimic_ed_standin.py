@@ -10,7 +10,7 @@ import numpy as np
 
 from lacuna.datasets.base import Dataset
 from lacuna.datasets.mimic_ed.meaningful import draw_meaningful
-from lacuna.datasets.mimic_ed.schema import COLUMNS
+from lacuna.datasets.mimic_ed.schema import COLUMNS, TARGETS
 from lacuna.datasets.mimic_ed.scores import CCI_WEIGHTS, cci, news
 from lacuna.datasets.standin_patients import draw_patients
 from lacuna.datasets.standin_visits import (
@@ -43,7 +43,8 @@ class MimicEDStandin(Dataset):
         values[meaningful] = np.nan
         train_rows = np.zeros(n, bool)
         train_rows[split_rng.permutation(n)[: self.n_train]] = True
-        return Table("mimic_ed_standin", COLUMNS, values, meaningful, train_rows if self.n_test else None)
+        split = train_rows if self.n_test else None
+        return Table("mimic_ed_standin", COLUMNS, values, meaningful, split, targets=TARGETS)
 
 
 def draw_values(n: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lacuna.datasets.base import Dataset
 from lacuna.datasets.mimic_ed.meaningful import draw_meaningful
-from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES
+from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES, TARGETS
 from lacuna.errors import UserError, did_you_mean
 from lacuna.types import Table
 
@@ -49,7 +49,8 @@ class MimicED(Dataset):
         )
         values = np.where(meaningful, np.nan, truth)[kept]
         split = train_rows[kept]
-        return Table("mimic_ed", COLUMNS, values, meaningful[kept], None if split.all() else split)
+        both = None if split.all() else split
+        return Table("mimic_ed", COLUMNS, values, meaningful[kept], both, targets=TARGETS)
 
     def _choose(self, split: str, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The numbers of the rows (n,) bool that are kept, in order."""
