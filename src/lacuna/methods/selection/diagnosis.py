@@ -75,15 +75,15 @@ class Verdict:
 def thresholds(evidence: Sequence[Evidence], level: float) -> list[Form]:
     """Which columns have a threshold, in their residual or their value, at the false discovery rate ``level``.
 
-    A skewed residual without selection is the rival of a threshold: it has to lose, in the column itself or over
-    the table, of whose columns each says little.
+    A skewed residual without selection is the rival of a threshold: it has to lose over the table, of whose columns
+    each says little, or else in the column itself, by more the more columns there are.
     """
     if not evidence:
         return []
     discovered = discoveries(np.array([found.p_value for found in evidence]), level)
     advantage = np.array([found.advantage for found in evidence])
-    together = advantage[discovered].sum() > 0
-    discovered &= advantage > (-SLACK if together else ALONE)
+    together = advantage[np.isfinite(advantage)].sum() > 0
+    discovered &= advantage > (-SLACK if together else ALONE + np.log(len(evidence)))
     return [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
 
 
