@@ -63,6 +63,7 @@ class Thresholded:
     """A Gaussian of which the sigmoid has taken its part."""
 
     model: Selected
+    width: float = 1.0  # ratio of their spread to that which the model gives
 
     def mean(self, predicted: np.ndarray) -> np.ndarray:
         center = _line(self.model, predicted)
@@ -74,7 +75,8 @@ class Thresholded:
             model = self.model.perturbed(rng)
             center = _line(model, predicted)
             drawn.append(center + model.sd * draw_blank(model.k, model.offset(center), n, rng))
-        return np.concatenate(drawn)
+        center = self.mean(predicted)
+        return center + self.width * (np.concatenate(drawn) - center)
 
 
 def _line(model: Selected, predicted: np.ndarray) -> np.ndarray:
@@ -96,6 +98,7 @@ class Evidence:
     slope: SlopeFit | None
     ratio: float  # of likelihoods, against k = 0 with residuals of any tails
     rival: float  # log likelihood of the best without a threshold, less what Schwarz's criterion takes for parameters
+    others_p_value: float = 1.0  # of blanks that do not go with other columns but by what those tell of the value
 
     @property
     def errors(self) -> np.ndarray:
@@ -128,18 +131,18 @@ class Evidence:
 
         Args:
             slope: with its ``error``, where the form is not a threshold.
-            width: ratio of the residuals of blanks to those of observed cells, there as well.
+            width: ratio of the spread of blanks to that of observed cells.
         """
         model = {"residual": self.by_residual, "value": self.by_value}.get(form)
         if model is None:
             return Tilted(self.residuals, slope, error, width)
-        return Thresholded(model)
+        return Thresholded(model, width)
 
     def with_doubt(self, blanks: Tilted | Thresholded) -> Blanks:
         """``blanks`` whose draws count how well its parameters are known."""
         if isinstance(blanks, Tilted):
             return blanks
-        return Thresholded(with_covariance(blanks.model, self.cells))
+        return Thresholded(with_covariance(blanks.model, self.cells), blanks.width)
 
 
 def weigh(
@@ -172,6 +175,7 @@ def weigh(
         ratio = max(0.0, 2 * (by_residual.log_likelihood - symmetric))
     if before is not None:  # the test is that of the first sweep, before blanks were filled
         ratio = before.ratio
+    others = 1.0 if before is None else before.others_p_value
     slope = fit_slope(np.append(predicted, predicted_blanks), np.repeat([False, True], [len(values), n_blank]))
     if by_residual is not None and (
         (before is not None and before.by_value) or abs(slope.slope) > STRONG * slope.error
@@ -181,7 +185,7 @@ def weigh(
     price = np.log(len(values)) / 2
     shape = max(none - blank_share + price, max_log_likelihood(straightened) - price)
     rival = shape + max(blank_share, slope.log_likelihood - price)
-    return Evidence(cells, residuals, by_residual, by_value, slope, ratio, rival)
+    return Evidence(cells, residuals, by_residual, by_value, slope, ratio, rival, others)
 
 
 def _design(predicted: np.ndarray) -> np.ndarray:

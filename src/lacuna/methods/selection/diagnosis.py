@@ -117,13 +117,20 @@ def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
     return found
 
 
-def warnings_for(verdicts: Sequence[Verdict]) -> list[str]:
+def warnings_for(verdicts: Sequence[Verdict], level: float) -> list[str]:
     """Where an assumption is in doubt."""
     found = [
         f"{v.name}: its blanks have no known upper end; the mean of {v.evidence.cells.blank_rate:.0%} of its cells "
         "rests on the Gaussian shape of the others"
         for v in verdicts
         if v.form in ("residual", "value") and v.evidence.cells.blank_rate > 0.8
+    ]
+    p_values = np.array([v.evidence.others_p_value for v in verdicts])
+    found += [
+        f"{v.name}: its blanks go with other columns beyond what those tell of its own value (p {_p(p_value)}); if "
+        "they depend on those columns alone, `select: false` is right"
+        for v, p_value, doubtful in zip(verdicts, p_values.tolist(), discoveries(p_values, level), strict=True)
+        if doubtful and v.form != "none"
     ]
     return found
 

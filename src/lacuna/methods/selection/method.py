@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weig
 from lacuna.methods.selection.diagnosis import Verdict, judge, thresholds, warnings_for
 from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
 from lacuna.methods.selection.widths import hide_again, widths
+from lacuna.numerics.tilting import beyond_prediction
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
 
@@ -99,7 +100,9 @@ class Selection(Method):
         # and so would tell a column of itself.
         evidence: dict[int, Evidence] = {}
         for j in incomplete:
-            _, evidence[j] = self._fit_column(encoded, hidden[:, j], j, True, None)
+            model, found = self._fit_column(encoded, hidden[:, j], j, True, None)
+            predicted, features = model.mean.predict(encoded), encoded[:, model.mean.features]
+            evidence[j] = replace(found, others_p_value=beyond_prediction(predicted, hidden[:, j], features))
             encoded[hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
         forms: list[Form] = ["none"] * len(incomplete)
         if self.select:
@@ -124,10 +127,8 @@ class Selection(Method):
         return models, evidence
 
     def _widths(self, train: Incomplete, verdicts: dict[int, Verdict]) -> dict[int, float]:
-        """By how much errors of blanks exceed those of left-out cells, of the columns without a threshold."""
-        columns = [j for j, verdict in verdicts.items() if verdict.form in ("none", "slope")]
-        if not columns:
-            return {}
+        """By how much errors of blanks exceed those of left-out cells, by column."""
+        columns = list(verdicts)
         rng = stream(self.seed_, "selection", "again")
         if len(train) > WIDTH_ROWS:
             train = _subset(train, WIDTH_ROWS, rng)
@@ -176,7 +177,7 @@ class Selection(Method):
             self.models_[j] = ColumnModel(self.models_[j].mean, doubtful, direction < 0, direction > 0)
         self.diagnostics_ = {
             "columns": {verdict.name: verdict.as_dict() for verdict in verdicts.values()},
-            "warnings": warnings_for(list(verdicts.values())),
+            "warnings": warnings_for(list(verdicts.values()), self.level),
         }
 
     def _fit_levels(self, train: Incomplete, j: int) -> CrossFitted:
