@@ -112,7 +112,8 @@ def cross_fit(
             held_out, rows = (_some(np.flatnonzero(side), boosting.max_rows, rng) for side in (fold == k, fold != k))
             trees = _ensemble(boosting, n_levels, categorical, int(rng.integers(2**31)))
             if features.shape[1] and len(rows) >= 2 * boosting.min_leaf and np.ptp(target[rows]) > 0:
-                models.append(trees.fit(features[rows], target[rows], weights[rows] if given else None))
+                shown = _without_empty(features[rows])
+                models.append(trees.fit(shown, target[rows], weights[rows] if given else None))
             else:
                 models.append(None)
             starts.append(np.average(truth[rows], axis=0, weights=weights[rows]) if len(rows) else truth[0])
@@ -164,6 +165,11 @@ def _ensemble(boosting: Boosting, n_levels: int, categorical: np.ndarray, seed: 
         early_stopping=False,
         random_state=seed,
     )
+
+
+def _without_empty(features: np.ndarray) -> np.ndarray:
+    """Features (n, f) in which one without any value is constant, since scikit-learn cannot bin it."""
+    return np.where(np.isnan(features).all(0), 0.0, features)
 
 
 def _stages(model: Boosted | None, start: np.ndarray, features: np.ndarray, n: int) -> Iterator[np.ndarray]:

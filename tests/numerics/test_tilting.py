@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from lacuna.numerics.tilting import Residuals, fit_slope, shrink
+from lacuna.numerics.tilting import Residuals, beyond_prediction, fit_slope, shrink
 
 
 def test_tilt_of_a_gaussian_is_a_shift_by_slope_times_variance():
@@ -61,3 +61,15 @@ def test_slopes_are_drawn_to_what_they_have_in_common():
 def test_a_single_column_stands_for_itself():
     assert shrink(np.array([0.9]), np.array([0.3]))[0][0] == pytest.approx(0.9)
     assert shrink(np.array([0.5]), np.array([0.3]))[0][0] == 0
+
+
+def test_blanks_that_go_with_the_prediction_alone_go_with_nothing_beyond_it():
+    rng = np.random.default_rng(0)
+    p_values = []
+    for _ in range(300):
+        features = rng.normal(size=(400, 3))
+        prediction = features @ [1.0, 0.5, 0.0]
+        p_values.append(beyond_prediction(prediction, rng.random(400) < expit(prediction), features))
+    assert np.mean(np.array(p_values) < 0.2) == pytest.approx(0.2, abs=0.07)
+    blank = rng.random(400) < expit(features[:, 2])
+    assert beyond_prediction(prediction, blank, features) < 1e-3

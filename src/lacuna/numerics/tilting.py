@@ -52,6 +52,20 @@ def fit_slope(prediction: np.ndarray, blank: np.ndarray) -> SlopeFit:
     return SlopeFit(float(weights[0]), error, max(0.0, 2 * (found - none)), found)
 
 
+def beyond_prediction(prediction: np.ndarray, blank: np.ndarray, features: np.ndarray) -> float:
+    """p-value of ``blank`` (n,) going with features (n, f) beyond a parabola in the prediction (n,).
+
+    A Lagrange multiplier test: n R^2 of what is left of the blanks, regressed on what is left of the features.
+    """
+    known = np.linalg.qr(np.vander(prediction, 3))[0]
+    left = np.column_stack([blank, features]).astype(np.float64)
+    left -= known @ (known.T @ left)
+    y, x = left[:, 0], left[:, 1:]
+    weights, _, rank, _ = np.linalg.lstsq(x, y, rcond=1e-6)
+    explained = float((x @ weights) @ y / max(float(y @ y), 1e-12))
+    return float(chi2.sf(len(y) * explained, rank)) if rank else 1.0
+
+
 @dataclass(frozen=True)
 class Residuals:
     """Residuals of observed cells by what was predicted of them, centred about each prediction."""

@@ -45,6 +45,7 @@ class Tilted:
     residuals: Residuals
     slope: float = 0.0
     error: float = 0.0  # sd of what is not known of the slope
+    width: float = 1.0  # ratio of their spread to that of observed cells
 
     def mean(self, predicted: np.ndarray) -> np.ndarray:
         return predicted + self.residuals.shift(predicted, self.slope)
@@ -52,9 +53,9 @@ class Tilted:
     def draw(self, predicted: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
         slopes = self.slope + self.error * rng.normal(size=GROUPS if self.error else 1)
         parts = _parts(draws, len(slopes))
-        return np.concatenate(
-            [predicted + self.residuals.draw(predicted, s, n, rng) for s, n in zip(slopes, parts, strict=True)]
-        )
+        drawn = np.concatenate([self.residuals.draw(predicted, s, n, rng) for s, n in zip(slopes, parts, strict=True)])
+        center = self.residuals.shift(predicted, self.slope)
+        return predicted + center + self.width * (drawn - center)
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Thresholded:
     """A Gaussian of which the sigmoid has taken its part."""
 
     model: Selected
+    width: float = 1.0  # ratio of their spread to that which the model gives
 
     def mean(self, predicted: np.ndarray) -> np.ndarray:
         center = _line(self.model, predicted)
@@ -73,7 +75,8 @@ class Thresholded:
             model = self.model.perturbed(rng)
             center = _line(model, predicted)
             drawn.append(center + model.sd * draw_blank(model.k, model.offset(center), n, rng))
-        return np.concatenate(drawn)
+        center = self.mean(predicted)
+        return center + self.width * (np.concatenate(drawn) - center)
 
 
 def _line(model: Selected, predicted: np.ndarray) -> np.ndarray:
@@ -94,8 +97,13 @@ class Evidence:
     by_value: Selected | None  # None: not looked for
     slope: SlopeFit | None
     ratio: float  # of likelihoods, against k = 0 with residuals of any tails
-    unselected: float  # log likelihood with residuals of any skewness and tails
-    sloped: float  # the same with blanks by the slope
+    rival: float  # log likelihood of the best without a threshold, less what Schwarz's criterion takes for parameters
+    others_p_value: float = 1.0  # of blanks that do not go with other columns but by what those tell of the value
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(n,) of what models that had not seen them predict of the observed cells."""
+        return self.cells.values - self.cells.features[:, 1]
 
     @property
     def p_value(self) -> float:
@@ -103,33 +111,38 @@ class Evidence:
 
     @property
     def advantage(self) -> float:
-        """Of a threshold in the residual over a skewed residual without one, by the criterion of Schwarz."""
+        """Of a threshold in the residual over all that has none, in log likelihood by the criterion of Schwarz."""
         if self.by_residual is None:
             return -np.inf
-        return self.by_residual.log_likelihood - max(self.unselected, self.sloped) + np.log(len(self.cells.values)) / 2
+        return self.by_residual.log_likelihood - self.rival
 
     def form(self, threshold: bool) -> Form:
         """The likeliest form; ``threshold``: whether one in the residual has been found."""
         if threshold and self.by_residual is not None:
             likeliest: tuple[float, Form] = (self.by_residual.log_likelihood, "residual")
         else:
-            likeliest = (max(self.unselected, self.sloped), "none")
+            likeliest = (self.rival, "none")
         if self.by_value is not None:
             likeliest = max(likeliest, (self.by_value.log_likelihood, "value"))
         return likeliest[1]
 
-    def blanks(self, form: Form, slope: float, error: float) -> Tilted | Thresholded:
-        """What the blanks hide in this form; ``slope`` and its ``error`` where the form is not a threshold."""
+    def blanks(self, form: Form, slope: float, error: float, width: float = 1.0) -> Tilted | Thresholded:
+        """What the blanks hide in this form.
+
+        Args:
+            slope: with its ``error``, where the form is not a threshold.
+            width: ratio of the spread of blanks to that of observed cells.
+        """
         model = {"residual": self.by_residual, "value": self.by_value}.get(form)
         if model is None:
-            return Tilted(self.residuals, slope, error)
-        return Thresholded(model)
+            return Tilted(self.residuals, slope, error, width)
+        return Thresholded(model, width)
 
     def with_doubt(self, blanks: Tilted | Thresholded) -> Blanks:
         """``blanks`` whose draws count how well its parameters are known."""
         if isinstance(blanks, Tilted):
             return blanks
-        return Thresholded(with_covariance(blanks.model, self.cells))
+        return Thresholded(with_covariance(blanks.model, self.cells), blanks.width)
 
 
 def weigh(
@@ -147,7 +160,7 @@ def weigh(
     residuals = Residuals.of(predicted, errors)
     spread = float(errors.std())
     if len(values) < FEW_SEEN or len(predicted_blanks) < FEW_BLANK or spread < 1e-6:
-        return Evidence(cells, residuals, None, None, None, 0.0, 0.0, 0.0)
+        return Evidence(cells, residuals, None, None, None, 0.0, 0.0)
     slopes, *_ = np.linalg.lstsq(cells.features, values, rcond=None)
     straightened = values - cells.features @ slopes
     n_blank = len(predicted_blanks)
@@ -162,15 +175,17 @@ def weigh(
         ratio = max(0.0, 2 * (by_residual.log_likelihood - symmetric))
     if before is not None:  # the test is that of the first sweep, before blanks were filled
         ratio = before.ratio
-    shape = max(max_log_likelihood(straightened), none - blank_share)
+    others = 1.0 if before is None else before.others_p_value
     slope = fit_slope(np.append(predicted, predicted_blanks), np.repeat([False, True], [len(values), n_blank]))
     if by_residual is not None and (
         (before is not None and before.by_value) or abs(slope.slope) > STRONG * slope.error
     ):
         by_value = fit_selected(cells, True, None if before is None else before.by_value)
-    return Evidence(
-        cells, residuals, by_residual, by_value, slope, ratio, shape + blank_share, shape + slope.log_likelihood
-    )
+    # parameters beyond those of a threshold: one less without it, two more for skewness and tails, one for a slope
+    price = np.log(len(values)) / 2
+    shape = max(none - blank_share + price, max_log_likelihood(straightened) - price)
+    rival = shape + max(blank_share, slope.log_likelihood - price)
+    return Evidence(cells, residuals, by_residual, by_value, slope, ratio, rival, others)
 
 
 def _design(predicted: np.ndarray) -> np.ndarray:

@@ -75,15 +75,15 @@ class Verdict:
 def thresholds(evidence: Sequence[Evidence], level: float) -> list[Form]:
     """Which columns have a threshold, in their residual or their value, at the false discovery rate ``level``.
 
-    A skewed residual without selection is the rival of a threshold: it has to lose, in the column itself or over
-    the table, of whose columns each says little.
+    A skewed residual without selection is the rival of a threshold: it has to lose over the table, of whose columns
+    each says little, or else in the column itself, by more the more columns there are.
     """
     if not evidence:
         return []
     discovered = discoveries(np.array([found.p_value for found in evidence]), level)
     advantage = np.array([found.advantage for found in evidence])
-    together = advantage[discovered].sum() > 0
-    discovered &= advantage > (-SLACK if together else ALONE)
+    together = advantage[np.isfinite(advantage)].sum() > 0
+    discovered &= advantage > (-SLACK if together else ALONE + np.log(len(evidence)))
     return [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
 
 
@@ -117,13 +117,20 @@ def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
     return found
 
 
-def warnings_for(verdicts: Sequence[Verdict]) -> list[str]:
+def warnings_for(verdicts: Sequence[Verdict], level: float) -> list[str]:
     """Where an assumption is in doubt."""
     found = [
         f"{v.name}: its blanks have no known upper end; the mean of {v.evidence.cells.blank_rate:.0%} of its cells "
         "rests on the Gaussian shape of the others"
         for v in verdicts
         if v.form in ("residual", "value") and v.evidence.cells.blank_rate > 0.8
+    ]
+    p_values = np.array([v.evidence.others_p_value for v in verdicts])
+    found += [
+        f"{v.name}: its blanks go with other columns beyond what those tell of its own value (p {_p(p_value)}); if "
+        "they depend on those columns alone, `select: false` is right"
+        for v, p_value, doubtful in zip(verdicts, p_values.tolist(), discoveries(p_values, level), strict=True)
+        if doubtful and v.form != "none"
     ]
     return found
 

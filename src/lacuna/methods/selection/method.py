@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -14,11 +15,15 @@ from lacuna.methods.boosting import sample_levels
 from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh
 from lacuna.methods.selection.diagnosis import Verdict, judge, thresholds, warnings_for
 from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
+from lacuna.methods.selection.widths import hide_again, widths
+from lacuna.numerics.tilting import beyond_prediction
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
 
+Judge: TypeAlias = Callable[[dict[int, Evidence]], dict[int, Verdict]]
 MAX_COLUMNS = 2_000
 SMALL_TABLE = 10_000  # cells up to which trees are always tried
+WIDTH_ROWS = 5_000  # that are learned from once more to know how far off blanks are
 LINEAR_SWEEPS = 2  # the first sweeps, before trees are worth their time
 
 
@@ -83,33 +88,60 @@ class Selection(Method):
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.seed_ = seed
         if len(train) > self.max_rows:
-            train = self._subset(train, stream(seed, "selection", "rows"))
+            train = _subset(train, self.max_rows, stream(seed, "selection", "rows"))
         self.encoder_ = Encoder.fit(train)
         self.coordinate_ = np.array([block.start for block in self.encoder_.blocks])
         self.numeric_ = [j for j, c in enumerate(train.columns) if not c.discrete]
         self.levels_ = {j: self._fit_levels(train, j) for j, c in enumerate(train.columns) if c.discrete}
         self.kinds_: dict[int, Kind] = {}
-        self.models_: dict[int, ColumnModel] = {}
-        encoded = self._start(train)
-        incomplete = [j for j in self.numeric_ if train.hidden[:, j].any()]
+        hidden, encoded = train.hidden, self._start(train)
+        incomplete = [j for j in self.numeric_ if hidden[:, j].any()]
         # Thresholds are judged before any blank is filled: what fills a blank knows of the other cells of its row,
         # and so would tell a column of itself.
         evidence: dict[int, Evidence] = {}
         for j in incomplete:
-            evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, True, None)
-            encoded[train.hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
+            model, found = self._fit_column(encoded, hidden[:, j], j, True, None)
+            predicted, features = model.mean.predict(encoded), encoded[:, model.mean.features]
+            evidence[j] = replace(found, others_p_value=beyond_prediction(predicted, hidden[:, j], features))
+            encoded[hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
         forms: list[Form] = ["none"] * len(incomplete)
         if self.select:
             forms = thresholds(list(evidence.values()), self.level)
-        for sweep in range(self.sweeps):
-            verdicts = self._judge(evidence, forms)
-            early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
-            for done, j in enumerate(incomplete):
-                self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(incomplete))
-                evidence[j] = self._fit_column(encoded, train.hidden[:, j], j, early, verdicts[j])
+        self.models_, evidence = self._sweep(encoded, hidden, evidence, lambda found: self._judge(found, forms))
         for j in sorted(set(self.numeric_) - set(incomplete)):
-            self._fit_column(encoded, train.hidden[:, j], j, False, None)
-        self._conclude(self._judge(evidence, forms))
+            self.models_[j], _ = self._fit_column(encoded, hidden[:, j], j, False, None)
+        verdicts = self._judge(evidence, forms)
+        self._conclude(verdicts, self._widths(train, verdicts))
+
+    def _sweep(
+        self, encoded: np.ndarray, hidden: np.ndarray, evidence: dict[int, Evidence], verdicts_on: Judge
+    ) -> tuple[dict[int, ColumnModel], dict[int, Evidence]]:
+        """Learn the columns of ``evidence`` one after the other, again and again; fill their blanks in ``encoded``."""
+        models, evidence = {}, dict(evidence)
+        for sweep in range(self.sweeps):
+            verdicts = verdicts_on(evidence)
+            early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
+            for done, j in enumerate(evidence):
+                self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(evidence))
+                models[j], evidence[j] = self._fit_column(encoded, hidden[:, j], j, early, verdicts[j])
+        return models, evidence
+
+    def _widths(self, train: Incomplete, verdicts: dict[int, Verdict]) -> dict[int, float]:
+        """By how much errors of blanks exceed those of left-out cells, by column."""
+        columns = list(verdicts)
+        rng = stream(self.seed_, "selection", "again")
+        if len(train) > WIDTH_ROWS:
+            train = _subset(train, WIDTH_ROWS, rng)
+        rows, again = hide_again(train, columns, rng)
+        encoded, truth = self._start(rows), self.encoder_.encode(train.values)
+        evidence = {j: verdict.evidence for j, verdict in verdicts.items()}
+        models, _ = self._sweep(encoded, rows.hidden, evidence, lambda _: verdicts)
+        errors = []
+        for j in columns:
+            cells = again[:, j]
+            errors.append(truth[cells, self.coordinate_[j]] - models[j].mean.predict(encoded[cells]))
+        found = widths([evidence[j].errors for j in columns], errors)
+        return dict(zip(columns, found.tolist(), strict=True))
 
     def _judge(self, evidence: dict[int, Evidence], forms: list[Form]) -> dict[int, Verdict]:
         """The verdict on each column so far."""
@@ -121,12 +153,12 @@ class Selection(Method):
 
     def _fit_column(
         self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, verdict: Verdict | None
-    ) -> Evidence:
+    ) -> tuple[ColumnModel, Evidence]:
         """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far."""
         at = self.coordinate_[j]
         seen, target = encoded[~hidden], encoded[~hidden, at]
         mean = self._fit_mean(seen, j, early)
-        if not early and verdict and verdict.form in ("residual", "value") and mean.is_linear:
+        if not early and verdict and verdict.form in ("residual", "value") and mean.is_linear and hidden.any():
             mean = refined(mean, seen, target, encoded[hidden], verdict.model)
         predicted = mean.predict(encoded[hidden])
         found = weigh(mean.left_out, target, predicted, verdict.evidence if verdict else None)
@@ -134,26 +166,19 @@ class Selection(Method):
         if verdict:
             blanks = found.blanks(verdict.form, verdict.slope, verdict.slope_error)
         encoded[hidden, at] = blanks.mean(predicted)
-        self.models_[j] = ColumnModel(mean, blanks, False, False)
-        return found
+        return ColumnModel(mean, blanks, False, False), found
 
-    def _conclude(self, verdicts: dict[int, Verdict]) -> None:
+    def _conclude(self, verdicts: dict[int, Verdict], widths: dict[int, float]) -> None:
         """Put the last verdicts into the models."""
         for j, verdict in verdicts.items():
-            blanks = verdict.evidence.blanks(verdict.form, verdict.slope, verdict.slope_error)
+            blanks = verdict.evidence.blanks(verdict.form, verdict.slope, verdict.slope_error, widths.get(j, 1.0))
             doubtful = verdict.evidence.with_doubt(blanks)
             direction = verdict.direction
             self.models_[j] = ColumnModel(self.models_[j].mean, doubtful, direction < 0, direction > 0)
         self.diagnostics_ = {
             "columns": {verdict.name: verdict.as_dict() for verdict in verdicts.values()},
-            "warnings": warnings_for(list(verdicts.values())),
+            "warnings": warnings_for(list(verdicts.values()), self.level),
         }
-
-    def _subset(self, train: Incomplete, rng: np.random.Generator) -> Incomplete:
-        """Rows to learn from; among them one with a value for each column."""
-        chosen = rng.permutation(len(train))[: self.max_rows]
-        lost = np.flatnonzero(~train.observed[chosen].any(0))
-        return train.take(np.union1d(chosen, [train.observed[:, j].argmax() for j in lost]).astype(np.intp))
 
     def _fit_levels(self, train: Incomplete, j: int) -> CrossFitted:
         seen = train.observed[:, j]
@@ -239,3 +264,10 @@ class Selection(Method):
             if kept is not None:
                 kept[:, of_column] = drawn
         return Draws(cells, mean, sd, lower, upper, self.alpha, kept)
+
+
+def _subset(rows: Incomplete, size: int, rng: np.random.Generator) -> Incomplete:
+    """Rows to learn from; among them one with a value for each column."""
+    chosen = rng.permutation(len(rows))[:size]
+    lost = np.flatnonzero(~rows.observed[chosen].any(0))
+    return rows.take(np.union1d(chosen, [rows.observed[:, j].argmax() for j in lost]).astype(np.intp))
