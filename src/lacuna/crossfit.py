@@ -104,10 +104,10 @@ def cross_fit(
         categorical: (f,) bool, features to be split by sets of codes.
         weights: (n,) of the rows; None: equal.
     """
-    if weights is not None and np.ptp(weights) == 0:
-        weights = None
+    even = weights is None or np.ptp(weights) == 0
+    weights = np.ones(len(target)) if weights is None else weights
     # scikit-learn bins by weighted quantiles where it is given weights, which takes longer than all the rest
-    bins = None if weights is None else Bins.of(features)
+    bins = None if even else Bins.of(features)
     features = features if bins is None else bins(features)
     with fitting_threads(len(target)):
         fold = balanced_folds(target, boosting.folds, rng)
@@ -116,12 +116,10 @@ def cross_fit(
         for k in range(boosting.folds):
             held_out, rows = (_some(np.flatnonzero(side), boosting.max_rows, rng) for side in (fold == k, fold != k))
             trees = _ensemble(boosting, n_levels, categorical, int(rng.integers(2**31)))
-            models.append(_boost(trees, features, target, weights, rows, held_out))
-            shares = None if weights is None else weights[rows]
-            starts.append(np.average(truth[rows], axis=0, weights=shares) if len(rows) else truth[0])
+            models.append(_boost(trees, features, target, None if even else weights, rows, held_out))
+            starts.append(np.average(truth[rows], axis=0, weights=weights[rows]) if len(rows) else truth[0])
             stages = _stages(models[-1], starts[-1], features[held_out])
-            shares = np.ones(len(held_out)) if weights is None else weights[held_out]
-            losses.append([_loss(truth[held_out], x, shares, n_levels) for x in stages])
+            losses.append([_loss(truth[held_out], x, weights[held_out], n_levels) for x in stages])
         most = max(map(len, losses))
         rounds = int(np.sum([loss + loss[-1:] * (most - len(loss)) for loss in losses], axis=0).argmin())
         out_of_fold = np.empty(truth.shape)

@@ -10,6 +10,7 @@ from scipy.stats import chi2
 
 RIDGE = 1.0  # prior precision of a coefficient: keeps fits finite where blanks are separable
 NEWTON_STEPS = 25
+COLLINEAR = 1e-8  # share of a feature's information
 
 
 def fit_logistic(features: np.ndarray, outcome: np.ndarray) -> np.ndarray:
@@ -49,10 +50,11 @@ def score_statistics(known: np.ndarray, added: Sequence[np.ndarray], outcome: np
     inverse = np.linalg.pinv(weighted.T @ design)
     found = []
     for codes in added:
-        cross = weighted.T @ codes
-        information = (variance * codes).T @ codes - cross.T @ inverse @ cross
-        slope = codes.T @ (outcome - p)
-        found.append(float(slope @ np.linalg.pinv(information, rcond=1e-8, hermitian=True) @ slope))
+        cross, alone = weighted.T @ codes, (variance * codes).T @ codes
+        information, axes = np.linalg.eigh(alone - cross.T @ inverse @ cross)
+        new = information > COLLINEAR * np.trace(alone)  # the rest is what the known features say already
+        slope = axes.T @ (codes.T @ (outcome - p))
+        found.append(float((slope[new] ** 2 / information[new]).sum()))
     return found
 
 
@@ -91,7 +93,8 @@ def find_drivers(
                 statistic[others] += score_statistics(known, [shown[k] for k in others], hidden)
                 freedom[others] += widths[others]
         log_p = np.where(freedom > 0, chi2.logsf(statistic, np.maximum(freedom, 1)), 0.0)
-        best = int(log_p.argmin())
+        # many log p are too small for a number: of those, the one with the largest statistic
+        best = int(np.lexsort((freedom - statistic, log_p))[0])
         if log_p[best] > np.log(level / n_columns):
             break
         chosen.append(best)
