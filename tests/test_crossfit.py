@@ -17,9 +17,8 @@ def fitted(
     rounds: int = 100,
 ) -> CrossFitted:
     categorical = np.zeros(features.shape[1], bool)
-    return cross_fit(
-        features, target, n_levels, categorical, Boosting(rounds, folds=3), np.random.default_rng(0), weights
-    )
+    boosting, rng = Boosting(rounds, folds=3), np.random.default_rng(0)
+    return cross_fit(features, target, n_levels, categorical, boosting, rng, weights)
 
 
 @pytest.fixture
