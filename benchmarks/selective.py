@@ -1,6 +1,6 @@
 """How close `selective` comes to the Bayes oracle on bayesnet, over masks, ratios and seeds.
 
-    python benchmarks/selective.py                                          # all 60 tables, about ten minutes
+    python benchmarks/selective.py                                          # all 60 tables, about five minutes
     python benchmarks/selective.py --masks mcar --ratios 0.1 --seeds 0,1    # some of them
 
 14,000 rows are fitted, 6,000 others scored. One JSON line a run goes to --out; a line that is there is not measured

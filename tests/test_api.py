@@ -368,12 +368,17 @@ for path in sys.argv[2:]:
 TINY: Any = OmegaConf.load(Path(__file__).parent / "tiny.yaml")
 
 
-def small_imputers() -> dict[str, Any]:
-    """Every method of conf/ that can serve a table without a law, made small."""
+def small_imputers(folder: Path) -> dict[str, Any]:
+    """Every method of conf/ that can serve a table without a law, made small; what they need lies in ``folder``."""
+    names = people().columns
+    embeddings = np.random.default_rng(0).normal(size=(len(names), 8))
+    np.savez(folder / "embeddings.npz", names=np.array(names, str), embeddings=embeddings)
     imputers = {}
     for method in sorted(path.stem for path in (paths.CONF / "method").glob("*.yaml")):
         overrides = OmegaConf.from_dotlist([str(o) for o in TINY.method.get(method, [])])
         options = OmegaConf.to_container(overrides).get("method", {})  # type: ignore[union-attr]
+        if method == "cacti":
+            options["column_embeddings"] = str(folder / "embeddings.npz")
         try:
             needs_law = make_method(method, "quick", "cpu").needs_law
         except MissingPackage:  # the conformance suite says where that may be
@@ -390,7 +395,7 @@ def test_saved_imputers_give_the_same_in_a_fresh_process(tmp_path: Path) -> None
     rows = frame[::-1]
     rows.to_pickle(tmp_path / "rows")
     want = {}
-    for method, imputer in small_imputers().items():
+    for method, imputer in small_imputers(tmp_path).items():
         want[method] = imputer.fit(frame).transform(rows)
         imputer.save(tmp_path / method)
         loaded = lacuna.load(tmp_path / method)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
@@ -12,11 +12,12 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
+from lacuna.numerics.binning import Bins
 from lacuna.types import Column
 
 Boosted: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 SMALLEST = 1e-6  # probabilities are kept this far from 0 and 1 in a log loss
-FEW_ROUNDS = 10
+PATIENCE = 10  # rounds after which boosting ends if none of them has brought down the held-out loss
 FEW_ROWS = 50_000  # up to which threads wait for each other more than they work, above all on a busy machine
 MAX_CATEGORIES = 255  # the limit of the histograms
 
@@ -57,9 +58,10 @@ class CrossFitted:
 
     models: tuple[Boosted | None, ...]  # by fold; None where there was too little to boost
     start: np.ndarray  # (folds, k) prediction before the first round
-    rounds: int  # rounds in use, the same in all folds
+    rounds: int  # rounds in use, the same in all folds but those that have boosted fewer
     fold: np.ndarray  # (n,) int: the fold of each training row
     out_of_fold: np.ndarray  # (n, k)
+    bins: Bins | None = None  # of the features; None: as they are
 
     def predict(self, features: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Predictions (n, k) for features (n, f), averaged over folds.
@@ -68,6 +70,7 @@ class CrossFitted:
             weights: (n, folds) share of each fold's model in a row's prediction; None: equal shares.
         """
         n_folds = len(self.models)
+        features = features if self.bins is None else self.bins(features)
         shares = np.full((1, n_folds), 1 / n_folds) if weights is None else weights
         with fitting_threads(len(features)):
             return sum(
@@ -101,32 +104,58 @@ def cross_fit(
         categorical: (f,) bool, features to be split by sets of codes.
         weights: (n,) of the rows; None: equal.
     """
+    even = weights is None or np.ptp(weights) == 0
+    weights = np.ones(len(target)) if weights is None else weights
+    # scikit-learn bins by weighted quantiles where it is given weights, which takes longer than all the rest
+    bins = None if even else Bins.of(features)
+    features = features if bins is None else bins(features)
     with fitting_threads(len(target)):
         fold = balanced_folds(target, boosting.folds, rng)
         truth = np.eye(n_levels)[target.astype(np.intp)] if n_levels else target[:, None]
-        # scikit-learn bins by weighted quantiles where it is given weights, equal or not, which takes much longer
-        given = weights is not None
-        weights = weights if weights is not None else np.ones(len(target))
         models, starts, losses = [], [], []
         for k in range(boosting.folds):
             held_out, rows = (_some(np.flatnonzero(side), boosting.max_rows, rng) for side in (fold == k, fold != k))
             trees = _ensemble(boosting, n_levels, categorical, int(rng.integers(2**31)))
-            if features.shape[1] and len(rows) >= 2 * boosting.min_leaf and np.ptp(target[rows]) > 0:
-                shown = _without_empty(features[rows])
-                models.append(trees.fit(shown, target[rows], weights[rows] if given else None))
-            else:
-                models.append(None)
+            models.append(_boost(trees, features, target, None if even else weights, rows, held_out))
             starts.append(np.average(truth[rows], axis=0, weights=weights[rows]) if len(rows) else truth[0])
-            stages = _stages(models[-1], starts[-1], features[held_out], boosting.rounds)
+            stages = _stages(models[-1], starts[-1], features[held_out])
             losses.append([_loss(truth[held_out], x, weights[held_out], n_levels) for x in stages])
-            if k == 0:  # no fold will need many more rounds than the first one did
-                enough = 2 * int(np.argmin(losses[0])) + FEW_ROUNDS
-                boosting = replace(boosting, rounds=min(boosting.rounds, enough))
-        rounds = int(np.sum([loss[: boosting.rounds + 1] for loss in losses], axis=0).argmin())
+        most = max(map(len, losses))
+        rounds = int(np.sum([loss + loss[-1:] * (most - len(loss)) for loss in losses], axis=0).argmin())
         out_of_fold = np.empty(truth.shape)
         for k, (model, start) in enumerate(zip(models, starts, strict=True)):
             out_of_fold[fold == k] = _at_round(model, start, features[fold == k], rounds)
-        return CrossFitted(tuple(models), np.array(starts), rounds, fold, out_of_fold)
+        return CrossFitted(tuple(models), np.array(starts), rounds, fold, out_of_fold, bins)
+
+
+def _boost(
+    trees: Boosted,
+    features: np.ndarray,
+    target: np.ndarray,
+    weights: np.ndarray | None,
+    rows: np.ndarray,
+    held_out: np.ndarray,
+) -> Boosted | None:
+    """Fit on some rows for as long as the loss of held-out ones falls; None where there is too little to learn from."""
+    judged = held_out
+    if isinstance(trees, HistGradientBoostingClassifier):
+        judged = held_out[np.isin(target[held_out], target[rows])]  # a level that is new cannot be judged
+    if not features.shape[1] or len(rows) < 2 * trees.min_samples_leaf or np.ptp(target[rows]) == 0 or not len(judged):
+        return None
+    shares = (None, None) if weights is None else (weights[rows], weights[judged])
+    return trees.fit(
+        _without_empty(features[rows]),
+        target[rows],
+        shares[0],
+        X_val=features[judged],
+        y_val=target[judged],
+        sample_weight_val=shares[1],
+    )
+
+
+def _without_empty(features: np.ndarray) -> np.ndarray:
+    """Features (n, f) in which one without any value is constant, since scikit-learn cannot bin it."""
+    return np.where(np.isnan(features).all(0), 0.0, features)
 
 
 def _some(rows: np.ndarray, at_most: int, rng: np.random.Generator) -> np.ndarray:
@@ -162,35 +191,33 @@ def _ensemble(boosting: Boosting, n_levels: int, categorical: np.ndarray, seed: 
         max_leaf_nodes=boosting.leaves,
         min_samples_leaf=boosting.min_leaf,
         categorical_features=categorical if categorical.any() else None,
-        early_stopping=False,
+        early_stopping=True,
+        n_iter_no_change=PATIENCE,
         random_state=seed,
     )
 
 
-def _without_empty(features: np.ndarray) -> np.ndarray:
-    """Features (n, f) in which one without any value is constant, since scikit-learn cannot bin it."""
-    return np.where(np.isnan(features).all(0), 0.0, features)
-
-
-def _stages(model: Boosted | None, start: np.ndarray, features: np.ndarray, n: int) -> Iterator[np.ndarray]:
-    """Predictions (rows, k) after 0, 1, .. n rounds."""
-    constant = np.tile(start, (len(features), 1))
-    yield constant
+def _stages(model: Boosted | None, start: np.ndarray, features: np.ndarray) -> Iterator[np.ndarray]:
+    """Predictions (rows, k) after 0, 1, .. rounds, as many as the model has."""
+    yield np.tile(start, (len(features), 1))
     if model is None or not len(features):
-        yield from (constant for _ in range(n))
-    elif isinstance(model, HistGradientBoostingRegressor):
-        yield from (predicted[:, None] for predicted in islice(model.staged_predict(features), n))
+        return
+    if isinstance(model, HistGradientBoostingRegressor):
+        yield from (predicted[:, None] for predicted in model.staged_predict(features))
     else:
-        for probabilities in islice(model.staged_predict_proba(features), n):
+        for probabilities in model.staged_predict_proba(features):
             yield _spread(probabilities, model.classes_, len(start))
 
 
 def _at_round(model: Boosted | None, start: np.ndarray, features: np.ndarray, n: int) -> np.ndarray:
-    if model is not None and len(features) and n == model.max_iter:  # the same as the last stage, but faster
+    """After n rounds, or the last one."""
+    if model is None or not len(features):
+        n = 0
+    elif n >= model.n_iter_:  # the same as the last stage, but faster
         if isinstance(model, HistGradientBoostingRegressor):
             return model.predict(features)[:, None]
         return _spread(model.predict_proba(features), model.classes_, len(start))
-    return next(islice(_stages(model, start, features, n), n, None))
+    return next(islice(_stages(model, start, features), n, None))
 
 
 def _spread(probabilities: np.ndarray, classes: np.ndarray, n_levels: int) -> np.ndarray:

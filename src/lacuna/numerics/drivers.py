@@ -10,6 +10,7 @@ from scipy.stats import chi2
 
 RIDGE = 1.0  # prior precision of a coefficient: keeps fits finite where blanks are separable
 NEWTON_STEPS = 25
+COLLINEAR = 1e-8  # share of a feature's information
 
 
 def fit_logistic(features: np.ndarray, outcome: np.ndarray) -> np.ndarray:
@@ -34,21 +35,27 @@ def fit_logistic(features: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     return coefficients
 
 
-def score_statistic(known: np.ndarray, added: np.ndarray, outcome: np.ndarray) -> float:
-    """Chi-squared statistic, of rank(added) degrees of freedom, for adding features to a logistic regression.
+def score_statistics(known: np.ndarray, added: Sequence[np.ndarray], outcome: np.ndarray) -> list[float]:
+    """Chi-squared statistics, of rank(added) degrees of freedom, for adding features to a logistic regression.
 
     Args:
         known: (n, f) features already in the model.
-        added: (n, g)
+        added: each (n, g), tested one by one.
         outcome: (n,) bool
     """
     design = np.column_stack([np.ones(len(outcome)), known])
     p = expit(design @ fit_logistic(known, outcome))
-    weighted = (p * (1 - p))[:, None] * design
-    cross = weighted.T @ added
-    information = ((p * (1 - p))[:, None] * added).T @ added - cross.T @ np.linalg.pinv(weighted.T @ design) @ cross
-    slope = added.T @ (outcome - p)
-    return float(slope @ np.linalg.pinv(information, rcond=1e-8, hermitian=True) @ slope)
+    variance = (p * (1 - p))[:, None]
+    weighted = variance * design
+    inverse = np.linalg.pinv(weighted.T @ design)
+    found = []
+    for codes in added:
+        cross, alone = weighted.T @ codes, (variance * codes).T @ codes
+        information, axes = np.linalg.eigh(alone - cross.T @ inverse @ cross)
+        new = information > COLLINEAR * np.trace(alone)  # the rest is what the known features say already
+        slope = axes.T @ (codes.T @ (outcome - p))
+        found.append(float((slope[new] ** 2 / information[new]).sum()))
+    return found
 
 
 def find_drivers(
@@ -73,20 +80,21 @@ def find_drivers(
     """
     chosen: list[int] = []
     n_columns = len(features)
+    widths = np.array([codes.shape[1] for codes in features])
     while len(chosen) < at_most:
         rows = observed[:, chosen].all(1)
-        log_p = np.zeros(n_columns)
-        for k in set(range(n_columns)).difference(chosen):
-            statistic, freedom = 0.0, 0
-            for j in targets:
-                hidden = ~observed[rows, j]
-                if j != k and hidden.any() and not hidden.all():
-                    known = [features[i][rows] for i in chosen if i != j]
-                    known_features = np.column_stack(known) if known else np.empty((rows.sum(), 0))
-                    statistic += score_statistic(known_features, features[k][rows], hidden)
-                    freedom += features[k].shape[1]
-            log_p[k] = chi2.logsf(statistic, freedom) if freedom else 0.0
-        best = int(log_p.argmin())
+        shown = [codes[rows] for codes in features]
+        statistic, freedom = np.zeros(n_columns), np.zeros(n_columns)
+        for j in targets:
+            hidden = ~observed[rows, j]
+            if hidden.any() and not hidden.all():
+                known = np.column_stack([np.empty((len(hidden), 0)), *(shown[i] for i in chosen if i != j)])
+                others = [k for k in range(n_columns) if k != j and k not in chosen]
+                statistic[others] += score_statistics(known, [shown[k] for k in others], hidden)
+                freedom[others] += widths[others]
+        log_p = np.where(freedom > 0, chi2.logsf(statistic, np.maximum(freedom, 1)), 0.0)
+        # many log p are too small for a number: of those, the one with the largest statistic
+        best = int(np.lexsort((freedom - statistic, log_p))[0])
         if log_p[best] > np.log(level / n_columns):
             break
         chosen.append(best)
