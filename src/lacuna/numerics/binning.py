@@ -16,7 +16,7 @@ class Bins:
 
     >>> thinned = Bins.of(np.arange(1000.0)[:, None])
     >>> thinned(np.array([[-5.0], [500.0], [5000.0], [np.nan]])).ravel()
-    array([  0., 128., 254.,  nan])
+    array([  0., 127., 254.,  nan])
     """
 
     cuts: tuple[np.ndarray, ...]  # by feature, each (c,) ascending; empty: values are kept
