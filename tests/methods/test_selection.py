@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.ensemble import ExtraTreesRegressor
 
 from lacuna.datasets.mnar_oracle import MNAROracle
 from lacuna.masks.base import Mask
@@ -20,6 +22,7 @@ from lacuna.metrics.numeric import rmse_all
 from lacuna.metrics.uncertainty import uq_coverage
 from lacuna.problem import hide
 from lacuna.rng import stream
+from lacuna.saving import load, save
 from lacuna.types import Column, Imputation, Incomplete, Problem
 
 
@@ -230,3 +233,24 @@ def test_discoveries_are_those_of_benjamini_and_hochberg():
     p_values += [0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
     assert discoveries(np.array(p_values), 0.05).tolist() == [True] * 4 + [False] * 11
     assert not discoveries(np.array([0.6, 0.04]), 0.05).any()
+
+
+def test_a_saved_model_with_random_trees_gives_the_same_draws(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    values = rng.uniform(-2, 2, (120, 3))
+    values[:, 2] = np.cos(3 * values[:, 0]) + 0.1 * rng.normal(size=120)
+    rows = table(values, rng.random(values.shape) > 0.2)
+    method = Selection(sweeps=2).fit(rows, 0)
+    assert any(isinstance(part, ExtraTreesRegressor) for m in method.models_.values() for part in m.mean.parts)
+    save(method, tmp_path / "model")
+    once, again = method.impute(rows, 20), load(tmp_path / "model").impute(rows, 20)
+    np.testing.assert_array_equal(again.values, once.values)
+    np.testing.assert_array_equal(again.draws.samples, once.draws.samples)
+
+
+def test_nothing_is_sought_where_blanks_may_be_meaningful():
+    rows = benchmark(SelfMasking).train
+    asked = replace(rows, columns=(*rows.columns[:-1], replace(rows.columns[-1], mm_candidate=True)))
+    found = completed(asked, mean="linear", sweeps=1).diagnostics["columns"][rows.columns[-1].name]
+    assert found["selection"] == "none"
+    assert "not asked" in found["verdict"]

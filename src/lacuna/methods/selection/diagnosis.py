@@ -24,6 +24,7 @@ class Verdict:
     form: Form = "none"
     slope: float = 0.0
     slope_error: float = 0.0
+    sought: bool = True  # False: not asked
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, with the verdict in words."""
@@ -51,6 +52,8 @@ class Verdict:
     @property
     def _words(self) -> str:
         found = self.evidence
+        if not self.sought:
+            return "; whether blanks depend on what they hide was not asked: imputed as if they do not"
         if found.slope is None:
             return ": too few cells to say whether blanks depend on what they hide; imputed as if they do not"
         if self.form in ("residual", "value"):

@@ -42,8 +42,9 @@ class Selection(Method):
 
     Of each numeric column the mean among observed cells is learned from the others, and then how the blanks
     depend on what they hide: by a threshold in the residual or in the value, sigmoid(k (e - a)) with a Gaussian
-    residual e, by a slope of their log-odds, or not at all, whichever the data support. Columns with blanks are
-    visited in sweeps, the others at their current mean. Categorical columns are imputed by boosted trees.
+    residual e, by a slope of their log-odds, or not at all, whichever the data support; columns whose blanks may be
+    meaningful are taken as not selected. Columns with blanks are visited in sweeps, the others at their current
+    mean. Categorical columns are imputed by boosted trees.
 
     Args:
         mean: linear, boosted, or auto: a mix of ridge regression, boosted and random trees where trees predict
@@ -104,9 +105,9 @@ class Selection(Method):
             predicted, features = model.mean.predict(encoded), encoded[:, model.mean.features]
             evidence[j] = replace(found, others_p_value=beyond_prediction(predicted, hidden[:, j], features))
             encoded[hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
-        forms: list[Form] = ["none"] * len(incomplete)
-        if self.select:
-            forms = thresholds(list(evidence.values()), self.level)
+        # Where blanks may be meaningful, that is what they go with; nothing follows for those that are not.
+        sought = [j for j in incomplete if self.select and not train.columns[j].mm_candidate]
+        forms: dict[int, Form] = dict(zip(sought, thresholds([evidence[j] for j in sought], self.level), strict=True))
         self.models_, evidence = self._sweep(encoded, hidden, evidence, lambda found: self._judge(found, forms))
         for j in sorted(set(self.numeric_) - set(incomplete)):
             self.models_[j], _ = self._fit_column(encoded, hidden[:, j], j, False, None)
@@ -143,13 +144,12 @@ class Selection(Method):
         found = widths([evidence[j].errors for j in columns], errors)
         return dict(zip(columns, found.tolist(), strict=True))
 
-    def _judge(self, evidence: dict[int, Evidence], forms: list[Form]) -> dict[int, Verdict]:
-        """The verdict on each column so far."""
-        names = [self.encoder_.columns[j].name for j in evidence]
-        found = list(evidence.values())
-        if self.select:
-            return dict(zip(evidence, judge(names, found, forms, self.level), strict=True))
-        return dict(zip(evidence, map(Verdict, names, found), strict=True))
+    def _judge(self, evidence: dict[int, Evidence], forms: dict[int, Form]) -> dict[int, Verdict]:
+        """The verdict on each column so far; ``forms`` are those of the columns in which selection is sought."""
+        names = {j: self.encoder_.columns[j].name for j in evidence}
+        verdicts = {j: Verdict(names[j], found, sought=False) for j, found in evidence.items()}
+        judged = judge([names[j] for j in forms], [evidence[j] for j in forms], list(forms.values()), self.level)
+        return verdicts | dict(zip(forms, judged, strict=True))
 
     def _fit_column(
         self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, verdict: Verdict | None
