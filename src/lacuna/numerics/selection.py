@@ -118,11 +118,12 @@ def fit_selected(
     alone: bool = False,
     penalty: np.ndarray | float = 0.0,
 ) -> Selected:
-    """Maximum likelihood, from starts on either side of k = 0.
+    """Maximum likelihood, from starts on either side of k = 0, or on the side of ``start``.
 
     Args:
         own_value: whether the value decides on the blank, or its residual.
-        start: where to start from as well, which spares some of the other starts.
+        start: where to start from as well, which spares some of the other starts. Its side was decided before any
+            blank was filled; fits on the other side would follow what the fills have made.
         alone: start from there only.
         penalty: (q,) precision of a normal prior of the slopes around 0.
     """
@@ -131,8 +132,11 @@ def fit_selected(
     starts = [] if start is None else [start.parameters]
     if start is None or not alone:
         sizes = STARTS if start is None else STARTS[1:2]
-        starts += [_start(cells, own_value, sign * k) for sign in (-1, 1) for k in sizes]
+        sides = (-1.0, 1.0) if start is None or not start.k else (float(np.sign(start.k)),)
+        starts += [_start(cells, own_value, side * k) for side in sides for k in sizes]
     fits = [_minimise(x, cells, own_value, penalty) for x in starts]
+    if start is not None:
+        fits = [fit for fit in fits if fit.x[-2] * start.k >= 0] or fits
     best = min(fits, key=lambda fit: fit.fun)
     return Selected.of(best.x, own_value, -float(best.fun))
 
