@@ -58,6 +58,27 @@ def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
     assert run_id(second) != before
 
 
+@pytest.mark.parametrize("dataset", ["concrete", "breast", "gisette"])
+def test_a_run_has_one_id_wherever_its_files_are_kept(dataset: str, tmp_path: Path) -> None:
+    asked = [f"dataset={dataset}", "mask=self_logistic"]
+    here, there = (
+        config(*asked, f"dataset.folder={tmp_path / name}", f"outputs={tmp_path / name}") for name in ("here", "there")
+    )
+    assert records.run_id(here) == records.run_id(there) == records.run_id(config(*asked))
+    assert records.run_folder(here).relative_to(tmp_path / "here") == records.run_folder(there).relative_to(
+        tmp_path / "there"
+    )
+
+
+def test_a_built_cohort_counts_by_its_manifest(tmp_path: Path) -> None:
+    ids = {}
+    for name, content in (("a", "{1}"), ("moved", "{1}"), ("rebuilt", "{2}")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(content)
+        ids[name] = records.run_id(config("dataset=mimic_ed", f"dataset.folder={tmp_path / name}"))
+    assert ids["a"] == ids["moved"] != ids["rebuilt"]
+
+
 def test_the_folder_says_what_it_holds() -> None:
     settled = config("ratio=0.30", "seed=5", "outputs=/somewhere")
     folder = records.run_folder(settled)

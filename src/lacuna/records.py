@@ -120,7 +120,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides numbers.
 
     Budget and device count, since they change numbers; output folder, tracking and limits do not. Downstream tasks
-    count where there are any. A file is known by its content, wherever it lies.
+    count where there are any. Where files lie decides nothing: a file is known by its content, a folder by the
+    manifest of what was built there; a folder without one is a cache of public files, and says nothing.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
@@ -131,11 +132,19 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_content(node: Any) -> Any:
     if isinstance(node, Mapping):
-        return {key: value if key == "_target_" else _by_content(value) for key, value in node.items()}
+        known = {key: value if key == "_target_" else _by_content(value) for key, value in node.items()}
+        if isinstance(folder := known.pop("folder", None), str):
+            manifest = Path(folder).expanduser() / "manifest.json"
+            known |= {"folder": _sha256(manifest)} if manifest.is_file() else {}
+        return known
     if isinstance(node, str) and "." in node and (path := Path(node).expanduser()).is_file():
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return _sha256(path)
     return node
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def run_id(config: Mapping[str, Any]) -> str:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lacuna import records
+from lacuna import paths, records
+from lacuna.config import compose, plain
+from lacuna.experiment import settled
 from lacuna.records import Record
 from lacuna.tables.archive import collect, load
 
 Fake = Callable[..., Record]
+RESULTS = paths.PROJECT / "results"
 
 
 @pytest.fixture
@@ -77,3 +80,20 @@ def test_of_two_folders_with_one_run_the_later_finished_counts(tmp_path: Path, f
     for order in (("a", "b"), ("b", "a")):
         (record,) = load([tmp_path / name for name in order]).records
         assert record.scores["test/acc"] == 0.5
+
+
+@pytest.mark.skipif(not RESULTS.is_dir(), reason="no results are committed")
+def test_committed_results_are_the_runs_that_their_configurations_ask_for() -> None:
+    archive = load([RESULTS])
+    assert not archive.broken
+    assert [records.run_id(record.config) for record in archive.records] == [record.run for record in archive.records]
+
+
+@pytest.mark.skipif(not RESULTS.is_dir(), reason="no results are committed")
+def test_committed_results_count_as_done_where_they_are_collected(tmp_path: Path) -> None:
+    collect(RESULTS, tmp_path / "runs")
+    asked = ["experiment=missbgm_table3", "method=mean_mode", "budget=paper", "device=cpu", f"outputs={tmp_path}"]
+    for seed in (0, 1, 2):
+        for dataset in ("wine", "concrete", "breast"):
+            config = plain(compose([*asked, f"dataset={dataset}", f"seed={seed}"]))
+            assert settled(config, records.run_folder(config)), (dataset, seed)
