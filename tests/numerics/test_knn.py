@@ -17,9 +17,10 @@ def completed(values: np.ndarray, neighbours: int = 5) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-@pytest.mark.parametrize("chunk", [2**26, 500])
-def test_same_as_scikit_learn(rate: float, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knn, "CELLS_AT_ONCE", chunk)
+@pytest.mark.parametrize("rows", [1, 64])
+def test_same_as_scikit_learn(rate: float, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knn, "CELLS_AT_ONCE", {"cpu": 1})
+    monkeypatch.setattr(knn, "FEWEST_ROWS", rows)
     rng = np.random.default_rng(0)
     values = rng.normal(size=(120, 7)) @ rng.normal(size=(7, 7))
     values[rng.random(values.shape) < rate] = np.nan
@@ -44,3 +45,19 @@ def test_new_rows_take_donors_from_the_training_rows_only() -> None:
     all_seen = torch.ones(2, 2, dtype=torch.bool)
     done = knn_complete(rows, seen, donors, all_seen, 1, torch.zeros(2))
     torch.testing.assert_close(done, torch.tensor([[0.1, 10.0], [0.1, 99.0]]))
+
+
+def test_distances_are_held_for_a_chunk_of_incomplete_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knn, "CELLS_AT_ONCE", {"cpu": 70 * 200})
+    shapes, distances = [], knn.Donors.distances
+
+    def noted(self: knn.Donors, values: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        found = distances(self, values, seen)
+        shapes.append(tuple(found.shape))
+        return found
+
+    monkeypatch.setattr(knn.Donors, "distances", noted)
+    values = np.random.default_rng(0).normal(size=(200, 3))
+    values[:150, 2] = np.nan
+    completed(values)
+    assert shapes == [(70, 200), (70, 200), (10, 200)]

@@ -9,21 +9,35 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CELLS_AT_ONCE = 2**26  # bounds the memory of one chunk of rows
+CELLS_AT_ONCE = {"cpu": 2**21, "cuda": 2**26}  # distances of one chunk of rows: about a cache's worth, or 0.5 GB
+FEWEST_ROWS = 64  # in a chunk: below it the donors are read for too little
 READ_AHEAD = 16  # neighbours read at a time
 FIRST_REACH = 64  # neighbours found at first; eight times as many where they do not do
 RARE = 0.1  # columns shown by a smaller share of the donors are searched by themselves
 
 
-def nan_euclidean(a: Tensor, seen_a: Tensor, b: Tensor, seen_b: Tensor) -> Tensor:
-    """Squared distances (n, m) over the coordinates that both rows show, scaled up to all; infinite if none.
+class Donors:
+    """Rows (m, w) to take values from, made ready to be compared with many chunks of others.
 
     Args:
-        a: (n, w), 0 where not seen; seen_a: (n, w), 0 or 1 in the same dtype; b, seen_b: (m, w) alike.
+        values: anything where not seen; seen: bool.
     """
-    common = seen_a @ seen_b.T
-    squares = (a * a) @ seen_b.T + seen_a @ (b * b).T - 2 * a @ b.T
-    return torch.where(common > 0, squares.clamp(min=0) * a.shape[1] / common, torch.inf)
+
+    def __init__(self, values: Tensor, seen: Tensor) -> None:
+        self.seen, self.n_showing = seen, seen.sum(0)
+        self.values, self.mask = _masked(values, seen)
+        self._factors = torch.cat([self.mask, self.values * self.values, self.values], 1).T
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def distances(self, values: Tensor, seen: Tensor) -> Tensor:
+        """Mean squared differences (n, m) over the coordinates that both rows show; infinite where there are none."""
+        x, mask = _masked(values, seen)
+        squares = torch.cat([x * x, mask, -2 * x], 1) @ self._factors
+        # in place: one more pass over (n, m) numbers costs a good part of the product
+        mean = squares.clamp_(min=0).div_(mask @ self.mask.T)
+        return mean.nan_to_num_(nan=torch.inf, posinf=torch.inf)  # 0 / 0 where they share nothing
 
 
 def knn_complete(
@@ -41,14 +55,13 @@ def knn_complete(
     Returns:
         (n, w) in the dtype of ``values``.
     """
-    x, mask = _masked(values, seen)
-    y, donor_mask = _masked(donors, donors_seen)
-    wanted = donors_seen.sum(0).clamp(max=neighbours)
-    rows = max(1, CELLS_AT_ONCE // (max(len(donors), READ_AHEAD * values.shape[1]) + 1))
-    out = torch.empty_like(values)
-    for chunk in torch.arange(len(values), device=values.device).split(rows):
-        distance = nan_euclidean(x[chunk], mask[chunk], y, donor_mask)
-        mean = _nearest_mean(distance, y, donors_seen, ~seen[chunk], neighbours, wanted)
+    known = Donors(donors, donors_seen)
+    cells = CELLS_AT_ONCE[values.device.type]
+    rows = max(FEWEST_ROWS, cells // max(len(known), READ_AHEAD * values.shape[1]))
+    out = values.clone()
+    for chunk in (~seen).any(1).nonzero()[:, 0].split(rows):
+        distance = known.distances(values[chunk], seen[chunk])
+        mean = _nearest_mean(distance, known, ~seen[chunk], neighbours)
         filled = torch.where(mean.isnan(), fallback, mean.to(values.dtype))
         out[chunk] = torch.where(seen[chunk], values[chunk], filled)
     return out
@@ -59,27 +72,26 @@ def _masked(values: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(seen, values, 0).double(), seen.double()
 
 
-def _nearest_mean(
-    distance: Tensor, donors: Tensor, seen: Tensor, needed: Tensor, neighbours: int, wanted: Tensor
-) -> Tensor:
+def _nearest_mean(distance: Tensor, donors: Donors, needed: Tensor, neighbours: int) -> Tensor:
     """(n, w) mean over the nearest ``neighbours`` donors that show each needed cell; NaN where there are none.
 
     Args:
         distance: (n, m), infinite for rows that are no donors.
-        wanted: (w,) how many donors a cell could have at most.
     """
-    rare = seen.sum(0) < RARE * len(seen)
+    rare = donors.n_showing < RARE * len(donors)
+    wanted = donors.n_showing.clamp(max=neighbours)  # (w,) what a cell can have at most
     reach = FIRST_REACH
     while True:
-        total, count = _read(*distance.topk(min(reach, len(donors)), largest=False), donors, seen, neighbours)
+        nearest = distance.topk(min(reach, len(donors)), largest=False)
+        total, count = _read(*nearest, donors.values, donors.seen, neighbours)
         if reach >= len(donors) or not (needed & ~rare & (count < wanted)).any():
             break
         reach *= 8
     for j in rare.nonzero()[:, 0].tolist():
-        showing = seen[:, j].nonzero()[:, 0]
+        showing = donors.seen[:, j].nonzero()[:, 0]
         near, which = distance[:, showing].topk(min(neighbours, len(showing)), largest=False)
         finite = torch.isfinite(near)
-        total[:, j] = (donors[showing, j][which] * finite).sum(1)
+        total[:, j] = (donors.values[showing, j][which] * finite).sum(1)
         count[:, j] = finite.sum(1)
     return total / count
 

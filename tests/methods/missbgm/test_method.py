@@ -266,7 +266,8 @@ def test_threads_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_large_table_takes_neighbours_from_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(missbgm_method, "MAX_DONORS", 10)
+    monkeypatch.setattr(missbgm_method, "PAIRS", 60 * 10)
+    monkeypatch.setattr(missbgm_method, "FEWEST_DONORS", 1)
     values = holes(5 + normal(60, 3))
     values[30:, 2] = np.nan  # the part may show little of a column
     method = MissBGM(**TINY, standardise=False).fit(complete(values), seed=0)
