@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -33,6 +34,7 @@ def graphed(
     with torch.cuda.graph(graph):
         output = function(*static)
 
+    @functools.wraps(function)  # and so keeps it: the graph reads the memory of the tensors that it refers to
     def replay(*arguments: Tensor) -> Tensor:
         for buffer, argument in zip(static, arguments, strict=True):
             buffer.copy_(argument)

