@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, precision_score, recall_score
 
 from lacuna.errors import NothingToScore
-from lacuna.metrics.discrete import acc, acc_discrete
+from lacuna.metrics.discrete import acc, acc_discrete, acc_with_integers
 from lacuna.metrics.meaningful import mm_average_precision, mm_brier, mm_f1, mm_precision, mm_recall
 from lacuna.metrics.numeric import mae, mae_std, rmse, rmse_all, rmse_std
 from lacuna.metrics.score import MAX_COLUMNS, only_column, score
@@ -51,6 +51,17 @@ def test_discrete_by_hand():
     without_flags = replace(done, meaningful=None)
     assert acc(answer, without_flags) == 1 / 4
     assert acc_discrete(answer, without_flags) == 2 / 6
+
+
+def test_integer_columns_count_where_they_are_asked_to():
+    answer, done = by_hand()
+    assert acc_with_integers(answer, done) is None
+    columns = (COLUMNS[0], Column("age", "integer"), *COLUMNS[2:])
+    # age: wrong, wrong; sex and job: right in 4 of 6
+    assert acc_with_integers(replace(answer, columns=columns), done) == 4 / 8
+    values = done.values.copy()
+    values[[0, 2], 1] = [30, 50]
+    assert acc_with_integers(replace(answer, columns=columns), replace(done, values=values)) == 6 / 8
 
 
 def test_numeric_by_hand():

@@ -137,6 +137,8 @@ def outcome_rules(case: Case) -> None:
     case.download.add("icustays", subject_id=403, hadm_id=20_000_403, intime="2150-06-03 04:00:00")
     case.admitted(404, icu="2150-06-01 14:00:00")  # in the ICU before the ED was left
     case.expect(404, outcome_icu_transfer_12h=YES, outcome_critical=YES)
+    case.admitted(409, icu="2150-05-31 08:00:00")  # in the ICU the day before the ED
+    case.expect(409, outcome_icu_transfer_12h=YES, outcome_critical=YES, n_icu_365d=1)
     case.admitted(405, dod="2150-06-05")
     case.expect(405, outcome_icu_transfer_12h=NO, outcome_critical=YES)
     case.admitted(406, dod="2150-06-06")  # at home, a day later

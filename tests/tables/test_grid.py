@@ -90,6 +90,16 @@ def test_accuracy_under_mcar_is_set_beside_all_discrete_columns(tmp_path: Path) 
     assert cell(grid, "", "test/acc", method="diffjoint", ratio="0.1", mask="mcar").published is None
 
 
+def test_integer_columns_count_in_the_accuracy_printed_of_mimic(tmp_path: Path) -> None:
+    grid = grid_of(tmp_path, "diffjoint/4")
+    beside = {
+        name: cell(grid, "", f"test/{name}", method="mean_mode", ratio="0.1").published
+        for name in ("acc", "acc_discrete", "acc_with_integers")
+    }
+    assert beside["acc_with_integers"].value == pytest.approx(0.5798)
+    assert beside["acc"] is beside["acc_discrete"] is None
+
+
 def test_every_printed_number_stands_in_its_table(tmp_path: Path) -> None:
     from lacuna.tables.published import published
 

@@ -18,6 +18,14 @@ def acc_discrete(answer: Answer, imputation: Imputation) -> float | None:
     return _accuracy(answer, imputation, where(answer.columns, discrete=True), "acc_discrete")
 
 
+def acc_with_integers(answer: Answer, imputation: Imputation) -> float | None:
+    """Share of right final states among hidden cells of discrete and integer columns; None without integer ones."""
+    integer = where(answer.columns, kind="integer")
+    if not integer.any():
+        return None
+    return _accuracy(answer, imputation, integer | where(answer.columns, discrete=True), "acc_with_integers")
+
+
 def _accuracy(answer: Answer, imputation: Imputation, columns: np.ndarray, name: str) -> float | None:
     if not columns.any():
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from lacuna.tables.published import Published, published
+from lacuna.tables.published import Published, accuracy_in_print, published
 
 STAND_IN = {"mimic_ed_standin": "mimic_ed"}  # whose printed numbers stand beside its own
 
@@ -22,8 +22,8 @@ def printed(
         sizes: n and p of the data; a table that prints none is about any.
         key: of our metric in a record.
     """
-    wanted = dict(about) | {"metric": _printed_metric(key, about["mask"])}
-    wanted["dataset"] = STAND_IN.get(about["dataset"], about["dataset"])
+    dataset = STAND_IN.get(about["dataset"], about["dataset"])
+    wanted = dict(about) | {"dataset": dataset, "metric": _printed_metric(key, about["mask"], dataset)}
     if wanted["metric"] == "mm_rate":  # of the data, before any mask
         wanted["mask"] = ""
     for row in published():
@@ -34,15 +34,14 @@ def printed(
     return None
 
 
-def _printed_metric(key: str, mask: str) -> str:
+def _printed_metric(key: str, mask: str, dataset: str) -> str:
     """The printed metric that a record's key is to be compared with; "" where there is none."""
     name = key.rpartition("/")[2]
     if "downstream" in key:
         return f"downstream/{name}"
     if name == "mm_rate":
         return name
-    if name == "acc" and mask == "mcar":
-        return ""
-    if name == "acc_discrete":  # what the papers' accuracy under mcar turned out to be
-        return key.replace("acc_discrete", "acc") if mask == "mcar" else ""
+    if name in ("acc", "acc_discrete", "acc_with_integers"):
+        in_print = accuracy_in_print(dataset) if mask == "mcar" else "acc"
+        return key.replace(name, "acc") if name == in_print else ""
     return key

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from lacuna.tables.definition import Table, on_test
 
-ACCURACY = "The printed accuracy is set beside the one over all discrete columns, as on bayesnet under mcar."
+ACCURACY = (
+    "The printed accuracy is set beside the one over all discrete columns, integer ones counted. If n columns count, "
+    "whose rates of meaningful missingness (Table 8) add up to m, the inverse accuracy of Mean/Mode is linear in the "
+    "inverse ratio, and intercept over slope is (n - m) / m: the printed row gives n = 16.5, where 16 columns are "
+    "discrete with the integer ones, 10 without and 4 are candidates. Printed Mean/Mode fills integers with their mode "
+    "(on the stand-in that would give 56.1, 63.4, 66.3, 67.8), ours with the rounded mean."
+)
 DOWNSTREAM = tuple(
     f"test/downstream/{{target}}/{score}" for score in ("macro_f1", "roc_auc", "weighted_f1", "accuracy")
 )
@@ -27,7 +33,7 @@ TABLES = (
         "diffjoint_table4",
         rows=("ratio", "method"),
         columns=(),
-        metrics=on_test("mae", "rmse", "acc", "acc_discrete"),
+        metrics=on_test("mae", "rmse", "acc", "acc_discrete", "acc_with_integers"),
         published=("diffjoint_table04",),
         notes=(ACCURACY,),
         sources=("mimic_ed",),

@@ -75,6 +75,7 @@ def _share(label: str) -> Metric:
 METRICS = {
     "acc": _share("accuracy, candidates"),
     "acc_discrete": _share("accuracy, discrete"),
+    "acc_with_integers": _share("accuracy, discrete and integer"),
     "mm_precision": _share("MM precision"),
     "mm_recall": _share("MM recall"),
     "mm_f1": _share("MM F1"),
