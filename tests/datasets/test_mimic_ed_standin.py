@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -151,3 +157,17 @@ def test_spread_is_that_of_mean_imputation_in_table_4(truth: Columns) -> None:
     errors = cells - cells.mean(0)
     assert np.sqrt((errors**2).mean()) == pytest.approx(11.39, abs=0.25)
     assert np.abs(errors).mean() == pytest.approx(6.32, abs=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory of a process is counted in another unit")
+def test_a_run_on_the_whole_table_takes_less_than_4_gb(tmp_path: Path) -> None:
+    """As the operating system counts it, from reading to writing 441,437 rows; the record knows."""
+    run = ["dataset=mimic_ed_standin", "method=mean_mode", "mask=mnar", "tracking=none", f"outputs={tmp_path}"]
+    process = subprocess.Popen([sys.executable, Path(__file__).parents[2] / "run.py", *run], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status  # it has been waited for
+    assert status == 0
+    record = json.loads(next(tmp_path.glob("runs/*/*/*/*/record.json")).read_text())
+    assert 0.5 < usage.ru_maxrss / 2**20 < 4
+    assert record["peak_memory_gb"] == pytest.approx(usage.ru_maxrss / 2**20, rel=0.1)
