@@ -170,4 +170,4 @@ def fall_back(accepted: Tensor, there: list[Tensor], here: list[Tensor]) -> None
     """Where the end of a trajectory was refused, let what was known ``there`` be what is known ``here``, in place."""
     refused = (~accepted).nonzero()[:, 0]
     for new, old in zip(there, here, strict=True):
-        new[refused] = old[refused]
+        new.index_copy_(0, refused, old.index_select(0, refused))

@@ -27,7 +27,7 @@ class Outlook:
     def of(cls, raw: Tensor, heads: Heads) -> Outlook:
         """From the output of g (n, 2N + CL), in any precision."""
         n = heads.n
-        mean, spread = (raw[:, a : a + n].float().contiguous() for a in (0, n))
+        mean, spread = (raw[:, a : a + n].contiguous().float() for a in (0, n))
         levels = heads.log_levels(raw.float()).flatten(1) if heads.blocks[0] else mean[:, :0]
         return cls(mean, F.softplus(spread).add_(VARIANCE_FLOOR), torch.sigmoid(spread), levels)
 

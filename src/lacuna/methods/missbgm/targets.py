@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lacuna.methods.missbgm.model import Heads, Model, mask_gradient
+from lacuna.nets.fused_perceptron import rough as in_rough
 from lacuna.nets.perceptron import Perceptron
 from lacuna.numerics import hmc
 
@@ -24,7 +25,7 @@ class Networks:
     @classmethod
     def of(cls, model: Model, rough: torch.dtype) -> Networks:
         g, f = model.g.frozen(), model.f.network
-        return cls(g, f, g.to(rough), f.to(rough))
+        return cls(g, f, in_rough(g, rough), in_rough(f, rough))
 
 
 def latent_target(networks: Networks, heads: Heads, x: Tensor) -> hmc.Target:
