@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def gaussian(precision: Tensor, wrong: float = 1.0) -> hmc.Target:
 
 
 def run(
-    target: hmc.Target, start: Tensor, step_size: float, n_leapfrog: int, n: int, seed: int = 0
+    target: hmc.Landscape, start: Tensor, step_size: float, n_leapfrog: int, n: int, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Positions (n, chains, k) and acceptance probabilities (n, chains)."""
     generator = torch.Generator().manual_seed(seed)
@@ -121,6 +122,27 @@ def test_a_rough_gradient_costs_acceptance_but_not_truth() -> None:
         torch.cov(positions[50:].reshape(-1, 2).T), torch.linalg.inv(PRECISION), rtol=0, atol=0.03
     )
     assert acceptance.mean() < run(gaussian(PRECISION), start, 0.3, 5, 50)[1].mean() - 0.02
+
+
+class RougherWithin(NamedTuple):
+    """A Gaussian whose gradient is right at the ends of a trajectory and rough within."""
+
+    exact: hmc.Target
+    rough: hmc.Target
+
+    def gradient(self, position: Tensor, /) -> Tensor:
+        return self.rough.gradient(position)
+
+    def arrive(self, position: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
+        return self.exact.arrive(position)
+
+
+def test_gradients_may_be_rougher_within_than_at_the_ends() -> None:
+    start, target = torch.zeros(400, 2, dtype=FLOAT), RougherWithin(gaussian(PRECISION), gaussian(PRECISION, wrong=0.7))
+    positions, acceptance = run(target, start, 0.3, 5, 300)
+    draws = positions[50:].reshape(-1, 2)
+    torch.testing.assert_close(torch.cov(draws.T), torch.linalg.inv(PRECISION), rtol=0, atol=0.03)
+    assert acceptance.mean() < 0.995
 
 
 def test_gibbs_of_two_hmc_blocks_has_the_joint_moments() -> None:

@@ -7,7 +7,7 @@ of ``k`` coordinates with a unit mass; a step size is a scalar tensor, or (n, 1)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -15,15 +15,32 @@ from torch import Tensor
 Gradient = Callable[[Tensor], Tensor]  # position (n, k) -> gradient of the log density (n, k)
 
 
-class Target(NamedTuple):
-    """A density on (n, k) positions, chains independent of each other, up to a constant of each chain.
+class Landscape(Protocol):
+    """What a step needs of a density on (n, k) positions.
 
-    ``gradient`` may be rougher than ``look``'s density, in lower precision say: a step stays exact with any
-    function of the position, at the price of acceptance.
+    Gradients may be rougher than the density, in lower precision say, and rougher within a trajectory than at its
+    ends: a step stays exact with any functions of the position, at the price of acceptance, as long as both ends
+    have the same.
     """
+
+    def gradient(self, position: Tensor, /) -> Tensor:
+        """Of the log density, (n, k), within a trajectory."""
+
+    def arrive(self, position: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
+        """Log density (n,), gradient (n, k) and what else is worth keeping (n, .), at an end."""
+
+
+class Target(NamedTuple):
+    """A density on (n, k) positions, chains independent of each other, up to a constant of each chain."""
 
     look: Callable[[Tensor], tuple[Tensor, Tensor]]  # position -> log density (n,), what else is worth keeping (n, .)
     gradient: Gradient
+
+    def arrive(self, position: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
+        """See ``Landscape``."""
+        gradient = self.gradient(position)
+        log_density, known = self.look(position)
+        return log_density, gradient, known
 
 
 class State(NamedTuple):
@@ -32,7 +49,7 @@ class State(NamedTuple):
     position: Tensor  # (n, k)
     log_density: Tensor  # (n,)
     gradient: Tensor  # (n, k)
-    known: Tensor  # (n, .) what ``Target.look`` gave to keep
+    known: Tensor  # (n, .) what ``arrive`` gave to keep
 
 
 class Info(NamedTuple):
@@ -42,10 +59,9 @@ class Info(NamedTuple):
     accepted: Tensor  # (n,) bool
 
 
-def start(position: Tensor, target: Target) -> State:
+def start(position: Tensor, target: Landscape) -> State:
     """The state at ``position``; also how to carry on after the target has changed, as in Gibbs sampling."""
-    log_density, known = target.look(position)
-    return State(position, log_density, target.gradient(position), known)
+    return State(position, *target.arrive(position))
 
 
 def leapfrog(
@@ -75,7 +91,7 @@ def kinetic(momentum: Tensor) -> Tensor:
 
 def step(
     state: State,
-    target: Target,
+    target: Landscape,
     step_size: Tensor,
     n_steps: int,
     momentum: Tensor,
@@ -88,8 +104,7 @@ def step(
         uniform: (n,) uniform on [0, 1).
     """
     position, half_kicked = leapfrog(state.position, momentum, state.gradient, step_size, n_steps, target.gradient)
-    gradient = target.gradient(position)
-    log_density, known = target.look(position)
+    log_density, gradient, known = target.arrive(position)
     arrived = half_kicked + 0.5 * step_size * gradient
     gain = (log_density - kinetic(arrived)) - (state.log_density - kinetic(momentum))
     acceptance = gain.clamp(max=0).exp().nan_to_num(nan=0.0)  # a diverged trajectory is refused

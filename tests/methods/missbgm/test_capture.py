@@ -79,7 +79,8 @@ def test_a_visit(bayesian: bool, captured: list[set[str]]) -> None:
         assert not seen & FORBIDDEN
 
 
-def test_a_sweep(captured: list[set[str]]) -> None:
+def test_a_sweep(captured: list[set[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(posterior.CHAINS, "cpu", posterior.CHAINS["cuda"])
     model, z, x, r, generator = parts()
     settings = Sampling(2, 0.1, 2, "simple", 0.8, 0.75)
     rows = at_rest(z, x, 4)

@@ -20,7 +20,7 @@ from lacuna.methods.missbgm.model import (
     mask_gradient,
 )
 from lacuna.methods.missbgm.parameters import PointParameters
-from lacuna.methods.missbgm.posterior import Networks, latent_target, missing_target
+from lacuna.methods.missbgm.targets import Networks, latent_target, missing_target
 from lacuna.nets.perceptron import Perceptron, views
 from lacuna.numerics.dense_adam import Adam
 
