@@ -155,7 +155,7 @@ def whole(fit_s: float, watch: Stopwatch, node: dict[str, Any], key: dict[str, A
     if not key["cut"]:
         return {}
     uncut = {**node, **key["options"]}
-    if watch.epochs and not watch.stopped:
+    if watch.epochs and not watch.stopped and "epochs" in uncut:
         batch = uncut.get("batch", uncut.get("batch_size", n_rows))
         fit_s += watch.epoch_s * (
             epochs_within(uncut.get("max_batches"), uncut["epochs"], batch, n_rows) - watch.epochs
