@@ -4,13 +4,16 @@
     python benchmarks/scale.py settings --methods diffjoint,cacti --budget paper > settings.json   # where Hydra is
     PYTHONPATH=src python benchmarks/scale.py run --methods diffjoint,cacti --settings settings.json --device cuda \
         --rows 10000 --cut '{"diffjoint": {"iterations": 1}, "cacti": {"max_batches": 2000}}'      # where it is not
+    python benchmarks/scale.py run --methods ice,miceforest --rows 441437 --fit-only --memory-gb 20 --seconds 900
     python benchmarks/scale.py figure
 
 Four fifths of the rows are fitted, the others imputed, MCAR at --ratio. Each measurement is a process of its own, so
 that its peak memory is its own, as the operating system counts it; a line that is in --out is not measured again.
---options change a method for good. --cut shortens ``epochs``, ``max_batches`` or ``iterations`` only: the line then
-holds what was measured, and under ``whole_fit_s`` what the fit would take uncut, in proportion to both. A method
-that stops by itself before its last epoch would take less.
+--options change a method for good. --cut shortens ``epochs``, ``max_batches``, ``iterations`` or ``rounds`` only: the
+line then holds what was measured, and under ``whole_fit_s`` what the fit would take uncut, in proportion to both. A
+method that stops by itself before its last epoch would take less. --fit-only imputes nothing but the training rows,
+which transductive methods complete while they are fitted. A measurement that passes --seconds or --memory-gb is
+stopped, and its line tells the peak until then.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,9 +47,9 @@ from lacuna.types import Imputation, Problem
 from methods import made, numbers
 
 RESULTS = Path(__file__).parent / "results"
-CUTS = {"epochs", "max_batches", "iterations"}
+CUTS = {"epochs", "max_batches", "iterations", "rounds"}
 METRICS = {"acc": acc, "rmse": rmse, "mm_f1": mm_f1}
-KEY = ("method", "rows", "ratio", "seed", "budget", "options", "cut", "device")
+KEY = ("method", "rows", "ratio", "seed", "budget", "options", "cut", "device", "fit_only")
 GRACE = 60.0  # seconds beyond the limit in which a method may notice it by itself
 
 
@@ -95,22 +99,22 @@ def load(rows: int, ratio: float, seed: int) -> Problem:
     return hide(table, MCAR().draw(table, ratio, stream(seed, "mask")))
 
 
-def one(key: dict[str, Any], node: dict[str, Any], limit: float) -> dict[str, Any]:
+def one(key: dict[str, Any], node: dict[str, Any], limit: float, memory_gb: float) -> dict[str, Any]:
     """Seconds, memory and scores of one method at one size, or why there are none."""
     start = time.perf_counter()
     problem = load(key["rows"], key["ratio"], key["seed"])
     found: dict[str, Any] = {"load_s": time.perf_counter() - start, "memory_before_gb": peak_gb()}
     watch = Stopwatch(limit)
+    threading.Thread(target=guard, args=(watch, memory_gb, found), daemon=True).start()
     try:
         method = made({**node, **key["options"], **key["cut"]}, key["device"])
         if reason := method.unsupported(problem):
             return {"status": "unsupported", "error": reason}
         method.monitor = watch
-        done = timed(method, problem, key["seed"], found)
-        found |= {"status": "finished", **scores(problem, done)}
+        found |= {"status": "finished", **timed(method, problem, key["seed"], bool(key["fit_only"]), found)}
         found |= whole(found["fit_s"], watch, node, key, len(problem.train))
     except Enough as error:
-        found |= {"status": "timeout", "error": f"{limit:g} seconds were over at {error}"}
+        found |= {"status": "timeout", "error": f"{limit:g} seconds were over at {error}", "cpu_s": time.process_time()}
     except (MemoryError, torch.OutOfMemoryError) as error:
         found |= {"status": "out_of_memory", "error": str(error).splitlines()[0]}
     except (UserError, ImportError, RuntimeError) as error:
@@ -121,18 +125,29 @@ def one(key: dict[str, Any], node: dict[str, Any], limit: float) -> dict[str, An
     return found
 
 
-def timed(method: Method, problem: Problem, seed: int, found: dict[str, Any]) -> Imputation:
-    """Fit and impute, and write down what that took: wall-clock and processor seconds."""
+def guard(watch: Stopwatch, memory_gb: float, found: dict[str, Any]) -> None:
+    """End the process where the method is deep in a package that asks nobody; its line is written all the same."""
+    while (in_time := time.perf_counter() < watch.deadline + GRACE) and peak_gb() < memory_gb:
+        time.sleep(0.5)
+    status, what = ("out_of_memory", f"{memory_gb:g} GB") if in_time else ("timeout", "the time")
+    spent = {"cpu_s": time.process_time(), "peak_memory_gb": peak_gb(), "at": watch.at}
+    print(json.dumps(found | spent | {"status": status, "error": f"{what} was over at {watch.at}"}), flush=True)
+    os._exit(0)
+
+
+def timed(method: Method, problem: Problem, seed: int, fit_only: bool, found: dict[str, Any]) -> dict[str, float]:
+    """Scores of fitting and imputing; into ``found`` goes what that took: wall-clock and processor seconds."""
+    split = "train" if fit_only else "test"
     for name, work in (
         ("fit", lambda: method.fit(problem.train, seed)),
-        ("impute", lambda: method.impute(problem.test)),
+        ("impute", lambda: method.impute(problem.splits[split])),
     ):
         wall, processor = time.perf_counter(), time.process_time()
         done = work()
         if torch.cuda.is_initialized():
             torch.cuda.synchronize()
         found |= {f"{name}_s": time.perf_counter() - wall, f"{name}_cpu_s": time.process_time() - processor}
-    return done
+    return scores(problem, split, done)
 
 
 def whole(fit_s: float, watch: Stopwatch, node: dict[str, Any], key: dict[str, Any], n_rows: int) -> dict[str, float]:
@@ -140,19 +155,19 @@ def whole(fit_s: float, watch: Stopwatch, node: dict[str, Any], key: dict[str, A
     if not key["cut"]:
         return {}
     uncut = {**node, **key["options"]}
-    if watch.epochs and not watch.stopped:
+    if watch.epochs and not watch.stopped and "epochs" in uncut:
         batch = uncut.get("batch", uncut.get("batch_size", n_rows))
         fit_s += watch.epoch_s * (
             epochs_within(uncut.get("max_batches"), uncut["epochs"], batch, n_rows) - watch.epochs
         )
-    return {
-        "whole_fit_s": fit_s * uncut.get("iterations", 1) / key["cut"].get("iterations", uncut.get("iterations", 1))
-    }
+    for repeated in ("iterations", "rounds"):
+        fit_s *= uncut.get(repeated, 1) / key["cut"].get(repeated, uncut.get(repeated, 1))
+    return {"whole_fit_s": fit_s}
 
 
-def scores(problem: Problem, done: Imputation) -> dict[str, float]:
+def scores(problem: Problem, split: str, done: Imputation) -> dict[str, float]:
     """Of the imputed rows: a glance at whether the method did its work."""
-    found = {name: metric(problem.answers["test"], done) for name, metric in METRICS.items()}
+    found = {name: metric(problem.answers[split], done) for name, metric in METRICS.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -172,7 +187,7 @@ def keys(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for method in arguments.methods.split(","):
             own = {"options": options.get(method, {}), "cut": cut.get(method, {}), "device": arguments.device}
             common = {"ratio": arguments.ratio, "seed": arguments.seed, "budget": arguments.budget}
-            yield {"method": method, "rows": rows, **common, **own}
+            yield {"method": method, "rows": rows, **common, **own, "fit_only": arguments.fit_only}
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -183,32 +198,33 @@ def run(arguments: argparse.Namespace) -> None:
     begun = time.perf_counter()
     for key in keys(arguments):
         done = [json.loads(line) for line in arguments.out.read_text().splitlines()]
-        if any(row["status"] == "finished" and all(row[name] == key[name] for name in KEY) for row in done):
+        if any(row["status"] == "finished" and all(row.get(name, False) == key[name] for name in KEY) for row in done):
             continue
         left = arguments.total_seconds - (time.perf_counter() - begun)
         if left <= 0:
             print(f"{arguments.total_seconds:g} seconds are over: the same command goes on")
             return
-        line = json.dumps(key | rounded(in_a_process(key, known[key["method"]], min(arguments.seconds, left))))
+        limits = {"limit": min(arguments.seconds, left), "memory_gb": arguments.memory_gb}
+        line = json.dumps(key | rounded(in_a_process({"key": key, "node": known[key["method"]], **limits})))
         with arguments.out.open("a") as file:
             file.write(line + "\n")
         print(line, flush=True)
 
 
-def in_a_process(key: dict[str, Any], node: dict[str, Any], limit: float) -> dict[str, Any]:
+def in_a_process(task: dict[str, Any]) -> dict[str, Any]:
     """``one`` in a fresh Python, which is killed where it does not end by itself."""
-    task = json.dumps({"key": key, "node": node, "limit": limit})
+    killed_after = task["limit"] + 2 * GRACE
     try:
         done = subprocess.run(
             [sys.executable, __file__, "one"],
-            input=task,
+            input=json.dumps(task),
             capture_output=True,
             text=True,
-            timeout=limit + GRACE if np.isfinite(limit) else None,
+            timeout=killed_after if np.isfinite(killed_after) else None,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"status": "timeout", "error": f"killed after {limit + GRACE:g} seconds"}
+        return {"status": "timeout", "error": f"killed after {killed_after:g} seconds"}
     if done.returncode:
         reason = "killed by the system" if done.returncode < 0 else (done.stderr.strip().splitlines() or ["?"])[-1]
         return {"status": "out_of_memory" if done.returncode == -9 else "failed", "error": reason}
@@ -276,6 +292,8 @@ def main() -> None:
     )
     parser.add_argument("--settings", type=Path, help="what `settings` printed, for a machine without Hydra")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="limit of one measurement")
+    parser.add_argument("--memory-gb", type=float, default=float("inf"), help="the same, of a process")
+    parser.add_argument("--fit-only", action="store_true", help="impute the training rows alone")
     parser.add_argument("--total-seconds", type=float, default=float("inf"), help="limit of all of them")
     parser.add_argument("--out", type=Path, default=RESULTS / "scale.jsonl")
     arguments = parser.parse_args()

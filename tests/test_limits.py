@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,14 @@ def test_time_ends_a_method_that_hears_no_signal(carry_out, monkeypatch: pytest.
     assert not alive(int(child.read_text()))
     assert records.read(outcome.folder) == record
     assert carry_out("method=drift").record.status == "finished"
+
+
+def test_a_limit_is_the_reason_also_where_a_method_swallows_it_and_fails(carry_out) -> None:
+    outcome = carry_out("method.swallows=true", "limits.seconds=0.5")
+    assert (outcome.record.status, outcome.record.error) == ("timeout", "limits.seconds=0.5 reached")
+    assert outcome.record.traceback is None
+    assert outcome.record.mask_rates  # it wrote its record itself
+    assert records.read(outcome.folder) == outcome.record
 
 
 def test_memory_counts_the_processes_that_a_method_started(carry_out, tmp_path: Path) -> None:
@@ -114,6 +124,34 @@ def test_a_sweep_goes_on_after_a_run_that_hears_no_signal(tmp_path: Path) -> Non
     found = {record.config["method"]["blocks"]: record for _, record in records.find(tmp_path)}
     assert {blocks: record.status for blocks, record in found.items()} == {True: "timeout", False: "finished"}
     assert "timeout: limits.seconds=15 reached" in done.stdout
+
+
+@pytest.mark.slow
+def test_baselines_that_a_wide_table_is_too_much_for_are_results_of_a_sweep(tmp_path: Path) -> None:
+    """What MissBGM's authors saw with 13,500 x 5,000 cells happens with fewer columns where there is less time."""
+    packages = {"ice": "sklearn", "miceforest": "miceforest", "forest_diffusion": "ForestDiffusion"}
+    methods = [method for method, package in packages.items() if find_spec(package)]
+    wide = ["dataset=mnar_oracle", "dataset.n=1500", "dataset.p=500", "mask=self", "ratio=0.2", "budget=paper"]
+    swept = [f"method={','.join(methods)},mean_mode", "limits.seconds=10", "limits.memory_gb=8"]
+    command = [sys.executable, ROOT / "run.py", "-m", *wide, *swept, "device=cpu", "tracking=none"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "LACUNA_SWEEP": str(tmp_path)}
+    done = subprocess.run(
+        [*command, f"outputs={tmp_path}"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {record.config["names"]["method"]: record.status for _, record in records.find(tmp_path)}
+    assert found == {**dict.fromkeys(methods, "timeout"), "mean_mode": "finished"}
+    assert not living(f"LACUNA_SWEEP={tmp_path}")
+
+
+def living(variable: str) -> list[int]:
+    """Ids of the processes that were started with an environment variable."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if variable.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_the_tree_of_a_session_and_its_memory() -> None:

@@ -34,6 +34,7 @@ class Boosting:
         folds: of the cross-fitting.
         max_rows: a model is fitted on a random subset of its rows where there are more, and its rounds are
             judged on such a subset of the held-out ones; out-of-fold predictions are made for all.
+        penalty: on the squares of a tree's leaf values.
     """
 
     rounds: int = 100
@@ -42,6 +43,7 @@ class Boosting:
     min_leaf: int = 20
     folds: int = 5
     max_rows: int = 50_000
+    penalty: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.min_leaf < 1 or self.max_rows < 1:
@@ -50,6 +52,8 @@ class Boosting:
             raise ValueError(f"need leaves >= 2 and folds >= 2, got {self.leaves} and {self.folds}")
         if not 0 < self.learning_rate <= 1:
             raise ValueError(f"learning_rate must lie in (0, 1], got {self.learning_rate}")
+        if self.penalty < 0:
+            raise ValueError(f"penalty must not be negative, got {self.penalty}")
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ def _ensemble(boosting: Boosting, n_levels: int, categorical: np.ndarray, seed: 
         learning_rate=boosting.learning_rate,
         max_leaf_nodes=boosting.leaves,
         min_samples_leaf=boosting.min_leaf,
+        l2_regularization=boosting.penalty,
         categorical_features=categorical if categorical.any() else None,
         early_stopping=True,
         n_iter_no_change=PATIENCE,

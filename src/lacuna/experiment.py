@@ -125,6 +125,8 @@ def _watched(config: Mapping[str, Any], limits: Limits, folder: Path, console: C
         raise
     if kept := records.read(folder):
         record, peak = kept, max(kept.peak_memory_gb, ended.peak_gb)
+        if ended.limit and record.status == "failed":  # compiled code may swallow the exception and fail of that
+            record.status, record.error, record.traceback = describe(ended.limit)
     else:
         peak = ended.peak_gb
         died = RuntimeError(f"the process of the run ended with exit code {ended.exit_code}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lacuna.errors import UserError
+from lacuna.limits import LimitReached
 from lacuna.methods.base import Method
 from lacuna.rng import stream
 from lacuna.types import Imputation, Incomplete
@@ -98,10 +99,11 @@ class Stubborn(Method):
         blocks: sit in one call of compiled code that no signal interrupts.
         child: file that gets the id of a process that it starts and waits for; "": none.
         child_gb: memory that this process takes.
+        swallows: fail of something else when a limit is reached, as compiled code does that calls Python back.
     """
 
-    def __init__(self, blocks: bool = False, child: str = "", child_gb: float = 0.0) -> None:
-        self.blocks, self.child, self.child_gb = blocks, child, child_gb
+    def __init__(self, blocks: bool = False, child: str = "", child_gb: float = 0.0, swallows: bool = False) -> None:
+        self.blocks, self.child, self.child_gb, self.swallows = blocks, child, child_gb, swallows
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.means_ = np.nanmean(train.values, axis=0).round()
@@ -113,6 +115,11 @@ class Stubborn(Method):
                 started.wait()
         if self.blocks:
             sum(range(10**12))
+        if self.swallows:
+            try:
+                time.sleep(600)
+            except LimitReached:
+                raise RuntimeError("a batch is missing") from None
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         return Imputation(np.where(rows.observed, rows.values, self.means_))

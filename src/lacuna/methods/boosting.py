@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fit
@@ -9,6 +11,7 @@ from lacuna.methods.base import Method
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete
 
+MANY_LEVELS, PENALTY = 10, 10.0  # columns with more levels than that, and what holds their trees back
 DONORS = 200  # training rows with the nearest predictions, whose errors a draw may take over
 
 
@@ -17,6 +20,9 @@ class BoostedTrees(Method):
 
     A hidden cell gets its mean, or its most probable level. Draws add an error made out of fold on a training row
     with nearly the same prediction (integers are rounded), or sample a level; all within the observed range.
+
+    The trees of a column with many levels have a penalty on their leaves. Each level is rare there, and a Newton step
+    divides by its p (1 - p): without one the first rounds overshoot, and boosting stops with little learned.
 
     Args:
         rounds: of boosting, at most; the out-of-fold error decides for each column.
@@ -39,7 +45,8 @@ class BoostedTrees(Method):
             target = train.values[seen, j]
             features = np.delete(train.values[seen], j, axis=1)
             rng = stream(seed, "boosting", column.name)
-            model = cross_fit(features, target, column.n_levels, np.delete(categorical, j), self.boosting, rng)
+            boosting = replace(self.boosting, penalty=PENALTY) if column.n_levels > MANY_LEVELS else self.boosting
+            model = cross_fit(features, target, column.n_levels, np.delete(categorical, j), boosting, rng)
             self.models_.append(model)
             self.targets_.append(target)
 

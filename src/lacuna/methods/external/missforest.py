@@ -27,7 +27,7 @@ class MissForest(Transductive):
     ``max_iter`` is hardly ever reached. All configurations therefore do nearly the same.
 
     Args:
-        configurations: drawn; each different one is tried once.
+        configurations: drawn; of those with the same ``max_iter``, which do the same, the first is tried.
         search_rows: training rows that are tried on, at most.
     """
 
@@ -56,11 +56,14 @@ class MissForest(Transductive):
         return done
 
     def _configurations(self) -> list[dict[str, int]]:
-        """The different ones among those drawn, in the order of drawing."""
+        """Those among the drawn ones that do not do the same, in the order of drawing."""
         with _imputers(self.seed_) as imputers:
             plugin = imputers.get_type("missforest")
             drawn = [plugin.sample_hyperparameters_np() for _ in range(self.configurations)]
-        return [dict(each) for each in dict.fromkeys(tuple((k, int(v)) for k, v in one.items()) for one in drawn)]
+        different: dict[int, dict[str, int]] = {}
+        for options in drawn:
+            different.setdefault(options["max_iter"], {name: int(value) for name, value in options.items()})
+        return list(different.values())
 
     def _best(self, tried: list[dict[str, int]], train: Incomplete) -> dict[str, int]:
         rng = stream(self.seed_, "missforest", "held out")
