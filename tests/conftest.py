@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from lacuna import records
+from lacuna.config import compose, plain
+from lacuna.records import Record
 
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # where Triton is installed: its kernels run without a GPU too
@@ -18,3 +24,21 @@ def real_data() -> Path:
         if (folder := parent / "shared" / "data").is_dir():
             return folder
     pytest.skip("the real data files (shared/data beside the checkout) are not here")
+
+
+def left_by(folder: Path, overrides: list[str], scores: dict[str, float], **other: Any) -> Record:
+    """A record below ``folder``/runs of the run that ``overrides`` describe."""
+    config = plain(compose(["device=cpu", "tracking=none", f"outputs={folder}", *overrides]))
+    about = {"status": "finished", "seconds": {"total": 2.0}, "device": "cpu", "peak_memory_gb": 0.5}
+    about |= {"hardware": {"cpu": "a CPU", "cores": 2}, "commit": "c" * 40, "finished": "2026-01-01", "scores": scores}
+    kept = {key: value for key, value in config.items() if key not in ("outputs", "tracking")}
+    named = {"run": records.run_id(config), "name": records.run_name(config), "config": kept}
+    record = Record(**{"command": "python run.py " + " ".join(overrides), **named, **about, **other})
+    record.write(records.run_folder(config))
+    return record
+
+
+@pytest.fixture(scope="session")
+def fake() -> Callable[..., Record]:
+    """Writes a record below ``folder``/runs; arguments as of ``left_by``."""
+    return left_by

@@ -217,6 +217,18 @@ def test_mlflow_that_cannot_be_reached_costs_nothing(lacuna, tmp_path: Path) -> 
     assert len(list(records.find(tmp_path))) == 1
 
 
+def test_multirun_may_be_asked_for_after_the_overrides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    asked = ["method=mean_mode,always_na", "-m", "seed=0,1", "tracking=none", f"outputs={tmp_path}"]
+    monkeypatch.setattr(sys, "argv", ["run.py", *asked, "sweep.dry_run=true"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("4 runs: 0 exist, 4 missing")
+
+
 # --- processes ---------------------------------------------------------------------------------------------------
 
 

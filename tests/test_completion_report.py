@@ -238,3 +238,13 @@ def test_every_cell_has_a_bar(kind: str, cells: np.ndarray) -> None:
 def test_far_values_do_not_squeeze_the_others() -> None:
     edges = plots.histogram_edges(Column("x"), np.r_[np.linspace(0, 1, 1000), 1e9])
     assert edges[-1] < 2
+
+
+@pytest.mark.parametrize(("at", "expected"), [(40.0, "100% of the filled in"), (None, None)])
+def test_guesses_that_are_all_alike_do_not_hide_what_was_observed(at: float | None, expected: str | None) -> None:
+    observed = np.linspace(0, 100, 1001)
+    filled = observed[::10] if at is None else np.full(30, at)
+    with plots.styled():
+        axis = plots.before_and_after(Column("x"), observed, filled).axes[0]
+    assert [text.get_text() for text in axis.texts] == ([expected] if expected else [])
+    assert axis.get_ylim()[1] <= 4.1 / plots.MAX_BINS  # each bar of the observed is 1 / MAX_BINS high

@@ -34,11 +34,21 @@ from lacuna.tracking import Tracker, forgiven, is_published
 def main() -> None:
     """Compose, run, report, and exit with a code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra's errors come here instead of to the terminal
+    sys.argv[1:] = multirun_first(sys.argv[1:])
     code = guarded(hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job))
     if RunningSweep.current:
         code = max(code, RunningSweep.current.close(_console(), stopped=code > 128))
         RunningSweep.current = None
     sys.exit(code)
+
+
+def multirun_first(arguments: list[str]) -> list[str]:
+    """Hydra's parser reads no override after an option; ``-m`` may stand anywhere.
+
+    >>> multirun_first(["seed=0,1", "-m", "ratio=0.2"])
+    ['-m', 'seed=0,1', 'ratio=0.2']
+    """
+    return sorted(arguments, key=lambda argument: argument not in ("-m", "--multirun"))
 
 
 def guarded(action: Callable[[], Any]) -> int:

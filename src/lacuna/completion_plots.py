@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH = 4.2  # inches
 OBSERVED, FILLED, KEPT = "0.8", "#1d4ed8", "#c2410c"
+TALLEST = 4.0  # of the bars of observed cells; what was filled in may pile up higher
 MAX_COLUMNS, MAX_PATTERNS, MAX_BINS, MAX_LEVELS, MAX_LABEL = 20, 8, 25, 12, 18
 STYLE: Any = {
     "font.size": 10,
@@ -107,8 +108,29 @@ def _numbers_before_and_after(column: Column, observed: np.ndarray, filled: np.n
             axis.hist(inside, edges, weights=np.full(len(cells), 1 / len(cells)), histtype="stepfilled", **look)
     axis.set(ylabel="share of cells")
     axis.locator_params(axis="y", nbins=3)
-    axis.locator_params(axis="x", nbins=6)
+    axis.locator_params(axis="x", nbins=6, integer=column.kind == "integer")
+    if len(observed) and len(filled):
+        before, after = (np.histogram(cells, edges)[0] / len(cells) for cells in (observed, filled))
+        _cut_peak(axis, before, after, edges)
     return figure
+
+
+def _cut_peak(axis: Any, observed: np.ndarray, filled: np.ndarray, edges: Sequence[float]) -> None:
+    """Best guesses that are all alike would squash what was there: their bar is cut, and its share written beside it.
+
+    Args:
+        observed: shares (b,) of the bins.
+        filled: the same.
+        edges: (b + 1,) of the bins.
+    """
+    highest, top = int(filled.argmax()), TALLEST * float(observed.max())
+    if filled[highest] > top:
+        axis.set_ylim(0, top)
+        text = f"{percent(filled[highest].item())} of the filled in"
+        right = highest > len(filled) // 2
+        place, shift = (edges[highest], -4) if right else (edges[highest + 1], 4)
+        side = "right" if right else "left"
+        axis.annotate(text, (place, top), (shift, -3), textcoords="offset points", ha=side, va="top", fontsize=9)
 
 
 def histogram_edges(column: Column, cells: np.ndarray) -> np.ndarray:

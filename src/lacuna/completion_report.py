@@ -157,7 +157,8 @@ def _meaningful(completion: Completion, record: Record) -> str:
     headers = ["column", "blank", "kept as meaningful", "expected to be meaningful"][: len(rows[0])]
     explained = (
         "<p>P(meaningful) is the probability that a blank says something by being blank, and was not merely lost. "
-        "Summed over a column it gives the number of meaningful blanks to expect there. "
+        "Summed over a column it gives the number of meaningful blanks to expect there; each blank is decided by what "
+        "is likelier for it alone, so the number kept need not be that number. "
         "Every cell's is in <code>mm.parquet</code>.</p>"
     )
     return _section(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,33 +20,8 @@ from lacuna import records
 ROOT = Path(__file__).parents[2]
 METHODS = ("mean_mode", "always_na")
 METRIC = "//a[@title='Plot chart' and text()='test/acc']"
-OPTIONS = (  # no network but the loopback, and no sandbox, which root may not have
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1800,1400"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    """Headless Chromium with a profile of its own."""
-    missing = [tool for tool in ("chromium", "chromedriver") if not shutil.which(tool)]
-    if missing and not os.environ.get("LACUNA_REQUIRE_BROWSER"):
-        pytest.skip(f"no browser can be started here: no {missing[0]} (apt-get install chromium chromium-driver)")
-    assert not missing
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(option)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    folder = Path(os.environ.get("LACUNA_ARTIFACTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-    driver.save_screenshot(str(folder / "mlflow-compare.png"))  # also of where a test failed
-    driver.quit()
 
 
 @pytest.fixture

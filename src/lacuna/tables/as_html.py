@@ -9,7 +9,9 @@ from html import escape
 from lacuna.tables.cells import NOISE, Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.missing import gaps
+from lacuna.tables.overview import TITLES, leader, summary_rows
 from lacuna.tables.pictures import picture, svg
+from lacuna.tables.reasons import reasons
 from lacuna.tables.remarks import remarks
 from lacuna.tables.text import COST_TITLES, LEGEND, column_levels, cost_rows, count, row_heads, row_titles, words
 
@@ -26,7 +28,7 @@ PAGE = """<!DOCTYPE html>
 <p>{legend}</p>
 {swatches}
 {broken}
-<nav><ul>{contents}</ul></nav>
+<nav>{contents}</nav>
 {sections}
 {left_out}
 </body>
@@ -36,7 +38,7 @@ PAGE = """<!DOCTYPE html>
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; margin: 0 auto; padding: 1rem 1.5rem; max-width: 90rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2.4rem 0 .3rem; }
-nav ul { columns: 22rem; padding-left: 1.1rem; } nav .none { color: #666; }
+nav .none, nav .none a { color: #666; }
 .source { margin: 0 0 .6rem; } .notes, .missing { font-size: .9rem; color: #333; max-width: 60rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .4rem 0; }
@@ -47,6 +49,7 @@ th.head, td.head { text-align: left; } tr.block > * { border-top: 1px solid #bbb
 td .beside { display: block; font-size: .82rem; color: #333; } td.none { color: #777; }
 .better { background: #d4e6f7; } .better.far { background: #9cc7ee; }
 .worse { background: #fde3c8; } .worse.far { background: #f8b877; }
+nav td.head { white-space: normal; }
 .higher, .lower { background: #ececec; } .swatches span { padding: .1rem .5rem; margin-right: .4rem; }
 pre { background: #f4f4f4; padding: .5rem .7rem; overflow-x: auto; font-size: .82rem; }
 img { max-width: 100%; height: auto; } summary { cursor: pointer; }
@@ -76,7 +79,7 @@ def as_html(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Sequenc
         swatches='<p class="swatches">' + "".join(f'<span class="{c}">{t}</span>' for c, t in SWATCHES) + "</p>",
         broken=_list("Files that are no whole records, and are not counted", broken, "broken"),
         left_out=_list("Records in none of the tables", left_out, "notes"),
-        contents="".join(_link(i, grid) for i, grid in enumerate(grids)),
+        contents=_overview(grids),
         sections="\n".join(_section(i, grid) for i, grid in enumerate(grids)),
     )
 
@@ -86,15 +89,28 @@ def _list(title: str, lines: Sequence[str], look: str) -> str:
     return f'<div class="{look}"><h2>{title}</h2><ul>{items}</ul></div>' if lines else ""
 
 
-def _link(i: int, grid: Grid) -> str:
-    none = "" if grid.records else ' <span class="none">(no run yet)</span>'
-    return f'<li><a href="#t{i}">{escape(grid.heading)}</a>{none}</li>'
+def _overview(grids: Sequence[Grid]) -> str:
+    """The tables by name, each with its counts; it leads to them."""
+    head = "".join(f"<th{' class=head' * (j == 0)}>{title}</th>" for j, title in enumerate(TITLES))
+    body = ""
+    for i, (heading, *counts) in enumerate(summary_rows(grids)):
+        look = "" if grids[i].records else ' class="none"'
+        name = f'<td class="head"><a href="#t{i}">{escape(heading)}</a></td>'
+        body += f"<tr{look}>{name}{''.join(f'<td>{escape(text)}</td>' for text in counts)}</tr>"
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _reasons(grid: Grid) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in reasons(grid))
+    return f'<div class="notes">Where ours differs from print, and why:<ul>{lines}</ul></div>' if lines else ""
 
 
 def _section(i: int, grid: Grid) -> str:
     parts = [f'<section id="t{i}"><h2>{escape(grid.heading)}</h2>']
     if grid.records:
-        parts += [f'<p class="source">Data: {escape(grid.source)}.</p>', _figure(grid), _grid(grid)]
+        leading = f" <b>{escape(leader(grid))}</b>" if leader(grid) else ""
+        about = f'<p class="source">Data: {escape(grid.source)}.{leading}</p>'
+        parts += [about, _figure(grid), _grid(grid), _reasons(grid)]
         parts.append("".join(f'<p class="notes">{escape(note)}</p>' for note in remarks(grid)))
         parts.append(_costs(grid))
     return "\n".join([*filter(None, parts), _missing(grid), "</section>"])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from lacuna.tables.cells import Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.missing import gaps
+from lacuna.tables.overview import TITLES, leader, summary_rows
+from lacuna.tables.reasons import reasons
 from lacuna.tables.remarks import remarks
 from lacuna.tables.text import COST_TITLES, LEGEND, cost_rows, count, row_heads, row_titles, words
 
 
 def as_markdown(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Sequence[str] = ()) -> str:
     """One page of all tables; those without any run are only named, with the command that makes them."""
-    parts = ["# Tables and figures of both papers", LEGEND]
+    parts = ["# Tables and figures of both papers", _overview(grids), LEGEND]
     if broken:
         parts.append("Files that are no whole records, and are not counted:\n\n" + _list(f"`{b}`" for b in broken))
     parts += [_section(grid) for grid in grids if grid.records]
@@ -25,19 +28,42 @@ def as_markdown(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Seq
     return "\n\n".join(parts) + "\n"
 
 
+def _overview(grids: Sequence[Grid]) -> str:
+    shown = [grid for grid in grids if grid.records]
+    rows = [(f"[{heading}](#{_anchor(heading)})", *counts) for heading, *counts in summary_rows(shown)]
+    return table(TITLES, rows, left=1)
+
+
+def _anchor(heading: str) -> str:
+    """Where GitHub's pages put a heading.
+
+    >>> _anchor("Diff-Joint, Table 1: Methods (on a stand-in)")
+    'diff-joint-table-1-methods-on-a-stand-in'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def _section(grid: Grid) -> str:
-    parts = [f"## {grid.heading}", f"Data: {grid.source}.", _grid(grid)]
+    leading = [f"**{text}**"] if (text := leader(grid)) else []
+    parts = [f"## {grid.heading}", f"Data: {grid.source}.", *leading, _grid(grid)]
+    if apart := reasons(grid):
+        parts.append("Where ours differs from print, and why:\n\n" + _list(apart))
     if notes := remarks(grid):
         parts.append(_list(notes))
-    parts.append(table(COST_TITLES, cost_rows(grid), left=3))
+    parts.append(_folded("Running times and hardware", table(COST_TITLES, cost_rows(grid), left=3)))
     if lacking := gaps(grid):
+        total = count(sum(gap.runs for gap in lacking), "run")
         lines = [
             f"{gap.what}: {count(gap.runs, 'run')}" + (f", {count(gap.cells, 'empty cell')}" if gap.cells else "")
             for gap in lacking
         ]
         commands = "\n".join(gap.command for gap in lacking)
-        parts.append(f"Missing: {'; '.join(lines)}.\n\n```\n{commands}\n```")
+        parts.append(_folded(f"Missing: {total}", f"{'; '.join(lines)}.\n\n```\n{commands}\n```"))
     return "\n\n".join(parts)
+
+
+def _folded(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def _grid(grid: Grid) -> str:

@@ -12,31 +12,32 @@ import numpy as np
 from lacuna.records import Record
 from lacuna.tables.archive import Archive
 from lacuna.tables.beside import STAND_IN
-from lacuna.tables.grid import Grid, Row
+from lacuna.tables.grid import Grid
+from lacuna.tables.labels import value_label
 
 
 def remarks(grid: Grid) -> list[str]:
-    """Sentences: the table's own notes, then what is odd about its records."""
+    """Sentences: the table's own notes, then one on what is odd about its records."""
     found = list(grid.table.notes)
     if grid.records and grid.records[0].config["names"]["dataset"] in STAND_IN:
         found.append("Printed figures are about MIMIC-IV-ED itself: they give the scale, and no difference is taken.")
-    for row in grid.rows:
-        name = ", ".join(filter(None, (*row.headers, row.budget)))
-        found += [f"{name}: {text}" for text in _of_row(row)]
-    if dirty := sum(bool(run.dirty) for run in grid.records):
-        found.append(f"{dirty} of {len(grid.records)} runs were made with uncommitted changes.")
-    return found
+    return found + ([text] if (text := _provenance(grid)) else [])
 
 
-def _of_row(row: Row) -> list[str]:
+def _provenance(grid: Grid) -> str:
+    """One line on where the runs come from, as far as that is odd."""
     found = []
     for what, key in (("commits", _commit), ("machines", hardware)):
-        mixed = {value for cell in row.cells for value in _mixed(cell.runs, key)}
+        mixed = {value for row in grid.rows for cell in row.cells for value in _mixed(cell.runs, key)}
         if mixed:
-            found.append(f"seeds of one cell were run on several {what}: {', '.join(sorted(mixed))}")
-    ended = Counter(run.status for run in {r.run: r for cell in row.cells for r in cell.runs}.values())
-    found += [f"{n} runs ended with {status}" for status, n in sorted(ended.items()) if status != "finished"]
-    return found
+            found.append(f"seeds of some cells were run on several {what} ({', '.join(sorted(mixed))})")
+    if dirty := sum(bool(run.dirty) for run in grid.records):
+        found.append(f"{dirty} were made with uncommitted changes")
+    ended = Counter((run.status, run.config["names"]["method"]) for run in grid.records if run.status != "finished")
+    found += [
+        f"{n} of {value_label('method', name)} ended with {status}" for (status, name), n in sorted(ended.items())
+    ]
+    return f"Of {len(grid.records)} runs, {'; '.join(found)}." if found else ""
 
 
 def _mixed(runs: Sequence[Record], key: Callable[[Record], str]) -> set[str]:

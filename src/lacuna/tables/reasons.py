@@ -1,0 +1,171 @@
+"""Why a figure differs from print: sentences with numbers from records, ``draws.csv`` and ``settings.csv``."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lacuna.tables.cells import Cell
+from lacuna.tables.grid import Column, Grid, Row
+from lacuna.tables.labels import metric, value_label
+from lacuna.tables.text import count, number
+
+DRAWS = Path(__file__).parent / "draws.csv"  # made by benchmarks/draws.py
+SETTINGS = Path(__file__).parent / "settings.csv"  # made by benchmarks/downstream.py
+LAW_DRAWN = ("mar", "mnar")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of one figure over fresh draws of data and mask."""
+
+    draws: int
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Range:
+    """Of one downstream score over the settings of the classifier that are tried, all on one draw."""
+
+    settings: int
+    lowest: float
+    highest: float
+
+
+Key = tuple[str, ...]  # data set, mask, method, ratio and metric
+
+
+def _lines(path: Path) -> dict[Key, dict[str, str]]:
+    lines = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    return {tuple(line[name] for name in ("dataset", "mask", "method", "ratio", "metric")): line for line in lines}
+
+
+@cache
+def spreads() -> dict[Key, Spread]:
+    return {
+        key: Spread(int(line["draws"]), float(line["mean"]), float(line["sd"])) for key, line in _lines(DRAWS).items()
+    }
+
+
+@cache
+def ranges() -> dict[Key, Range]:
+    """Trained on a completed table; under the method ``truth``, without mask and ratio, on the true one."""
+    return {
+        key: Range(int(line["settings"]), float(line["lowest"]), float(line["highest"]))
+        for key, line in _lines(SETTINGS).items()
+    }
+
+
+def _key(cell: Cell) -> Key:
+    if not cell.runs:
+        return ()
+    config = cell.runs[0].config
+    names = config["names"]
+    return names["dataset"], names["mask"], names["method"], str(config["ratio"]), cell.metric
+
+
+def _true_range(cell: Cell) -> Range | None:
+    dataset, *_, key = _key(cell)
+    return ranges().get((dataset, "", "truth", "", key))
+
+
+def reasons(grid: Grid) -> list[str]:
+    """One sentence for each figure that is further from the printed one than its noise, and on what noise is known."""
+    compared = [
+        (row, column, cell)
+        for row in grid.rows
+        for column, cell in zip(grid.columns, row.cells, strict=True)
+        if cell.verdict != "unknown"
+    ]
+    apart = [_of_cell(*found) for found in compared if found[2].verdict != "same"]
+    settings = _of_settings([cell for _, _, cell in compared if cell.verdict != "same"])
+    return [*_by_chance(grid, len(compared), len(apart)), *settings, *apart, *_wide_draws(grid), *_single_seeds(grid)]
+
+
+def _by_chance(grid: Grid, n_compared: int, n_apart: int) -> Iterator[str]:
+    if n_apart:
+        text = f"{n_apart} of {n_compared} compared figures differ by two standard errors or more"
+        seeds = max(cell.n for row in grid.rows for cell in row.cells)
+        yield f"{text}; with {count(seeds, 'seed')} on our side about {0.05 * n_compared:.1f} would by chance alone."
+
+
+def _of_settings(cells: Sequence[Cell]) -> Iterator[str]:
+    """What the choice of the classifier does to downstream scores."""
+    found = [(cell, tried) for cell in cells if (tried := ranges().get(_key(cell)))]
+    if found:
+        cell, tried = max(found, key=lambda pair: pair[1].highest - pair[1].lowest)
+        truth, about = _true_range(cell), metric(cell.metric)
+        assert truth is not None
+        true = f"{number(about, truth.lowest)} to {number(about, truth.highest)}"
+        imputed = f"{number(about, tried.lowest)} to {number(about, tried.highest)}"
+        yield (
+            f"The paper prints neither the classifier's grid nor its choice. On one draw, {tried.settings} settings "
+            f"that score {true} ({about.label}) when trained on the true table, where the choice is made, score "
+            f"{imputed} when trained on the imputed one: the choice decides more than the seed."
+        )
+
+
+def _of_cell(row: Row, column: Column, cell: Cell) -> str:
+    assert cell.published is not None
+    about = metric(cell.metric)
+    name = ", ".join(filter(None, (*row.headers, row.budget, *column.headers)))
+    text = f"{name}: {number(about, cell.mean)} here, {number(about, cell.published.value)} printed."
+    if known := spreads().get(_key(cell)):
+        printed = (cell.published.value - known.mean) / known.sd
+        ours = (cell.mean - known.mean) / (known.sd / math.sqrt(cell.n))
+        return (
+            f"{text} Over {known.draws} other draws of data and mask it is {number(about, known.mean)} ± "
+            f"{number(about, known.sd)}: the printed figure lies {_away(printed, 'sd of one draw')}, ours "
+            f"{_away(ours, f'standard errors of {cell.n} draws')}."
+        )
+    if tried := ranges().get(_key(cell)):
+        return f"{text} {number(about, tried.lowest)} to {number(about, tried.highest)} by the classifier's setting."
+    low, high = min(cell.values.values()), max(cell.values.values())
+    where = "within" if low <= cell.published.value <= high else "outside"
+    return (
+        f"{text} The printed figure lies {where} the range of our seeds, {number(about, low)} to {number(about, high)}."
+    )
+
+
+def _away(distance: float, unit: str) -> str:
+    """
+    >>> _away(-1.04, "sd")
+    '1.0 sd below that mean'
+    """
+    return f"{abs(distance):.1f} {unit} {'above' if distance > 0 else 'below'} that mean"
+
+
+def _wide_draws(grid: Grid) -> Iterator[str]:
+    """Of masks whose law is drawn with the seed: how far that alone moves a share that needs no model."""
+    widest: dict[str, tuple[Spread, Cell]] = {}
+    for cell in (cell for row in grid.rows for cell in row.cells if metric(cell.metric).percent):
+        known = spreads().get(_key(cell))
+        mask = cell.runs[0].config["names"]["mask"] if cell.runs else ""
+        if known and mask in LAW_DRAWN and (mask not in widest or known.sd > widest[mask][0].sd):
+            widest[mask] = known, cell
+    for mask, (known, cell) in widest.items():
+        about, method = metric(cell.metric), value_label("method", cell.runs[0].config["names"]["method"])
+        yield (
+            f"{value_label('mask', mask)}: each seed draws which columns drive the mask, and their weights. That alone "
+            f"moves the {about.label} of {method} by up to {number(about, known.sd)} points (sd over {known.draws} "
+            f"draws), so {cell.n} seeds tell its mean to {number(about, known.sd / math.sqrt(cell.n))}."
+        )
+
+
+def _single_seeds(grid: Grid) -> Iterator[str]:
+    """Of rows in which some cells have one seed and others tell how far seeds go."""
+    for row in grid.rows:
+        spread = [cell.sd for cell in row.cells if cell.n > 1 and cell.sd > 0]
+        alone = [cell for cell in row.cells if cell.n == 1 and cell.verdict == "unknown" and cell.published]
+        if spread and alone and all(cell.comparable for cell in alone):
+            about = metric(alone[0].metric)
+            furthest = max(abs(cell.difference) for cell in alone)
+            yield (
+                f"{', '.join(filter(None, (*row.headers, row.budget)))}: cells of one seed differ from print by up to "
+                f"{number(about, furthest)}, {furthest / max(spread):.1f} times the sd over seeds of the others."
+            )
