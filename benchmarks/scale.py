@@ -155,14 +155,18 @@ def whole(fit_s: float, watch: Stopwatch, node: dict[str, Any], key: dict[str, A
     if not key["cut"]:
         return {}
     uncut = {**node, **key["options"]}
-    if watch.epochs and not watch.stopped and "epochs" in uncut:
-        batch = uncut.get("batch", uncut.get("batch_size", n_rows))
-        fit_s += watch.epoch_s * (
-            epochs_within(uncut.get("max_batches"), uncut["epochs"], batch, n_rows) - watch.epochs
-        )
+    if not watch.stopped and "epochs" in uncut:
+        ran, wanted = (epochs_of(setting, n_rows) for setting in ({**uncut, **key["cut"]}, uncut))
+        # a method may report none of a few epochs: then what came before them counts as theirs
+        fit_s += (wanted - ran) * (watch.epoch_s or fit_s / ran)
     for repeated in ("iterations", "rounds"):
         fit_s *= uncut.get(repeated, 1) / key["cut"].get(repeated, uncut.get(repeated, 1))
     return {"whole_fit_s": fit_s}
+
+
+def epochs_of(setting: dict[str, Any], n_rows: int) -> int:
+    batch = setting.get("batch", setting.get("batch_size", n_rows))
+    return epochs_within(setting.get("max_batches"), setting["epochs"], batch, n_rows)
 
 
 def scores(problem: Problem, split: str, done: Imputation) -> dict[str, float]:
