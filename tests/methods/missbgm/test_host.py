@@ -180,7 +180,7 @@ def test_one_row_is_not_seen_through_its_own_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "size", "n_parts"), [(5000, 4369, 2), (100, 64, 2), (64, 64, 1), (9000, 4369, 4), (3, 1, 3)]
+    ("n", "size", "n_parts"), [(5000, 4369, 2), (1000, 4369, 2), (100, 64, 2), (64, 64, 1), (9000, 4369, 4), (3, 1, 3)]
 )
 def test_rows_are_cut_evenly(n: int, size: int, n_parts: int) -> None:
     found = cut(n, size, even=True)

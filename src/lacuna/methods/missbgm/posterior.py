@@ -29,6 +29,7 @@ from lacuna.numerics.step_size import adapt, freeze, initial
 # Numbers in the widest layer for the rows that move together: on a CPU wide products are the faster ones, by a third
 # from 500 rows to 2500; on a GPU ten gigabytes of activations
 ROOM, FEWEST_ROWS = {"cpu": 2**19, "cuda": 2**28}, 64
+WORTHWHILE = 400  # rows from which a part in a thread of its own gains more than narrower products lose
 CHAINS: dict[str, type[Chains]] = {"cpu": HostChains, "cuda": Chains}
 
 
@@ -128,13 +129,15 @@ def sample(
 
 
 def cut(n: int, size: int, even: bool) -> list[slice]:
-    """Rows that move together, at most ``size``; ``even``: equal parts, a power of two of them for cores to share.
+    """Rows that move together, at most ``size``; ``even``: equal parts, a power of two of them for cores to share,
+    two where both have WORTHWHILE rows.
 
     >>> cut(5000, 4000, even=False), cut(5000, 4000, even=True)
     ([slice(0, 4000, None), slice(4000, 5000, None)], [slice(0, 2500, None), slice(2500, 5000, None)])
     """
     if even:
-        size = -(-n // 2 ** max(0, (-(-n // size) - 1).bit_length()))
+        n_parts = max(-(-n // size), min(2, n // WORTHWHILE), 1)
+        size = -(-n // 2 ** (n_parts - 1).bit_length())
     return [slice(a, min(a + size, n)) for a in range(0, n, size)]
 
 
