@@ -5,8 +5,9 @@
 
 Both run at the same time, each in one thread, ours in this interpreter. One JSON line a cell goes to --out: rmse of the
 MAP and of the posterior mean, error of the posterior sd, width and coverage of the 95% intervals, acceptance, CPU and
-wall-clock seconds, the author's over ours; `sampler` is our sampler started from the author's fitted parameters, which
-tells a difference of the sampler from one of the fit. --author may hold a whole command (`taskset -c 1 .../python`).
+wall-clock seconds, the author's over ours; `sampler` is our sampler on the author's fitted parameters, by the weight
+of the mask in its target (beta of the fit, and 1), which tells a difference of the samplers from one of the fits.
+--author may hold a whole command (`taskset -c 1 .../python`).
 """
 
 from __future__ import annotations
@@ -104,9 +105,9 @@ def ours(problem: Problem, key: Line) -> tuple[MissBGM, Line]:
     return method, scores(problem, imputation) | rates(imputation) | {"fit": fit, "draws": draws}
 
 
-def sampler_from(method: MissBGM, found: dict[str, Any], problem: Problem, draws: int) -> Line:
-    """Our sampler on the author's parameters, z and x."""
-    g, f = method.model_.g, method.model_.f
+def sampler_from(method: MissBGM, found: dict[str, Any], problem: Problem, beta: float, draws: int) -> Line:
+    """Our sampler on the author's parameters, z and x, the mask weighted by ``beta``."""
+    method.model_.beta, g, f = beta, method.model_.g, method.model_.f
     places = {
         "g": g.vector,
         "f": f.vector,
@@ -131,7 +132,9 @@ def compare(command: str, key: Line) -> Line:
     theirs = scores(problem, author.imputation(found)) | acceptance(report.pop("said", "")) | report
     line: Line = {"author": theirs, "ours": mine}
     if key["draws"]:
-        line["sampler"] = sampler_from(method, found, problem, key["draws"])
+        line["sampler"] = {
+            str(beta): sampler_from(method, found, problem, beta, key["draws"]) for beta in (method.beta, 1.0)
+        }
     phases = [phase for phase in ("fit", "draws") if phase in mine]
     line["author_over_ours"] = {
         phase: {unit: theirs[phase][unit] / mine[phase][unit] for unit in mine[phase]} for phase in phases
