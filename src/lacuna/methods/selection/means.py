@@ -131,16 +131,16 @@ def _predict(part: Part, features: np.ndarray) -> np.ndarray:
     return part.predict(features)[:, 0]
 
 
-def refined(mean: Mean, encoded: np.ndarray, hidden: np.ndarray, at: int, model: Selected) -> Mean:
+def refined(mean: Mean, encoded: np.ndarray, seen: np.ndarray, hidden: np.ndarray, at: int, model: Selected) -> Mean:
     """A linear mean fitted jointly with the blanks, whose edge tells more than least squares does.
 
     Args:
-        encoded: (n, width) rows, of which ``hidden`` (n,) hide coordinate ``at``.
+        encoded: (n, width) rows, in which coordinate ``at`` is ``seen`` (n,), ``hidden`` (n,), or of no account.
         model: of the blanks, given ``mean``.
     """
     (linear,) = mean.parts
     assert isinstance(linear, Ridge)
-    chosen, target = encoded[~hidden][:, mean.features], encoded[~hidden, at]
+    chosen, target = encoded[seen][:, mean.features], encoded[seen, at]
     blank = encoded[hidden][:, mean.features]
     groups = alike(blank @ linear.weights)
     center = chosen.mean(0)

@@ -102,7 +102,7 @@ class Selection(Method):
         # cells of its row, and so would tell a column of itself.
         evidence: dict[int, Evidence] = {}
         for j in incomplete:
-            model, found = self._fit_column(encoded, hidden[:, j], j, True, None)
+            model, found = self._fit_column(encoded, hidden[:, j], j, True)
             predicted, features = model.mean.predict(encoded), encoded[:, model.mean.features]
             evidence[j] = replace(found, others_p_value=beyond_prediction(predicted, hidden[:, j], features))
             encoded[hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
@@ -111,21 +111,30 @@ class Selection(Method):
         forms: dict[int, Form] = dict(zip(sought, decide([evidence[j] for j in sought], self.level), strict=True))
         self.models_, evidence = self._sweep(encoded, hidden, evidence, lambda found: self._judge(found, forms))
         for j in sorted(set(self.numeric_) - set(incomplete)):
-            self.models_[j], _ = self._fit_column(encoded, hidden[:, j], j, False, None)
+            self.models_[j], _ = self._fit_column(encoded, hidden[:, j], j, False)
         verdicts = self._judge(evidence, forms)
         self._conclude(verdicts, self._widths(train, verdicts))
 
     def _sweep(
-        self, encoded: np.ndarray, hidden: np.ndarray, evidence: dict[int, Evidence], verdicts_on: Judge
+        self,
+        encoded: np.ndarray,
+        hidden: np.ndarray,
+        evidence: dict[int, Evidence],
+        verdicts_on: Judge,
+        again: np.ndarray | None = None,
     ) -> tuple[dict[int, ColumnModel], dict[int, Evidence]]:
-        """Learn the columns of ``evidence`` one after the other, again and again; fill their blanks in ``encoded``."""
+        """Learn the columns of ``evidence`` one after the other, again and again; fill their blanks in ``encoded``.
+
+        Cells hidden ``again`` (n, d) are filled as what they are, cells that would have been seen.
+        """
         models, evidence = {}, dict(evidence)
+        again = np.zeros_like(hidden) if again is None else again
         for sweep in range(self.sweeps):
             verdicts = verdicts_on(evidence)
             early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
             for done, j in enumerate(evidence):
                 self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(evidence))
-                models[j], evidence[j] = self._fit_column(encoded, hidden[:, j], j, early, verdicts[j])
+                models[j], evidence[j] = self._fit_column(encoded, hidden[:, j], j, early, verdicts[j], again[:, j])
         return models, evidence
 
     def _widths(self, train: Incomplete, verdicts: dict[int, Verdict]) -> dict[int, float]:
@@ -137,11 +146,8 @@ class Selection(Method):
         rows, again = hide_again(train, columns, rng)
         encoded, truth = self._start(rows), self.encoder_.encode(train.values)
         evidence = {j: verdict.evidence for j, verdict in verdicts.items()}
-        models, _ = self._sweep(encoded, rows.hidden, evidence, lambda _: verdicts)
-        errors = []
-        for j in columns:
-            cells = again[:, j]
-            errors.append(truth[cells, self.coordinate_[j]] - models[j].mean.predict(encoded[cells]))
+        self._sweep(encoded, train.hidden, evidence, lambda _: verdicts, again)
+        errors = [(truth - encoded)[again[:, j], self.coordinate_[j]] for j in columns]
         found = widths([evidence[j].errors for j in columns], errors)
         return dict(zip(columns, found.tolist(), strict=True))
 
@@ -153,15 +159,25 @@ class Selection(Method):
         return verdicts | dict(zip(forms, judged, strict=True))
 
     def _fit_column(
-        self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, verdict: Verdict | None
+        self,
+        encoded: np.ndarray,
+        hidden: np.ndarray,
+        j: int,
+        early: bool,
+        verdict: Verdict | None = None,
+        again: np.ndarray | None = None,
     ) -> tuple[ColumnModel, Evidence]:
-        """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far."""
+        """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far.
+
+        Cells hidden ``again`` (n,) count neither as observed nor as blanks.
+        """
         at = self.coordinate_[j]
+        seen = ~hidden if again is None else ~(hidden | again)
         threshold = verdict is not None and verdict.form in ("residual", "value")
-        mean = self._fit_mean(encoded, hidden, j, early, threshold)
+        mean = self._fit_mean(encoded, seen, j, early, threshold)
         if not early and threshold and mean.is_linear:
-            mean = refined(mean, encoded, hidden, at, verdict.model)
-        target, predicted = encoded[~hidden, at], mean.predict(encoded[hidden])
+            mean = refined(mean, encoded, seen, hidden, at, verdict.model)
+        target, predicted = encoded[seen, at], mean.predict(encoded[hidden])
         if verdict is None:
             found = weigh(mean.left_out, target, predicted)
             blanks: Blanks = Tilted(found.residuals)
@@ -170,6 +186,8 @@ class Selection(Method):
             found = weigh_again(verdict.evidence, verdict.form, side, mean.left_out, target, predicted)
             blanks = replace(verdict, evidence=found, shares=_on_side(verdict, found)).blanks()
         encoded[hidden, at] = blanks.mean(predicted)
+        if again is not None:
+            encoded[again, at] = mean.predict(encoded[again]) + found.errors.mean()
         return ColumnModel(mean, blanks, False, False), found
 
     def _conclude(self, verdicts: dict[int, Verdict], widths: dict[int, float]) -> None:
@@ -191,9 +209,9 @@ class Selection(Method):
         n_levels = train.columns[j].n_levels
         return cross_fit(features, train.values[seen, j], n_levels, categorical, Boosting(folds=3), rng)
 
-    def _fit_mean(self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, threshold: bool) -> Mean:
-        """From the encoded rows (n, width) in which column j is not hidden (n,)."""
-        seen = encoded[~hidden]
+    def _fit_mean(self, encoded: np.ndarray, seen: np.ndarray, j: int, early: bool, threshold: bool) -> Mean:
+        """From the encoded rows (n, width) in which column j is ``seen`` (n,)."""
+        seen = encoded[seen]
         target = seen[:, self.coordinate_[j]]
         others = np.delete(np.arange(seen.shape[1]), self.coordinate_[j])
         features = nearest_features(others, seen, target, self.features)
