@@ -20,10 +20,10 @@ import numpy as np
 from scipy.special import expit, log_expit, logit
 from scipy.stats import norm
 
-K_MAX = 20.0  # from here on the sigmoid is a step as far as any data can tell
-SIZES = np.geomspace(1.0, K_MAX, 8)  # of k; below the first, a sigmoid within the bulk of a Gaussian is a line
+K_MAX = 40.0  # from here on the sigmoid is a step as far as any data can tell
+SIZES = np.geomspace(1.0, K_MAX, 10)  # of k; below the first, a sigmoid within the bulk of a Gaussian is a line
 SLOPES = np.concatenate([-SIZES[::-1], SIZES])  # every k that is compared
-STEP = 0.05  # the trapezoid rule on this grid is exact to 1e-8 up to K_MAX
+STEP = 0.025  # the trapezoid rule on this grid is exact to 1e-8 up to K_MAX
 GRID = np.linspace(-8.0, 8.0, round(16 / STEP) + 1)
 MASS = norm.pdf(GRID) * STEP
 PROBIT = np.pi / 8  # sigmoid(c / sqrt(1 + PROBIT k^2)) is nearly the blank rate of a standard normal
@@ -218,7 +218,7 @@ class _Surface:
         return self.value(at), gradient, curvature + 1e-9 * np.eye(size)
 
     def _linear(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Residuals and logits of a blank of the observed values, (g, n) each; logits of the blanks at e = 0, (g, h)."""
+        """Residuals and logits of observed values, (g, n) each; logits of the blanks at e = 0, (g, h)."""
         features, values, blank_features, *_ = self.cells
         scaled = at[:, -2:-1] * values
         e = scaled - at[:, :-2] @ features.T
@@ -247,7 +247,7 @@ def left_out_means(model: Selected, cells: Cells) -> np.ndarray:
 
 
 def _start(cells: Cells, own_value: bool, slopes: np.ndarray) -> np.ndarray:
-    """(g, q + 2) parameters that give the observed values their mean and spread, and the blanks their rate, at each k."""
+    """(g, q + 2) parameters at each k that give the observed values their moments, and the blanks their rate."""
     features, values, *_, weights = cells
     weighted = features * np.sqrt(np.broadcast_to(weights, len(values)))[:, None]
     root = np.sqrt(np.broadcast_to(weights, len(values)))

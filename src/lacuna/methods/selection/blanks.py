@@ -158,7 +158,18 @@ class Evidence:
 
 
 def _best(models: tuple[Selected, ...]) -> float:
-    return max((model.log_likelihood for model in models), default=-np.inf)
+    """The largest log likelihood of any k: between those compared, of a parabola in log |k|."""
+    best = -np.inf
+    for side in (-1, 1):
+        found = np.array([model.log_likelihood for model in models if model.k * side > 0])
+        if not len(found):
+            continue
+        at = int(found.argmax())
+        best = max(best, float(found[at]))
+        if 0 < at < len(found) - 1:
+            before, here, after = found[at - 1 : at + 2]
+            best = max(best, float(here + (after - before) ** 2 / (8 * max(2 * here - before - after, 1e-9))))
+    return best
 
 
 def weigh(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarray) -> Evidence:
@@ -222,13 +233,20 @@ def _fit_slope(predicted: np.ndarray, predicted_blanks: np.ndarray) -> SlopeFit:
 
 
 def _by_residual(values: np.ndarray, design: np.ndarray, n_blank: int, compared: np.ndarray) -> tuple[Selected, ...]:
-    """Thresholds in the residual, whose line (2,) is that of least squares up to its level."""
+    """Thresholds in the residual; the line is fitted with the likeliest of them, the level with each."""
     line, *_ = np.linalg.lstsq(design, values, rcond=None)
     fits = fit_selected(_counted(values - design @ line, n_blank), False, compared)
+    likeliest = max(fits, key=lambda fit: fit.log_likelihood)
+    whole = Cells(design, values, np.ones((1, 2)), np.array([float(n_blank)]))
+    start = replace(likeliest, slopes=np.array([line[0] + likeliest.slopes[0], line[1]]))
+    (joint,) = fit_selected(whole, False, np.array([likeliest.k]), [start])
+    line = np.array([line[0], joint.slopes[1]])
+    fits = fit_selected(_counted(values - design @ line, n_blank), False, compared, fits)
     # parameters without the line to those with it
     add = np.array([[1.0, line[0], 0.0], [0.0, line[1], 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     return tuple(
-        replace(fit, slopes=line + [fit.slopes[0], 0.0], covariance=add @ fit.covariance @ add.T) for fit in fits
+        replace(fit, slopes=np.array([line[0] + fit.slopes[0], line[1]]), covariance=add @ fit.covariance @ add.T)
+        for fit in fits
     )
 
 

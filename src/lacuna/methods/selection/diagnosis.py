@@ -13,6 +13,7 @@ from lacuna.methods.selection.blanks import Evidence, Form, Thresholded, Tilted
 from lacuna.numerics.selection import Selected, pooled
 from lacuna.numerics.tilting import shrink
 
+SLOPES_LEVEL = 0.1  # of the level, for each of the two tests of slopes
 SLACK, ALONE = 6.0, 5.0  # log likelihood: odds of 400 and 150
 
 
@@ -87,14 +88,14 @@ def decide(evidence: Sequence[Evidence], level: float) -> list[Form]:
     Thresholds are found at the false discovery rate ``level``. A skewed residual without selection is their rival: it
     has to lose over the table, of whose columns each says little, or else in the column itself, by more the more
     columns there are. Columns without a threshold have slopes, all or none of them: whether those are 0 on average,
-    and whether they are alike, is tested at ``level / 2`` each.
+    and whether they are alike, is tested at a tenth of ``level`` each, since they are all or none.
     """
     discovered = discoveries(np.array([found.p_value for found in evidence]), level)
     advantage = np.array([found.advantage for found in evidence])
     together = advantage[np.isfinite(advantage)].sum() > 0
     discovered &= advantage > (-SLACK if together else ALONE + np.log(max(1, len(evidence))))
     forms = [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
-    sloped = _slopes(evidence, [form == "none" for form in forms], level / 2)[0]
+    sloped = _slopes(evidence, [form == "none" for form in forms], level * SLOPES_LEVEL)[0]
     return ["slope" if slope else form for form, slope in zip(forms, sloped, strict=True)]
 
 

@@ -15,7 +15,7 @@ from lacuna.methods.boosting import sample_levels
 from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh, weigh_again
 from lacuna.methods.selection.diagnosis import Verdict, decide, judge, warnings_for
 from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
-from lacuna.methods.selection.widths import hide_again, widths
+from lacuna.methods.selection.widths import ENOUGH, PROBES, hide_again, widths
 from lacuna.numerics.tilting import beyond_prediction
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -128,12 +128,13 @@ class Selection(Method):
         Cells hidden ``again`` (n, d) are filled as what they are, cells that would have been seen.
         """
         models, evidence = {}, dict(evidence)
+        sweeps = self.sweeps if again is None else max(1, self.sweeps - 1)  # the last adds little to errors
         again = np.zeros_like(hidden) if again is None else again
-        for sweep in range(self.sweeps):
+        for sweep in range(sweeps):
             verdicts = verdicts_on(evidence)
-            early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
+            early = sweep < min(LINEAR_SWEEPS, sweeps - 1)
             for done, j in enumerate(evidence):
-                self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(evidence))
+                self.monitor.progress(f"sweep {sweep + 1} of {sweeps}", done, len(evidence))
                 models[j], evidence[j] = self._fit_column(encoded, hidden[:, j], j, early, verdicts[j], again[:, j])
         return models, evidence
 
@@ -143,12 +144,20 @@ class Selection(Method):
         rng = stream(self.seed_, "selection", "again")
         if len(train) > WIDTH_ROWS:
             train = _subset(train, WIDTH_ROWS, rng)
-        rows, again = hide_again(train, columns, rng)
-        encoded, truth = self._start(rows), self.encoder_.encode(train.values)
         evidence = {j: verdict.evidence for j, verdict in verdicts.items()}
-        self._sweep(encoded, train.hidden, evidence, lambda _: verdicts, again)
-        errors = [(truth - encoded)[again[:, j], self.coordinate_[j]] for j in columns]
-        found = widths([evidence[j].errors for j in columns], errors)
+        truth = self.encoder_.encode(train.values)
+        errors: dict[int, list[np.ndarray]] = {j: [] for j in columns}
+        n_hidden = 0
+        for _ in range(PROBES):
+            rows, again = hide_again(train, columns, rng)
+            encoded = self._start(rows)
+            self._sweep(encoded, train.hidden, evidence, lambda _: verdicts, again)
+            for j in columns:
+                errors[j].append((truth - encoded)[again[:, j], self.coordinate_[j]])
+            n_hidden += int(again.sum())
+            if n_hidden >= ENOUGH or not again.any():
+                break
+        found = widths([evidence[j].errors for j in columns], [np.concatenate(errors[j]) for j in columns])
         return dict(zip(columns, found.tolist(), strict=True))
 
     def _judge(self, evidence: dict[int, Evidence], forms: dict[int, Form]) -> dict[int, Verdict]:
