@@ -12,7 +12,7 @@ import numpy as np
 
 from lacuna.types import Incomplete
 
-SHARE = 0.075  # of the observed cells, hidden a second time; more would leave less to predict them from
+SHARE = 0.1  # of the observed cells, hidden a second time; more would leave less to predict them from
 ENOUGH, PROBES = 250, 2  # small tables are asked again until so many cells have been hidden, or so often
 KEPT = 30  # observed cells of a column that are not touched
 PRIOR = 30  # cells that the common ratio of all columns counts in each
