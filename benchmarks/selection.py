@@ -50,6 +50,7 @@ MASKS: dict[str, Callable[[], Any]] = {
 def load(name: str, mask: str, n: int, ratio: float, seed: int, uci: str) -> Problem:
     made: dict[str, Callable[[], Any]] = {
         "mnar_oracle": lambda: MNAROracle(n),
+        "mnar_oracle_published": lambda: MNAROracle(n, published=True),
         "wine": Wine,
         "breast": lambda: Breast(uci),
         "concrete": lambda: Concrete(uci),
@@ -122,7 +123,7 @@ def main() -> None:
         problem = load(name, args.mask, int(n), float(ratio), int(seed), args.uci)
         key = {"dataset": name, "mask": args.mask, "ratio": float(ratio), "seed": int(seed)}
         key["rows"], key["columns"] = problem.train.values.shape
-        with_baselines = name != "mnar_oracle" and not args.no_baselines
+        with_baselines = "mnar_oracle" not in name and not args.no_baselines
         line = json.dumps(key | measure(problem, int(seed), args.draws, with_baselines))
         print(line, flush=True)
         with args.out.open("a") as lines:

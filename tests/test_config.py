@@ -95,6 +95,13 @@ def test_a_method_on_top_of_another_takes_it_by_name() -> None:
         settled("method=wrapper", "method.base=mean_moda")
 
 
+def test_the_settings_of_a_method_below_another_are_given_with_it() -> None:
+    whole = "method.base={_target_: lacuna.methods.external.ice.ICE, rounds: 2}"
+    assert compose(["method=selective", whole]).method.base.rounds == 2
+    with pytest.raises(UserError, match=r"to choose rounds, use 'method\.base=\{_target_: lacuna\.methods\.external"):
+        compose(["method=selective", "method.base=ice", "method.base.rounds=2"])
+
+
 def test_outputs_are_absolute_and_tracking_follows_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

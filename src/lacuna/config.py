@@ -156,8 +156,12 @@ def _unknown_key(key: str, overrides: list[str], config_dir: str | Path | None) 
     """Compose again without the bad key to learn what its neighbours are called."""
     parent, _, name = key.rpartition(".")
     try:
-        cfg, _ = _compose([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
-        siblings = [str(k) for k in (OmegaConf.select(cfg, parent) if parent else cfg) if k != "_target_"]
+        cfg, hydra = _compose([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
+        node = OmegaConf.select(cfg, parent) if parent else cfg
+        if isinstance(node, str) and node in (known := group(parent.partition(".")[0], hydra)):
+            whole = f"{parent}={{_target_: {known[node]._target_}, {name}: ...}}"
+            return f"{parent}={node} is a name, which takes its settings as they are: to choose {name}, use '{whole}'"
+        siblings = [str(k) for k in node if k != "_target_"]
     except (*COMPOSITION_ERRORS, TypeError):
         return f"unknown key {key!r}"
     return f"unknown key {key!r}{did_you_mean(name, siblings)}"

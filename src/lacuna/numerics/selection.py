@@ -4,24 +4,33 @@ A value is x = mu + s e, with mu linear in known features and e a standard norma
 sigmoid(k e + c), its own standardised *residual* deciding, or with sigmoid(k x / s + c), its own *value* deciding.
 With a = -c / k the first is sigmoid(k (e - a)). Observed values have density N(x; mu, s^2) P(seen | x); a blank has
 the integral of N(x; mu, s^2) P(blank | x) over x. Heckman's selection model has the same structure.
+
+At a given k the log likelihood is concave in (weights / s, 1 / s, c): what Olsen (1978) found for the Tobit model
+holds here as well, since the sigmoid is log-concave and so are its Gaussian averages. Every k thus has one fit,
+wherever Newton's method starts from; k itself is compared on a grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import OptimizeResult, minimize
 from scipy.special import expit, log_expit, logit
 from scipy.stats import norm
 
-K_MAX = 20.0  # from here on the sigmoid is a step as far as any data can tell
-STEP = 0.05  # the trapezoid rule on this grid is exact to 1e-8 up to K_MAX
+K_MAX = 40.0  # from here on the sigmoid is a step as far as any data can tell
+SIZES = np.geomspace(1.0, K_MAX, 10)  # of k; below the first, a sigmoid within the bulk of a Gaussian is a line
+SLOPES = np.concatenate([-SIZES[::-1], SIZES])  # every k that is compared
+STEP = 0.025  # the trapezoid rule on this grid is exact to 1e-8 up to K_MAX
 GRID = np.linspace(-8.0, 8.0, round(16 / STEP) + 1)
 MASS = norm.pdf(GRID) * STEP
 PROBIT = np.pi / 8  # sigmoid(c / sqrt(1 + PROBIT k^2)) is nearly the blank rate of a standard normal
-STARTS = (1.0, 4.0, 12.0)  # of |k|; at k = 0 the likelihood is flat to the second order, not a place to start from
+POOLING = 100  # steps
+NEWTON, HALVINGS, TOLERANCE = 60, 12, 1e-7
+MOST_LEVERAGE = 0.1  # what is left of a value's own weight, at least, in the mean without it
+TINY = np.finfo(float).tiny
 
 
 def blank_moments(k: float, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -31,7 +40,7 @@ def blank_moments(k: float, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     [0.5, 0.0, 1.0]
     """
     masses = expit(k * GRID + np.asarray(offset)[:, None]) * MASS
-    total = np.maximum(masses.sum(1), np.finfo(float).tiny)
+    total = np.maximum(masses.sum(1), TINY)
     mean = masses @ GRID / total
     return total, mean, np.sqrt(np.maximum(masses @ GRID**2 / total - mean**2, 0.0))
 
@@ -66,7 +75,7 @@ class Selected:
     c: float
     own_value: bool  # whether the value decides, or its residual
     log_likelihood: float = np.nan
-    covariance: np.ndarray | None = None  # (q + 3, q + 3) of the parameters in the order of ``parameters``
+    covariance: np.ndarray | None = None  # (q + 2, q + 2) of the parameters in the order of ``parameters``
 
     @property
     def threshold(self) -> float:
@@ -79,21 +88,16 @@ class Selected:
 
     @property
     def parameters(self) -> np.ndarray:
-        """(q + 3,): slopes, log sd, k, and c divided by ``_stretch``."""
-        return np.concatenate([self.slopes, [np.log(self.sd), self.k, self.c / _stretch(self.k)]])
-
-    @classmethod
-    def of(cls, parameters: np.ndarray, own_value: bool, log_likelihood: float = np.nan) -> Selected:
-        *slopes, log_sd, k, t = parameters
-        return cls(np.array(slopes), float(np.exp(log_sd)), float(k), float(t * _stretch(k)), own_value, log_likelihood)
+        """(q + 2,): slopes / sd, 1 / sd, c, in which the log likelihood is concave."""
+        return np.concatenate([self.slopes / self.sd, [1 / self.sd, self.c]])
 
     def perturbed(self, rng: np.random.Generator) -> Selected:
-        """Parameters drawn from their approximate posterior."""
+        """Parameters drawn from their approximate posterior at this k."""
         if self.covariance is None:
             return self
-        drawn = rng.multivariate_normal(self.parameters, self.covariance, method="eigh")
-        drawn[-2] = np.clip(drawn[-2], -K_MAX, K_MAX)
-        return Selected.of(drawn, self.own_value)
+        *ratios, inverse, c = rng.multivariate_normal(self.parameters, self.covariance, method="eigh")
+        sd = 1 / max(float(inverse), 0.2 / self.sd)
+        return replace(self, slopes=np.array(ratios) * sd, sd=sd, c=float(c))
 
 
 class Cells(NamedTuple):
@@ -103,55 +107,163 @@ class Cells(NamedTuple):
     values: np.ndarray  # (n,)
     blank_features: np.ndarray  # (h, q) of the blanks; like ones may be one row, with their count
     counts: np.ndarray  # (h,) of blanks in each row of ``blank_features``
+    weights: np.ndarray | float = 1.0  # (n,) of the observed values: how many each stands for
+
+    @property
+    def n_seen(self) -> float:
+        """Observed values that these stand for."""
+        return float(np.broadcast_to(self.weights, len(self.values)).sum())
 
     @property
     def blank_rate(self) -> float:
         """Kept away from 0 and 1."""
         n_blank = self.counts.sum()
-        return float(np.clip(n_blank / (n_blank + len(self.values)), 1e-3, 1 - 1e-3))
+        return float(np.clip(n_blank / (n_blank + self.n_seen), 1e-3, 1 - 1e-3))
 
 
 def fit_selected(
     cells: Cells,
     own_value: bool,
-    start: Selected | None = None,
-    alone: bool = False,
+    slopes: np.ndarray = SLOPES,
+    start: Sequence[Selected] | None = None,
     penalty: np.ndarray | float = 0.0,
-) -> Selected:
-    """Maximum likelihood, from starts on either side of k = 0, or on the side of ``start``.
+) -> list[Selected]:
+    """Maximum likelihood at each k of ``slopes`` (g,), with its covariance.
 
     Args:
         own_value: whether the value decides on the blank, or its residual.
-        start: where to start from as well, which spares some of the other starts. Its side was decided before any
-            blank was filled; fits on the other side would follow what the fills have made.
-        alone: start from there only.
-        penalty: (q,) precision of a normal prior of the slopes around 0.
+        start: of each k; where to start from, which spares steps.
+        penalty: (q,) precision of a normal prior of the weights over sd around 0.
     """
     if not own_value:  # the chance of a blank is the same in every row
         cells = cells._replace(blank_features=cells.blank_features[:1], counts=cells.counts.sum(keepdims=True))
-    starts = [] if start is None else [start.parameters]
-    if start is None or not alone:
-        sizes = STARTS if start is None else STARTS[1:2]
-        sides = (-1.0, 1.0) if start is None or not start.k else (float(np.sign(start.k)),)
-        starts += [_start(cells, own_value, side * k) for side in sides for k in sizes]
-    fits = [_minimise(x, cells, own_value, penalty) for x in starts]
-    if start is not None:
-        fits = [fit for fit in fits if fit.x[-2] * start.k >= 0] or fits
-    best = min(fits, key=lambda fit: fit.fun)
-    return Selected.of(best.x, own_value, -float(best.fun))
+    surface = _Surface(cells, own_value, np.asarray(slopes, float), penalty)
+    at = _start(cells, own_value, surface.k) if start is None else np.stack([model.parameters for model in start])
+    value, gradient, curvature = surface(at)
+    for _ in range(NEWTON):
+        step = np.linalg.solve(curvature, -gradient[..., None])[..., 0]
+        decrement = -(gradient * step).sum(1)
+        if decrement.max() < TOLERANCE:
+            break
+        # 1 / sd stays positive
+        share = np.where(step[:, -2] < 0, np.minimum(1.0, -0.8 * at[:, -2] / np.minimum(step[:, -2], -TINY)), 1.0)
+        for _ in range(HALVINGS):
+            found = surface.value(at + share[:, None] * step)
+            worse = ~(found <= value - 1e-4 * share * decrement + 1e-9 * np.abs(value))
+            if not worse.any():
+                break
+            share = np.where(worse, share / 2, share)
+        at = at + np.where(worse, 0.0, share)[:, None] * step
+        if worse.all():
+            break
+        value, gradient, curvature = surface(at)
+    covariance = np.linalg.inv(curvature)
+    sd = 1 / at[:, -2]
+    return [
+        Selected(
+            at[g, :-2] * sd[g], float(sd[g]), float(k), float(at[g, -1]), own_value, -float(value[g]), covariance[g]
+        )
+        for g, k in enumerate(surface.k)
+    ]
 
 
-def with_covariance(model: Selected, cells: Cells) -> Selected:
-    """The model with Laplace's approximation of how well its parameters are known."""
-    at, size = model.parameters, len(model.parameters)
-    curvature = np.empty((size, size))
-    for i, nudge in enumerate(1e-4 * np.eye(size)):
-        above, below = (negative_log_likelihood(x, cells, model.own_value)[1] for x in (at + nudge, at - nudge))
-        curvature[i] = (above - below) / 2e-4
-    curvature = (curvature + curvature.T) / 2
-    curvature[-2, -2] += 1e-2  # k may be known as large only; it is never drawn from beyond some ten units
-    eigenvalues, vectors = np.linalg.eigh(curvature)
-    return replace(model, covariance=(vectors / np.maximum(eigenvalues, 1e-2)) @ vectors.T)
+@dataclass(frozen=True)
+class _Surface:
+    """Negative log likelihoods at each k (g,) as functions of ``Selected.parameters`` (g, q + 2)."""
+
+    cells: Cells
+    own_value: bool
+    k: np.ndarray
+    penalty: np.ndarray | float
+
+    def value(self, at: np.ndarray) -> np.ndarray:
+        """(g,), with the penalty."""
+        e, z, offset = self._linear(at)
+        weights, counts = self.cells.weights, self.cells.counts
+        seen = (weights * (e**2 / 2 - log_expit(-z))).sum(1) + self.cells.n_seen * (
+            np.log(2 * np.pi) / 2 - np.log(at[:, -2])
+        )
+        mass = np.maximum(expit(self.k[:, None, None] * GRID + offset[..., None]) @ MASS, TINY)
+        return seen - np.log(mass) @ counts + (self.penalty * at[:, :-2] ** 2).sum(1) / 2
+
+    def __call__(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The value (g,), its gradient (g, q + 2) and curvature (g, q + 2, q + 2)."""
+        features, values, blank_features, counts, weights = self.cells
+        size, k = at.shape[1], self.k[:, None, None]
+        ones = np.eye(size)
+        e, z, offset = self._linear(at)
+        blank = expit(z)
+        by_e = np.column_stack([-features, values, np.zeros(len(values))])  # (n, q + 2)
+        by_value = np.column_stack([np.zeros_like(features), values, np.zeros(len(values))])
+        by_z = k * (by_value if self.own_value else by_e) + ones[-1]  # (g, n, q + 2)
+        by_offset = ones[-1] + k * np.pad(blank_features, ((0, 0), (0, 2))) * self.own_value  # (g, h, q + 2)
+
+        probability = expit(k * GRID + offset[..., None])  # (g, h, grid)
+        slope = probability * (1 - probability)
+        mass = np.maximum(probability @ MASS, TINY)
+        first, second = slope @ MASS / mass, (slope * (1 - 2 * probability)) @ MASS / mass
+
+        def squares(by: np.ndarray, weight: np.ndarray) -> np.ndarray:
+            return np.swapaxes(by * weight[..., None], -1, -2) @ by
+
+        gradient = (weights * e) @ by_e + ((weights * blank)[:, None] @ by_z - (counts * first)[:, None] @ by_offset)[
+            :, 0
+        ]
+        curvature = squares(by_e, weights * np.ones_like(e)) + squares(by_z, weights * blank * (1 - blank))
+        curvature -= squares(by_offset, counts * (second - first**2))
+        gradient[:, :-2] += self.penalty * at[:, :-2]
+        curvature += np.diag(np.append(np.broadcast_to(self.penalty, size - 2), [0.0, 0.0]))
+        gradient[:, -2] -= self.cells.n_seen / at[:, -2]
+        curvature[:, -2, -2] += self.cells.n_seen / at[:, -2] ** 2
+        return self.value(at), gradient, curvature + 1e-9 * np.eye(size)
+
+    def _linear(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Residuals and logits of observed values, (g, n) each; logits of the blanks at e = 0, (g, h)."""
+        features, values, blank_features, *_ = self.cells
+        scaled = at[:, -2:-1] * values
+        e = scaled - at[:, :-2] @ features.T
+        k, c = self.k[:, None], at[:, -1:]
+        if self.own_value:
+            return e, k * scaled + c, k * (at[:, :-2] @ blank_features.T) + c
+        return e, k * e + c, np.broadcast_to(c, (len(at), len(self.cells.counts)))
+
+
+def left_out_means(model: Selected, cells: Cells) -> np.ndarray:
+    """(n,) means of observed values by fits without them, to first order (Rad and Maleki 2020).
+
+    Args:
+        model: fitted to these cells.
+    """
+    assert model.covariance is not None
+    features, values, *_ = cells
+    mean = features @ model.slopes
+    e = (values - mean) / model.sd
+    k = 0.0 if model.own_value else model.k
+    blank = expit(k * e + model.c)
+    pull, bend = e + k * blank, 1 + k**2 * blank * (1 - blank)
+    q = features.shape[1]
+    leverage = ((features @ model.covariance[:q, :q]) * features).sum(1)
+    return mean - model.sd * leverage * pull / np.maximum(1 - leverage * bend, MOST_LEVERAGE)
+
+
+def _start(cells: Cells, own_value: bool, slopes: np.ndarray) -> np.ndarray:
+    """(g, q + 2) parameters at each k that give the observed values their moments, and the blanks their rate."""
+    features, values, *_, weights = cells
+    weighted = features * np.sqrt(np.broadcast_to(weights, len(values)))[:, None]
+    root = np.sqrt(np.broadcast_to(weights, len(values)))
+    line, *_ = np.linalg.lstsq(weighted, values * root, rcond=None)
+    ones, *_ = np.linalg.lstsq(weighted, root, rcond=None)
+    observed = max(float(np.sqrt(np.average((values - features @ line) ** 2, weights=root**2))), 1e-6)
+    t = logit(cells.blank_rate)
+    at = []
+    for k in slopes.tolist():
+        stretch = float(np.sqrt(1 + PROBIT * k**2))
+        _, mean, sd = blank_moments(-k, np.array([-t * stretch]))  # of what is seen
+        spread = observed / max(float(sd[0]), 0.1)
+        shifted = line - ones * spread * mean[0]
+        own = k / spread * float(np.average(features @ shifted, weights=root**2)) if own_value else 0.0
+        at.append([*shifted / spread, 1 / spread, t * stretch - own])
+    return np.array(at)
 
 
 def unselected_log_likelihood(residuals: np.ndarray, n_blank: int) -> float:
@@ -163,63 +275,20 @@ def unselected_log_likelihood(residuals: np.ndarray, n_blank: int) -> float:
     return float(-n / 2 * (np.log(2 * np.pi * variance) + 1) + blanks)
 
 
-def _stretch(k: float) -> float:
-    return float(np.sqrt(1 + PROBIT * k**2))
+def pooled(log_likelihood: np.ndarray) -> np.ndarray:
+    """(c, g) posterior of k in each column, given log likelihoods (c, g) at its values; -inf: excluded.
 
+    The prior is what the columns have in common, by maximum likelihood (Kiefer and Wolfowitz 1956), every k counted
+    as if one more column had it.
 
-def _start(cells: Cells, own_value: bool, k: float) -> np.ndarray:
-    """Parameters that give the observed values their mean and spread, and the blanks their rate, at this k."""
-    slopes, *_ = np.linalg.lstsq(cells.features, cells.values, rcond=None)
-    residuals = cells.values - cells.features @ slopes
-    t = logit(cells.blank_rate)
-    _, mean, sd = blank_moments(-k, np.array([-t * _stretch(k)]))  # of what is seen
-    spread = max(float(residuals.std()), 1e-6) / max(float(sd[0]), 0.1)
-    ones, *_ = np.linalg.lstsq(cells.features, np.ones(len(residuals)), rcond=None)
-    slopes = slopes - ones * spread * mean[0]
-    if own_value:
-        t = t - k / spread * float((cells.features @ slopes).mean()) / _stretch(k)
-    return np.concatenate([slopes, [np.log(spread), k, t]])
-
-
-def _minimise(start: np.ndarray, cells: Cells, own_value: bool, penalty: np.ndarray | float) -> OptimizeResult:
-    def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        total, gradient = negative_log_likelihood(parameters, cells, own_value)
-        pull = penalty * parameters[:-3]
-        gradient[:-3] += pull
-        return total + float(pull @ parameters[:-3]) / 2, gradient
-
-    log_sd = float(start[-3])
-    bounds = [(None, None)] * (len(start) - 3) + [(log_sd - 3, log_sd + 3), (-K_MAX, K_MAX), (-40.0, 40.0)]
-    return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
-
-
-def negative_log_likelihood(parameters: np.ndarray, cells: Cells, own_value: bool) -> tuple[float, np.ndarray]:
-    """At ``Selected.parameters``, and its gradient, (q + 3,)."""
-    features, values, blank_features, counts = cells
-    slopes, (log_sd, k, t) = parameters[:-3], parameters[-3:]
-    sd, stretch = np.exp(log_sd), _stretch(k)
-    c, c_by_k = t * stretch, t * PROBIT * k / stretch
-
-    e = (values - features @ slopes) / sd
-    decides = values / sd if own_value else e
-    log_odds = k * decides + c
-    total = len(e) * (log_sd + np.log(2 * np.pi) / 2) + (e @ e) / 2 - log_expit(-log_odds).sum()
-    blank = expit(log_odds)
-    by_slopes = -(features.T @ (e if own_value else e + k * blank)) / sd
-    by_log_sd = len(e) - e @ e - k * (blank @ decides)
-    by_k, by_c = blank @ decides, blank.sum()
-
-    if counts.sum():
-        mean = blank_features @ slopes if own_value else np.zeros(len(counts))
-        probability = expit(k * GRID + (c + k * mean / sd)[:, None])
-        mass = np.maximum(probability @ MASS, np.finfo(float).tiny)
-        total -= counts @ np.log(mass)
-        slope = probability * (1 - probability)
-        by_offset = -counts * (slope @ MASS) / mass
-        by_k += by_offset @ (mean / sd) - counts @ (slope @ (MASS * GRID) / mass)
-        by_c += by_offset.sum()
-        by_log_sd -= k * (by_offset @ mean) / sd
-        if own_value:
-            by_slopes = by_slopes + blank_features.T @ by_offset * k / sd
-    gradient = np.concatenate([by_slopes, [by_log_sd, by_k + by_c * c_by_k, by_c * stretch]])
-    return float(total), gradient
+    >>> pooled(np.log([[0.9, 0.1]] * 8 + [[0.4, 0.6]]))[-1].round(1).tolist()
+    [0.8, 0.2]
+    """
+    likelihood = np.exp(log_likelihood - log_likelihood.max(1, keepdims=True))
+    n_columns, n_slopes = likelihood.shape
+    prior = np.full(n_slopes, 1 / n_slopes)
+    for _ in range(POOLING):
+        shares = likelihood * prior
+        shares /= shares.sum(1, keepdims=True)
+        prior = (shares.sum(0) + 1) / (n_columns + n_slopes)
+    return shares

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -10,13 +10,13 @@ from scipy.stats import chi2
 
 from lacuna.methods.selection.means import alike
 from lacuna.numerics.selection import (
+    SLOPES,
     Cells,
     Selected,
     blank_moments,
     draw_blank,
     fit_selected,
     unselected_log_likelihood,
-    with_covariance,
 )
 from lacuna.numerics.sinh_arcsinh import max_log_likelihood
 from lacuna.numerics.tilting import Residuals, SlopeFit, fit_slope
@@ -25,6 +25,8 @@ Form = Literal["none", "residual", "slope", "value"]
 FEW_SEEN, FEW_BLANK = 20, 5  # cells below which a column says nothing of its blanks
 GROUPS = 25  # parameters drawn for any number of draws
 TIED = 0.1  # share of one value from which on a column is not taken for Gaussian
+BINS = 400  # of residuals, a fiftieth of their sd or so each
+SMALL_SHARE = 1e-3  # of a threshold, below which it is left out
 STRONG = 4.0  # standard errors of the slope from which on a threshold in the value is looked for
 
 
@@ -60,19 +62,25 @@ class Tilted:
 
 @dataclass(frozen=True)
 class Thresholded:
-    """A Gaussian of which the sigmoid has taken its part."""
+    """A Gaussian of which a sigmoid has taken its part, each of some with the probability that it was that one."""
 
-    model: Selected
-    width: float = 1.0  # ratio of their spread to that which the model gives
+    models: tuple[Selected, ...]
+    shares: tuple[float, ...]
+    width: float = 1.0  # ratio of their spread to that which the models give
 
     def mean(self, predicted: np.ndarray) -> np.ndarray:
-        center = _line(self.model, predicted)
-        return center + self.model.sd * blank_moments(self.model.k, self.model.offset(center))[1]
+        means = np.zeros(len(predicted))
+        for share, model in zip(self.shares, self.models, strict=True):
+            center = _line(model, predicted)
+            means += share * (center + model.sd * blank_moments(model.k, _offset(model, center))[1])
+        return means
 
     def draw(self, predicted: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
         drawn = []
-        for n in _parts(draws, GROUPS):
-            model = self.model.perturbed(rng)
+        # systematic, so that each model gets its share of the groups
+        chosen = np.searchsorted(np.cumsum(self.shares), (np.arange(GROUPS) + rng.random()) / GROUPS)
+        for which, n in zip(rng.permutation(chosen), _parts(draws, GROUPS), strict=True):
+            model = self.models[min(which, len(self.models) - 1)].perturbed(rng)
             center = _line(model, predicted)
             drawn.append(center + model.sd * draw_blank(model.k, model.offset(center), n, rng))
         center = self.mean(predicted)
@@ -81,6 +89,11 @@ class Thresholded:
 
 def _line(model: Selected, predicted: np.ndarray) -> np.ndarray:
     return model.slopes[0] + model.slopes[1] * predicted
+
+
+def _offset(model: Selected, center: np.ndarray) -> np.ndarray:
+    """One for all where the residual decides."""
+    return model.offset(center) if model.own_value else np.array([model.c])
 
 
 def _parts(draws: int, groups: int) -> list[int]:
@@ -93,8 +106,8 @@ class Evidence:
 
     cells: Cells
     residuals: Residuals
-    by_residual: Selected | None  # None: too few cells to say
-    by_value: Selected | None  # None: not looked for
+    by_residual: tuple[Selected, ...]  # one for each k; none: too few cells to say
+    by_value: tuple[Selected, ...]  # none: not looked for
     slope: SlopeFit | None
     ratio: float  # of likelihoods, against k = 0 with residuals of any tails
     rival: float  # log likelihood of the best without a threshold, less what Schwarz's criterion takes for parameters
@@ -112,80 +125,140 @@ class Evidence:
     @property
     def advantage(self) -> float:
         """Of a threshold in the residual over all that has none, in log likelihood by the criterion of Schwarz."""
-        if self.by_residual is None:
-            return -np.inf
-        return self.by_residual.log_likelihood - self.rival
+        return _best(self.by_residual) - self.rival
+
+    def models(self, form: Form) -> tuple[Selected, ...]:
+        """Of each k that was compared, where the form is a threshold."""
+        return {"residual": self.by_residual, "value": self.by_value}.get(form, ())
 
     def form(self, threshold: bool) -> Form:
         """The likeliest form; ``threshold``: whether one in the residual has been found."""
-        if threshold and self.by_residual is not None:
-            likeliest: tuple[float, Form] = (self.by_residual.log_likelihood, "residual")
+        if threshold and self.by_residual:
+            likeliest: tuple[float, Form] = (_best(self.by_residual), "residual")
         else:
             likeliest = (self.rival, "none")
-        if self.by_value is not None:
-            likeliest = max(likeliest, (self.by_value.log_likelihood, "value"))
-        return likeliest[1]
+        return max(likeliest, (_best(self.by_value), "value"))[1]
 
-    def blanks(self, form: Form, slope: float, error: float, width: float = 1.0) -> Tilted | Thresholded:
+    def blanks(
+        self, form: Form, shares: np.ndarray, slope: float, error: float, width: float = 1.0
+    ) -> Tilted | Thresholded:
         """What the blanks hide in this form.
 
         Args:
+            shares: (g,) posterior of the thresholds ``models(form)``, where there are any.
             slope: with its ``error``, where the form is not a threshold.
             width: ratio of the spread of blanks to that of observed cells.
         """
-        model = {"residual": self.by_residual, "value": self.by_value}.get(form)
-        if model is None:
+        models = self.models(form)
+        if not models:
             return Tilted(self.residuals, slope, error, width)
-        return Thresholded(model, width)
-
-    def with_doubt(self, blanks: Tilted | Thresholded) -> Blanks:
-        """``blanks`` whose draws count how well its parameters are known."""
-        if isinstance(blanks, Tilted):
-            return blanks
-        return Thresholded(with_covariance(blanks.model, self.cells), blanks.width)
+        kept = np.flatnonzero(shares > SMALL_SHARE)
+        weights = shares[kept] / shares[kept].sum()
+        return Thresholded(tuple(models[i] for i in kept), tuple(weights.tolist()), width)
 
 
-def weigh(
-    predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarray, before: Evidence | None = None
-) -> Evidence:
+def _best(models: tuple[Selected, ...]) -> float:
+    """The largest log likelihood of any k: between those compared, of a parabola in log |k|."""
+    best = -np.inf
+    for side in (-1, 1):
+        found = np.array([model.log_likelihood for model in models if model.k * side > 0])
+        if not len(found):
+            continue
+        at = int(found.argmax())
+        best = max(best, float(found[at]))
+        if 0 < at < len(found) - 1:
+            before, here, after = found[at - 1 : at + 2]
+            best = max(best, float(here + (after - before) ** 2 / (8 * max(2 * here - before - after, 1e-9))))
+    return best
+
+
+def weigh(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarray) -> Evidence:
     """Fit every form to one column.
 
     Args:
         predicted: (n,) of the observed values (n,), by models that had not seen them.
         predicted_blanks: (h,)
-        before: of an earlier sweep, to start from.
     """
-    errors = values - predicted
-    cells = Cells(_design(predicted), values, *_binned(predicted_blanks))
-    residuals = Residuals.of(predicted, errors)
-    spread = float(errors.std())
-    if len(values) < FEW_SEEN or len(predicted_blanks) < FEW_BLANK or spread < 1e-6:
-        return Evidence(cells, residuals, None, None, None, 0.0, 0.0)
-    slopes, *_ = np.linalg.lstsq(cells.features, values, rcond=None)
-    straightened = values - cells.features @ slopes
+    design, residuals = _design(predicted), Residuals.of(predicted, values - predicted)
+    cells = Cells(design, values, *_binned(predicted_blanks))
     n_blank = len(predicted_blanks)
+    if len(values) < FEW_SEEN or n_blank < FEW_BLANK or float((values - predicted).std()) < 1e-6:
+        return Evidence(cells, residuals, (), (), None, 0.0, 0.0)
+    line, *_ = np.linalg.lstsq(design, values, rcond=None)
+    straightened = values - design @ line
     none = unselected_log_likelihood(straightened, n_blank)
     blank_share = none - unselected_log_likelihood(straightened, 0)
-    by_residual = by_value = None
-    ratio = 0.0
+    slope = _fit_slope(predicted, predicted_blanks)
+    by_residual: tuple[Selected, ...] = ()
+    by_value: tuple[Selected, ...] = ()
     if np.unique(values, return_counts=True)[1].max() < TIED * len(values):
-        by_residual = fit_selected(cells, False, None if before is None else before.by_residual)
-        # Residuals of rows with blanks here and there have long tails, which are no selection.
-        symmetric = max(none, max_log_likelihood(straightened, symmetric=True) + blank_share)
-        ratio = max(0.0, 2 * (by_residual.log_likelihood - symmetric))
-    if before is not None:  # the test is that of the first sweep, before blanks were filled
-        ratio = before.ratio
-    others = 1.0 if before is None else before.others_p_value
-    slope = fit_slope(np.append(predicted, predicted_blanks), np.repeat([False, True], [len(values), n_blank]))
-    if by_residual is not None and (
-        (before is not None and before.by_value) or abs(slope.slope) > STRONG * slope.error
-    ):
-        by_value = fit_selected(cells, True, None if before is None else before.by_value)
+        by_residual = _by_residual(values, design, n_blank, SLOPES)
+        if abs(slope.slope) > STRONG * slope.error:
+            by_value = tuple(fit_selected(cells, True))
+    # Residuals of rows with blanks here and there have long tails, which are no selection.
+    symmetric = max(none, max_log_likelihood(straightened, symmetric=True) + blank_share)
+    ratio = max(0.0, 2 * (_best(by_residual) - symmetric))
     # parameters beyond those of a threshold: one less without it, two more for skewness and tails, one for a slope
     price = np.log(len(values)) / 2
     shape = max(none - blank_share + price, max_log_likelihood(straightened) - price)
     rival = shape + max(blank_share, slope.log_likelihood - price)
-    return Evidence(cells, residuals, by_residual, by_value, slope, ratio, rival, others)
+    return Evidence(cells, residuals, by_residual, by_value, slope, ratio, rival)
+
+
+def weigh_again(
+    before: Evidence, form: Form, side: float, predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarray
+) -> Evidence:
+    """Fit the form that has been decided on to better predictions; what was tested before stands.
+
+    Args:
+        side: of a threshold: above 0 where large values hide, below 0 where small ones. The other side is not looked
+            at, where fits would follow what the fills have made.
+    """
+    found = replace(
+        before,
+        cells=Cells(_design(predicted), values, *_binned(predicted_blanks)),
+        residuals=Residuals.of(predicted, values - predicted),
+    )
+    compared = SLOPES[SLOPES * side >= 0]
+    if form == "residual":
+        return replace(found, by_residual=_by_residual(values, found.cells.features, len(predicted_blanks), compared))
+    if form == "value":
+        return replace(found, by_value=tuple(fit_selected(found.cells, True, compared)))
+    return found if before.slope is None else replace(found, slope=_fit_slope(predicted, predicted_blanks))
+
+
+def _fit_slope(predicted: np.ndarray, predicted_blanks: np.ndarray) -> SlopeFit:
+    blank = np.repeat([False, True], [len(predicted), len(predicted_blanks)])
+    return fit_slope(np.append(predicted, predicted_blanks), blank)
+
+
+def _by_residual(values: np.ndarray, design: np.ndarray, n_blank: int, compared: np.ndarray) -> tuple[Selected, ...]:
+    """Thresholds in the residual; the line is fitted with the likeliest of them, the level with each."""
+    line, *_ = np.linalg.lstsq(design, values, rcond=None)
+    fits = fit_selected(_counted(values - design @ line, n_blank), False, compared)
+    likeliest = max(fits, key=lambda fit: fit.log_likelihood)
+    whole = Cells(design, values, np.ones((1, 2)), np.array([float(n_blank)]))
+    start = replace(likeliest, slopes=np.array([line[0] + likeliest.slopes[0], line[1]]))
+    (joint,) = fit_selected(whole, False, np.array([likeliest.k]), [start])
+    line = np.array([line[0], joint.slopes[1]])
+    fits = fit_selected(_counted(values - design @ line, n_blank), False, compared, fits)
+    # parameters without the line to those with it
+    add = np.array([[1.0, line[0], 0.0], [0.0, line[1], 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    return tuple(
+        replace(fit, slopes=np.array([line[0] + fit.slopes[0], line[1]]), covariance=add @ fit.covariance @ add.T)
+        for fit in fits
+    )
+
+
+def _counted(residuals: np.ndarray, n_blank: int) -> Cells:
+    """Residuals (n,), those that are nearly alike together, about a level that is not known."""
+    low, high = residuals.min(), residuals.max()
+    which = ((residuals - low) / (high - low) * (BINS - 1)).astype(np.intp)
+    weights = np.bincount(which, minlength=BINS).astype(np.float64)
+    sums = np.bincount(which, residuals, minlength=BINS)
+    used = weights > 0
+    ones = np.ones((int(used.sum()), 1))
+    return Cells(ones, sums[used] / weights[used], ones[:1], np.array([float(n_blank)]), weights[used])
 
 
 def _design(predicted: np.ndarray) -> np.ndarray:

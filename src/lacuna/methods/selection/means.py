@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,14 +11,15 @@ from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 
 from lacuna.crossfit import Boosting, CrossFitted, cross_fit, fitting_threads
 from lacuna.numerics.ridge import Ridge
-from lacuna.numerics.selection import Cells, Selected, fit_selected
+from lacuna.numerics.selection import Cells, Selected, fit_selected, left_out_means
 
 Kind = Literal["linear", "boosted", "mixed"]
 Part: TypeAlias = Ridge | CrossFitted | ExtraTreesRegressor
 FEW = 30  # observed cells below which there are no trees
 SCREENED = 600  # observed cells that decide whether trees are worth their time
 SMALL_SHARE = 0.1  # of a part in the mix, below which it is left out
-FOLDS = 5
+TRUST = (0.0, 1.0, 3.0)  # powers of the share of rows that show a feature, by which it may weigh less
+SPREAD = 0.1  # between those shares, from which on it matters
 GROUPS = 100
 
 
@@ -57,11 +58,19 @@ def nearest_features(others: np.ndarray, encoded: np.ndarray, target: np.ndarray
 
 
 def fit_mean(
-    encoded: np.ndarray, target: np.ndarray, features: np.ndarray, kind: Kind, rng: np.random.Generator
+    encoded: np.ndarray,
+    target: np.ndarray,
+    features: np.ndarray,
+    seen_share: np.ndarray,
+    kind: Kind,
+    rng: np.random.Generator,
 ) -> Mean:
-    """From the observed cells, (n, width) and (n,)."""
+    """From the observed cells, (n, width) and (n,); ``seen_share`` (f,) of the rows show each of the features (f,)."""
     chosen = encoded[:, features]
-    linear = Ridge.fit(chosen, target)
+    fits = [
+        Ridge.fit(chosen, target, seen_share**power) for power in (TRUST if np.ptp(seen_share) > SPREAD else TRUST[:1])
+    ]
+    linear = min(fits, key=lambda fit: float(((fit.left_out - target) ** 2).sum()))
     if kind == "linear" or not len(features) or len(target) < FEW:
         return _mix(features, (linear,), target)
     boosted = _boost(chosen, target, rng)
@@ -122,42 +131,37 @@ def _predict(part: Part, features: np.ndarray) -> np.ndarray:
     return part.predict(features)[:, 0]
 
 
-def refined(mean: Mean, seen: np.ndarray, target: np.ndarray, blank: np.ndarray, model: Selected) -> Mean:
+def refined(mean: Mean, encoded: np.ndarray, seen: np.ndarray, hidden: np.ndarray, at: int, model: Selected) -> Mean:
     """A linear mean fitted jointly with the blanks, whose edge tells more than least squares does.
 
     Args:
-        seen: (n, width) encoded rows of the observed values, target (n,).
-        blank: (h, width) encoded rows of the blanks.
+        encoded: (n, width) rows, in which coordinate ``at`` is ``seen`` (n,), ``hidden`` (n,), or of no account.
         model: of the blanks, given ``mean``.
     """
     (linear,) = mean.parts
     assert isinstance(linear, Ridge)
-    chosen = seen[:, mean.features]
-    center, sd = chosen.mean(0), chosen.std(0)
-    used = sd > 1e-9
-    center, sd = np.where(used, center, 0.0), np.where(used, sd, np.inf)
-    groups = alike(blank[:, mean.features] @ linear.weights)
-    blanks = np.array([blank[group][:, mean.features].mean(0) for group in groups])
-    counts = np.array([float(len(group)) for group in groups])
-    design, blank_design = (np.column_stack([(x - center) / sd, np.ones(len(x))]) for x in (chosen, blanks))
-    penalty = np.append(np.full(len(sd), linear.penalty / np.mean((target - linear.left_out) ** 2)), 0.0)
-    level = model.slopes[0] + model.slopes[1] * (linear.intercept + float(center @ linear.weights))
-    weights = model.slopes[1] * linear.weights * np.where(used, sd, 0.0)
-    start = replace(model, slopes=np.append(weights, level))
-
-    def fit(rows: np.ndarray, start: Selected) -> Selected:
-        cells = Cells(design[rows], target[rows], blank_design, counts * len(rows) / len(target))
-        return fit_selected(cells, model.own_value, start, alone=True, penalty=penalty)
-
-    whole = fit(np.arange(len(target)), start)
-    fold = np.arange(len(target)) % FOLDS
-    left_out = np.empty(len(target))
-    for k in range(FOLDS):
-        left_out[fold == k] = design[fold == k] @ fit(np.flatnonzero(fold != k), whole).slopes
-    slopes = whole.slopes[:-1] / sd
-    joint = Ridge(slopes, float(whole.slopes[-1] - center @ slopes), linear.penalty, left_out)
-    # the mean of all values, of which those that are seen are one side
-    return Mean(mean.features, (joint,), (1.0,), left_out, -np.inf, np.inf)
+    chosen, target = encoded[seen][:, mean.features], encoded[seen, at]
+    blank = encoded[hidden][:, mean.features]
+    groups = alike(blank @ linear.weights)
+    center = chosen.mean(0)
+    # features on the scale on which the penalty is that of ridge regression
+    design, blank_design = (
+        np.column_stack([(x - center) / linear.scale, np.ones(len(x))])
+        for x in (chosen, np.array([blank[group].mean(0) for group in groups]))
+    )
+    cells = Cells(design, target, blank_design, np.array([float(len(group)) for group in groups]))
+    # the prior of the weights is that of ridge regression, beside another sd of the residuals
+    penalty = np.append(
+        np.full(chosen.shape[1], linear.penalty * model.sd**2 / np.mean((target - linear.left_out) ** 2)), 0.0
+    )
+    (joint,) = fit_selected(cells, model.own_value, np.array([model.k]), penalty=penalty)
+    slopes = np.where(np.isfinite(linear.scale), joint.slopes[:-1] / linear.scale, 0.0)
+    left_out = left_out_means(joint, cells)
+    ridge = Ridge(slopes, float(joint.slopes[-1] - center @ slopes), linear.penalty, linear.scale, left_out)
+    # The mean of all values, of which those that are seen are one side. Where the residual decides, blanks have the
+    # same predictions as observed cells.
+    low, high = (-np.inf, np.inf) if model.own_value else (float(left_out.min()), float(left_out.max()))
+    return Mean(mean.features, (ridge,), (1.0,), left_out, low, high)
 
 
 def alike(predicted: np.ndarray) -> list[np.ndarray]:

@@ -12,10 +12,10 @@ from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fi
 from lacuna.encoding import Encoder
 from lacuna.methods.base import Method
 from lacuna.methods.boosting import sample_levels
-from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh
-from lacuna.methods.selection.diagnosis import Verdict, judge, thresholds, warnings_for
+from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh, weigh_again
+from lacuna.methods.selection.diagnosis import Verdict, decide, judge, warnings_for
 from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
-from lacuna.methods.selection.widths import hide_again, widths
+from lacuna.methods.selection.widths import ENOUGH, PROBES, hide_again, widths
 from lacuna.numerics.tilting import beyond_prediction
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -92,39 +92,50 @@ class Selection(Method):
             train = _subset(train, self.max_rows, stream(seed, "selection", "rows"))
         self.encoder_ = Encoder.fit(train)
         self.coordinate_ = np.array([block.start for block in self.encoder_.blocks])
+        self.seen_share_ = np.repeat(train.observed.mean(0), [b.stop - b.start for b in self.encoder_.blocks])
         self.numeric_ = [j for j, c in enumerate(train.columns) if not c.discrete]
         self.levels_ = {j: self._fit_levels(train, j) for j, c in enumerate(train.columns) if c.discrete}
         self.kinds_: dict[int, Kind] = {}
         hidden, encoded = train.hidden, self._start(train)
         incomplete = [j for j in self.numeric_ if hidden[:, j].any()]
-        # Thresholds are judged before any blank is filled: what fills a blank knows of the other cells of its row,
-        # and so would tell a column of itself.
+        # Whether there is selection is judged before any blank is filled: what fills a blank knows of the other
+        # cells of its row, and so would tell a column of itself.
         evidence: dict[int, Evidence] = {}
         for j in incomplete:
-            model, found = self._fit_column(encoded, hidden[:, j], j, True, None)
+            model, found = self._fit_column(encoded, hidden[:, j], j, True)
             predicted, features = model.mean.predict(encoded), encoded[:, model.mean.features]
             evidence[j] = replace(found, others_p_value=beyond_prediction(predicted, hidden[:, j], features))
             encoded[hidden[:, j], self.coordinate_[j]] = 0.0  # the mean again
         # Where blanks may be meaningful, that is what they go with; nothing follows for those that are not.
         sought = [j for j in incomplete if self.select and not train.columns[j].mm_candidate]
-        forms: dict[int, Form] = dict(zip(sought, thresholds([evidence[j] for j in sought], self.level), strict=True))
+        forms: dict[int, Form] = dict(zip(sought, decide([evidence[j] for j in sought], self.level), strict=True))
         self.models_, evidence = self._sweep(encoded, hidden, evidence, lambda found: self._judge(found, forms))
         for j in sorted(set(self.numeric_) - set(incomplete)):
-            self.models_[j], _ = self._fit_column(encoded, hidden[:, j], j, False, None)
+            self.models_[j], _ = self._fit_column(encoded, hidden[:, j], j, False)
         verdicts = self._judge(evidence, forms)
         self._conclude(verdicts, self._widths(train, verdicts))
 
     def _sweep(
-        self, encoded: np.ndarray, hidden: np.ndarray, evidence: dict[int, Evidence], verdicts_on: Judge
+        self,
+        encoded: np.ndarray,
+        hidden: np.ndarray,
+        evidence: dict[int, Evidence],
+        verdicts_on: Judge,
+        again: np.ndarray | None = None,
     ) -> tuple[dict[int, ColumnModel], dict[int, Evidence]]:
-        """Learn the columns of ``evidence`` one after the other, again and again; fill their blanks in ``encoded``."""
+        """Learn the columns of ``evidence`` one after the other, again and again; fill their blanks in ``encoded``.
+
+        Cells hidden ``again`` (n, d) are filled as what they are, cells that would have been seen.
+        """
         models, evidence = {}, dict(evidence)
-        for sweep in range(self.sweeps):
+        sweeps = self.sweeps if again is None else max(1, self.sweeps - 1)  # the last adds little to errors
+        again = np.zeros_like(hidden) if again is None else again
+        for sweep in range(sweeps):
             verdicts = verdicts_on(evidence)
-            early = sweep < min(LINEAR_SWEEPS, self.sweeps - 1)
+            early = sweep < min(LINEAR_SWEEPS, sweeps - 1)
             for done, j in enumerate(evidence):
-                self.monitor.progress(f"sweep {sweep + 1} of {self.sweeps}", done, len(evidence))
-                models[j], evidence[j] = self._fit_column(encoded, hidden[:, j], j, early, verdicts[j])
+                self.monitor.progress(f"sweep {sweep + 1} of {sweeps}", done, len(evidence))
+                models[j], evidence[j] = self._fit_column(encoded, hidden[:, j], j, early, verdicts[j], again[:, j])
         return models, evidence
 
     def _widths(self, train: Incomplete, verdicts: dict[int, Verdict]) -> dict[int, float]:
@@ -133,48 +144,67 @@ class Selection(Method):
         rng = stream(self.seed_, "selection", "again")
         if len(train) > WIDTH_ROWS:
             train = _subset(train, WIDTH_ROWS, rng)
-        rows, again = hide_again(train, columns, rng)
-        encoded, truth = self._start(rows), self.encoder_.encode(train.values)
         evidence = {j: verdict.evidence for j, verdict in verdicts.items()}
-        models, _ = self._sweep(encoded, rows.hidden, evidence, lambda _: verdicts)
-        errors = []
-        for j in columns:
-            cells = again[:, j]
-            errors.append(truth[cells, self.coordinate_[j]] - models[j].mean.predict(encoded[cells]))
-        found = widths([evidence[j].errors for j in columns], errors)
+        truth = self.encoder_.encode(train.values)
+        errors: dict[int, list[np.ndarray]] = {j: [] for j in columns}
+        n_hidden = 0
+        for _ in range(PROBES):
+            rows, again = hide_again(train, columns, rng)
+            encoded = self._start(rows)
+            self._sweep(encoded, train.hidden, evidence, lambda _: verdicts, again)
+            for j in columns:
+                errors[j].append((truth - encoded)[again[:, j], self.coordinate_[j]])
+            n_hidden += int(again.sum())
+            if n_hidden >= ENOUGH or not again.any():
+                break
+        found = widths([evidence[j].errors for j in columns], [np.concatenate(errors[j]) for j in columns])
         return dict(zip(columns, found.tolist(), strict=True))
 
     def _judge(self, evidence: dict[int, Evidence], forms: dict[int, Form]) -> dict[int, Verdict]:
         """The verdict on each column so far; ``forms`` are those of the columns in which selection is sought."""
         names = {j: self.encoder_.columns[j].name for j in evidence}
         verdicts = {j: Verdict(names[j], found, sought=False) for j, found in evidence.items()}
-        judged = judge([names[j] for j in forms], [evidence[j] for j in forms], list(forms.values()), self.level)
+        judged = judge([names[j] for j in forms], [evidence[j] for j in forms], list(forms.values()))
         return verdicts | dict(zip(forms, judged, strict=True))
 
     def _fit_column(
-        self, encoded: np.ndarray, hidden: np.ndarray, j: int, early: bool, verdict: Verdict | None
+        self,
+        encoded: np.ndarray,
+        hidden: np.ndarray,
+        j: int,
+        early: bool,
+        verdict: Verdict | None = None,
+        again: np.ndarray | None = None,
     ) -> tuple[ColumnModel, Evidence]:
-        """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far."""
+        """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far.
+
+        Cells hidden ``again`` (n,) count neither as observed nor as blanks.
+        """
         at = self.coordinate_[j]
-        seen, target = encoded[~hidden], encoded[~hidden, at]
-        mean = self._fit_mean(seen, j, early)
-        if not early and verdict and verdict.form in ("residual", "value") and mean.is_linear and hidden.any():
-            mean = refined(mean, seen, target, encoded[hidden], verdict.model)
-        predicted = mean.predict(encoded[hidden])
-        found = weigh(mean.left_out, target, predicted, verdict.evidence if verdict else None)
-        blanks: Blanks = Tilted(found.residuals)
-        if verdict:
-            blanks = found.blanks(verdict.form, verdict.slope, verdict.slope_error)
+        seen = ~hidden if again is None else ~(hidden | again)
+        threshold = verdict is not None and verdict.form in ("residual", "value")
+        mean = self._fit_mean(encoded, seen, j, early, threshold)
+        if not early and threshold and mean.is_linear:
+            mean = refined(mean, encoded, seen, hidden, at, verdict.model)
+        target, predicted = encoded[seen, at], mean.predict(encoded[hidden])
+        if verdict is None:
+            found = weigh(mean.left_out, target, predicted)
+            blanks: Blanks = Tilted(found.residuals)
+        else:
+            side = verdict.direction if threshold else 0.0
+            found = weigh_again(verdict.evidence, verdict.form, side, mean.left_out, target, predicted)
+            blanks = replace(verdict, evidence=found, shares=_on_side(verdict, found)).blanks()
         encoded[hidden, at] = blanks.mean(predicted)
+        if again is not None:
+            encoded[again, at] = mean.predict(encoded[again]) + found.errors.mean()
         return ColumnModel(mean, blanks, False, False), found
 
     def _conclude(self, verdicts: dict[int, Verdict], widths: dict[int, float]) -> None:
         """Put the last verdicts into the models."""
         for j, verdict in verdicts.items():
-            blanks = verdict.evidence.blanks(verdict.form, verdict.slope, verdict.slope_error, widths.get(j, 1.0))
-            doubtful = verdict.evidence.with_doubt(blanks)
             direction = verdict.direction
-            self.models_[j] = ColumnModel(self.models_[j].mean, doubtful, direction < 0, direction > 0)
+            blanks = verdict.blanks(widths.get(j, 1.0))
+            self.models_[j] = ColumnModel(self.models_[j].mean, blanks, direction < 0, direction > 0)
         self.diagnostics_ = {
             "columns": {verdict.name: verdict.as_dict() for verdict in verdicts.values()},
             "warnings": warnings_for(list(verdicts.values()), self.level),
@@ -188,20 +218,23 @@ class Selection(Method):
         n_levels = train.columns[j].n_levels
         return cross_fit(features, train.values[seen, j], n_levels, categorical, Boosting(folds=3), rng)
 
-    def _fit_mean(self, seen: np.ndarray, j: int, early: bool) -> Mean:
-        """From the encoded rows (n, width) in which column j is observed."""
+    def _fit_mean(self, encoded: np.ndarray, seen: np.ndarray, j: int, early: bool, threshold: bool) -> Mean:
+        """From the encoded rows (n, width) in which column j is ``seen`` (n,)."""
+        seen = encoded[seen]
         target = seen[:, self.coordinate_[j]]
         others = np.delete(np.arange(seen.shape[1]), self.coordinate_[j])
         features = nearest_features(others, seen, target, self.features)
+        trust = self.seen_share_[features]
         rng = stream(self.seed_, "selection", self.encoder_.columns[j].name)
         if self.mean != "auto":
-            return fit_mean(seen, target, features, self.mean, rng)
+            return fit_mean(seen, target, features, trust, self.mean, rng)
         if early:
-            return fit_mean(seen, target, features, "linear", rng)
+            return fit_mean(seen, target, features, trust, "linear", rng)
         if j not in self.kinds_:
-            small = seen.size < SMALL_TABLE
+            # a threshold is fitted jointly with a linear mean, which gains more than a mix does
+            small = seen.size < SMALL_TABLE and not threshold
             self.kinds_[j] = "mixed" if small or trees_help(seen[:, features], target, rng) else "linear"
-        return fit_mean(seen, target, features, self.kinds_[j], rng)
+        return fit_mean(seen, target, features, trust, self.kinds_[j], rng)
 
     # --- completing -----------------------------------------------------------------------------------------
 
@@ -271,3 +304,9 @@ def _subset(rows: Incomplete, size: int, rng: np.random.Generator) -> Incomplete
     chosen = rng.permutation(len(rows))[:size]
     lost = np.flatnonzero(~rows.observed[chosen].any(0))
     return rows.take(np.union1d(chosen, [rows.observed[:, j].argmax() for j in lost]).astype(np.intp))
+
+
+def _on_side(verdict: Verdict, found: Evidence) -> np.ndarray:
+    """Shares of the thresholds that were compared again, of all before."""
+    again = {model.k for model in found.models(verdict.form)}
+    return verdict.shares[[model.k in again for model in verdict.evidence.models(verdict.form)]]

@@ -12,7 +12,8 @@ import numpy as np
 
 from lacuna.types import Incomplete
 
-SHARE = 0.05  # of the observed cells, hidden a second time; more would leave less to predict them from
+SHARE = 0.1  # of the observed cells, hidden a second time; more would leave less to predict them from
+ENOUGH, PROBES = 250, 2  # small tables are asked again until so many cells have been hidden, or so often
 KEPT = 30  # observed cells of a column that are not touched
 PRIOR = 30  # cells that the common ratio of all columns counts in each
 
@@ -33,7 +34,7 @@ def widths(left_out: Sequence[np.ndarray], hidden: Sequence[np.ndarray]) -> np.n
     >>> widths([np.array([-1.0, 1.0])], [np.full(50, 1.5)]).tolist()
     [1.5]
     """
-    scale = np.array([np.mean(errors**2) for errors in left_out])
+    scale = np.array([np.var(errors) for errors in left_out])  # their mean is known
     count = np.array([len(errors) for errors in hidden])
     square = np.array([(errors**2).sum() for errors in hidden]) / np.maximum(scale, 1e-12)
     if not count.sum():
