@@ -58,6 +58,7 @@ def test_downstream_scores_apart_are_told_beside_what_settings_give(
     (grid,) = fill(TABLES["diffjoint/3"], load([tmp_path]))
     _, common, single = reasons(grid)
     assert "16 settings that score 84.0 to 85.0 (Macro-F1)" in common
+    assert "1 of 1 printed figures lie in the range" in common
     assert single.endswith("43.1 here, 46.5 printed. 34.0 to 47.0 by the classifier's setting.")
 
 
