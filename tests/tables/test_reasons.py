@@ -58,6 +58,7 @@ def test_downstream_scores_apart_are_told_beside_what_settings_give(
     (grid,) = fill(TABLES["diffjoint/3"], load([tmp_path]))
     _, common, single = reasons(grid)
     assert "16 settings that score 84.0 to 85.0 (Macro-F1)" in common
+    assert "1 of 1 printed figures lie in the range" in common
     assert single.endswith("43.1 here, 46.5 printed. 34.0 to 47.0 by the classifier's setting.")
 
 
@@ -83,7 +84,7 @@ def test_the_leader_is_found_by_hand(tmp_path: Path, fake: Fake) -> None:
     grid = table_1(tmp_path)
     # one lead each: the first in the table's order is named; the printed best is 66.2 under MAR, 65.8 under MNAR
     assert leader(grid) == (
-        "By accuracy, candidates, selective (ours) leads in 1 of 2 settings run here, 5.0 from the ceiling, and "
+        "By accuracy, candidates, selective (ours) leads in 1 of 2 settings run here, 5.0 points from the ceiling, and "
         "is ahead of every printed figure in 1 of 1."
     )
     one = summary(grid)

@@ -64,7 +64,7 @@ def leader(grid: Grid) -> str:
     led = [found for found, winner in zip(settings, best, strict=True) if winner == name]
     if distances := [abs(found.ran[name].mean - found.ceiling.mean) for found in led if found.ceiling]:
         ends = dict.fromkeys(number(about, distance) for distance in (min(distances), max(distances)))
-        text += f", {' to '.join(ends)} from the ceiling"
+        text += f", {' to '.join(ends)}{' points' * about.percent} from the ceiling"
     printed = [(found.ran[name].mean, found.printed) for found in led if found.printed]
     if printed:
         ahead = sum(about.better * ours > max(about.better * p for p in theirs) for ours, theirs in printed)

@@ -87,6 +87,8 @@ def _lines(grid: Grid) -> Figure:
         unit = "%" if about.percent else about.unit
         across = "iteration" if grid.table.iterations else grid.table.columns[0]
         axis.set(title=title, xlabel=AXES[across], ylabel=about.label + (f" ({unit})" if unit else ""))
+        if any(cell.published for curve in own for _, cell in curve.points):
+            axis.plot([], [], "ko", markerfacecolor="none", label="hollow: printed")
         if len(styles) > 1:
             axis.legend(fontsize="x-small")
     return figure
