@@ -146,7 +146,7 @@ def fit_selected(
         if decrement.max() < TOLERANCE:
             break
         # 1 / sd stays positive
-        share = np.where(step[:, -2] < 0, np.minimum(1.0, -0.8 * at[:, -2] / np.minimum(step[:, -2], -TINY)), 1.0)
+        share = np.where(step[:, -2] < 0, np.minimum(1.0, -0.8 * at[:, -2] / np.minimum(step[:, -2], -1e-12)), 1.0)
         for _ in range(HALVINGS):
             found = surface.value(at + share[:, None] * step)
             worse = ~(found <= value - 1e-4 * share * decrement + 1e-9 * np.abs(value))

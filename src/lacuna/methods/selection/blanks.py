@@ -131,13 +131,18 @@ class Evidence:
         """Of each k that was compared, where the form is a threshold."""
         return {"residual": self.by_residual, "value": self.by_value}.get(form, ())
 
-    def form(self, threshold: bool) -> Form:
-        """The likeliest form; ``threshold``: whether one in the residual has been found."""
+    def form(self, threshold: bool, margin: float) -> Form:
+        """The likeliest form.
+
+        Args:
+            threshold: whether one in the residual has been found.
+            margin: of log likelihood, by which one in the value has to be better than the others.
+        """
         if threshold and self.by_residual:
             likeliest: tuple[float, Form] = (_best(self.by_residual), "residual")
         else:
             likeliest = (self.rival, "none")
-        return max(likeliest, (_best(self.by_value), "value"))[1]
+        return max(likeliest, (_best(self.by_value) - margin, "value"))[1]
 
     def blanks(
         self, form: Form, shares: np.ndarray, slope: float, error: float, width: float = 1.0

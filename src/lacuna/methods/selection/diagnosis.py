@@ -93,8 +93,9 @@ def decide(evidence: Sequence[Evidence], level: float) -> list[Form]:
     discovered = discoveries(np.array([found.p_value for found in evidence]), level)
     advantage = np.array([found.advantage for found in evidence])
     together = advantage[np.isfinite(advantage)].sum() > 0
-    discovered &= advantage > (-SLACK if together else ALONE + np.log(max(1, len(evidence))))
-    forms = [found.form(bool(chosen)) for found, chosen in zip(evidence, discovered, strict=True)]
+    alone = ALONE + np.log(max(1, len(evidence)))
+    discovered &= advantage > (-SLACK if together else alone)
+    forms = [found.form(bool(chosen), alone) for found, chosen in zip(evidence, discovered, strict=True)]
     sloped = _slopes(evidence, [form == "none" for form in forms], level * SLOPES_LEVEL)[0]
     return ["slope" if slope else form for form, slope in zip(forms, sloped, strict=True)]
 
