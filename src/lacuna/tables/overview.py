@@ -35,6 +35,7 @@ def summary(grid: Grid) -> Summary:
     return Summary(grid, len(grid.records), filled, len(cells), *counts, missing)
 
 
+HALF = ("mm_recall", "mm_precision")  # of a detector: either alone is had by flagging all, or next to nothing
 TITLES = ("table or figure", "runs", "cells filled", "= as printed", "▲ better", "▼ △ ▽ apart", "runs missing")
 
 
@@ -53,9 +54,11 @@ def summary_rows(grids: Sequence[Grid]) -> list[tuple[str, ...]]:
 
 
 def leader(grid: Grid) -> str:
-    """Which method is best by the table's first metric, how far from the ceiling; "" where fewer than two ran."""
-    about = metric(grid.table.metrics[0])
-    settings = [found for found in _settings(grid) if len(found.ran) > 1]
+    """Which method is best by the table's leading metric, how far from the ceiling; "" where fewer than two ran."""
+    if not (key := next((key for key in grid.table.metrics if not key.endswith(HALF)), "")):
+        return ""
+    about = metric(key)
+    settings = [found for found in _settings(grid, key) if len(found.ran) > 1]
     if not settings or not about.better:
         return ""
     best = [found.best(about.better) for found in settings]
@@ -84,12 +87,12 @@ class _Setting:
         return max(self.ran, key=lambda name: sign * self.ran[name].mean)
 
 
-def _settings(grid: Grid) -> list[_Setting]:
+def _settings(grid: Grid, key: str) -> list[_Setting]:
     found: dict[tuple[object, ...], _Setting] = defaultdict(lambda: _Setting({}, []))
     for row in grid.rows:
         for column, cell in zip(grid.columns, row.cells, strict=True):
             method = {**row.settings, **column.settings}.get("method")
-            if method is None or column.metric != grid.table.metrics[0]:
+            if method is None or column.metric != key:
                 continue
             problem = {**row.settings, **column.settings, "method": ""}
             setting = found[tuple(sorted(problem.items()))]
