@@ -67,9 +67,8 @@ def fit_mean(
 ) -> Mean:
     """From the observed cells, (n, width) and (n,); ``seen_share`` (f,) of the rows show each of the features (f,)."""
     chosen = encoded[:, features]
-    fits = [
-        Ridge.fit(chosen, target, seen_share**power) for power in (TRUST if np.ptp(seen_share) > SPREAD else TRUST[:1])
-    ]
+    uneven = len(features) > 0 and np.ptp(seen_share) > SPREAD
+    fits = [Ridge.fit(chosen, target, seen_share**power) for power in (TRUST if uneven else TRUST[:1])]
     linear = min(fits, key=lambda fit: float(((fit.left_out - target) ** 2).sum()))
     if kind == "linear" or not len(features) or len(target) < FEW:
         return _mix(features, (linear,), target)

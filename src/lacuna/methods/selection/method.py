@@ -184,7 +184,7 @@ class Selection(Method):
         seen = ~hidden if again is None else ~(hidden | again)
         threshold = verdict is not None and verdict.form in ("residual", "value")
         mean = self._fit_mean(encoded, seen, j, early, threshold)
-        if not early and threshold and mean.is_linear:
+        if verdict is not None and threshold and not early and mean.is_linear:
             mean = refined(mean, encoded, seen, hidden, at, verdict.model)
         target, predicted = encoded[seen, at], mean.predict(encoded[hidden])
         if verdict is None:
