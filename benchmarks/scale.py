@@ -254,7 +254,7 @@ def figure(source: Path, target: Path) -> None:
 
     lines = [json.loads(line) for line in source.read_text().splitlines()]
     lines = [line for line in lines if line["status"] == "finished"]
-    drawing = Figure(figsize=(9.5, 4.2), layout="constrained")
+    drawing = Figure(figsize=(11.5, 4.2), layout="constrained")
     seconds, memory = drawing.subplots(1, 2)
     groups = list(dict.fromkeys((line["method"], line["device"]) for line in lines))
     for i, (method, device) in enumerate(groups):
@@ -267,7 +267,7 @@ def figure(source: Path, target: Path) -> None:
         memory.loglog(rows, [x["peak_memory_gb"] for x in own], **look)
     seconds.set(xlabel="rows", ylabel="fit and impute, seconds (CPU: of the processor)", title="time")
     memory.set(xlabel="rows", ylabel="peak memory of the process, GB", title="memory")
-    seconds.legend(fontsize="small")
+    drawing.legend(loc="outside right upper", fontsize="small")
     for axis in (seconds, memory):
         axis.grid(which="major", color="0.85")
     drawing.savefig(target, dpi=100)
