@@ -25,7 +25,7 @@ def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:
     done = [bool(settled(config, folder)) for config, folder in zip(configs, folders, strict=True)]
     failed = sum(record is not None and not over for record, over in zip(kept, done, strict=True))
     missing = sum(record is None for record in kept)
-    text = f"{len(configs)} runs: {sum(done)} exist, {missing} missing, {failed} failed"
+    text = f"{len(configs)} run{'s' * (len(configs) != 1)}: {sum(done)} exist, {missing} missing, {failed} failed"
     todo = [config for config, over in zip(configs, done, strict=True) if not over]
     if todo:
         text += f"; to do {_estimate(todo)}"

@@ -16,7 +16,8 @@ LEGEND = (
     "A cell reads: our mean ± sd over seeds (number of seeds), then the figure that the paper prints and our "
     "difference from it. ▲ better and ▼ worse than printed by at least two standard errors of the difference, "
     "= nearer than that, △ higher and ▽ lower where neither is better; no sign where no spread is known. "
-    "– a run that ended without an answer, with its status; · no run yet. Shares are in per cent."
+    "– a run that ended without an answer, with its status; · no run yet. Shares are in per cent. "
+    "Times are wall-clock, of runs that may have shared their machine with others."
 )
 
 
