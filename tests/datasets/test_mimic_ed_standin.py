@@ -169,5 +169,5 @@ def test_a_run_on_the_whole_table_takes_less_than_4_gb(tmp_path: Path) -> None:
     process.returncode = status  # it has been waited for
     assert status == 0
     record = json.loads(next(tmp_path.glob("runs/*/*/*/*/record.json")).read_text())
-    assert 0.5 < usage.ru_maxrss / 2**20 < 4
-    assert record["peak_memory_gb"] == pytest.approx(usage.ru_maxrss / 2**20, rel=0.1)
+    # Linux starts to count a child where the process that started it stands: at this one's memory
+    assert 0.5 < record["peak_memory_gb"] <= 1.05 * usage.ru_maxrss / 2**20 < 4

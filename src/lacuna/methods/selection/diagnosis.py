@@ -141,7 +141,7 @@ def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
 
     >>> discoveries(np.array([0.001, 0.6, 0.03, 0.2]), 0.05).tolist()
     [True, False, False, False]
-    >>> discoveries(np.array([0.001] * 9 + [0.1]), 0.05).all()
+    >>> bool(discoveries(np.array([0.001] * 9 + [0.1]), 0.05).all())
     True
     """
     n = len(p_values)
