@@ -11,6 +11,7 @@ import pytest
 from scipy.special import expit
 from sklearn.ensemble import ExtraTreesRegressor
 
+from lacuna.datasets.bayesnet import BayesNet
 from lacuna.datasets.mnar_oracle import MNAROracle
 from lacuna.masks.base import Mask
 from lacuna.masks.mcar import MCAR
@@ -77,6 +78,15 @@ def test_blanks_at_random_are_not_taken_for_selection():
         flagged.append({*forms(done)} != {"none"})
         assert rmse(problem, done) < 1.02 * rmse(problem, plain)
     assert sum(flagged) <= 2  # 0.05 of the tables by thresholds, and as many by slopes
+
+
+@pytest.mark.parametrize("seed", [15, 18])
+def test_levels_that_are_filled_do_not_tell_of_the_value_that_filled_them(seed: int):
+    """What D2 and D3 are likely to be was learned from C2, where that is observed."""
+    law = BayesNet(3000, 10).load(stream(seed, "dataset"), stream(seed, "split"))
+    problem = hide(law, MCAR().draw(law, 0.3, stream(seed, "mask")))
+    done = completed(problem.train, mean="linear", sweeps=1)
+    assert done.diagnostics["columns"]["C2"]["selection"] == "none"
 
 
 def test_a_detection_limit_is_found_in_the_value():

@@ -96,10 +96,10 @@ class Selection(Method):
         self.numeric_ = [j for j, c in enumerate(train.columns) if not c.discrete]
         self.levels_ = {j: self._fit_levels(train, j) for j, c in enumerate(train.columns) if c.discrete}
         self.kinds_: dict[int, Kind] = {}
-        hidden, encoded = train.hidden, self._start(train)
+        hidden, encoded = train.hidden, self.encoder_.encode(train.values).astype(np.float64)
         incomplete = [j for j in self.numeric_ if hidden[:, j].any()]
-        # Whether there is selection is judged before any blank is filled: what fills a blank knows of the other
-        # cells of its row, and so would tell a column of itself.
+        # Whether there is selection is judged before any blank is filled, a level's included: what fills a blank
+        # knows of the other cells of its row, and so would tell a column of itself.
         evidence: dict[int, Evidence] = {}
         for j in incomplete:
             model, found = self._fit_column(encoded, hidden[:, j], j, True)
@@ -109,6 +109,7 @@ class Selection(Method):
         # Where blanks may be meaningful, that is what they go with; nothing follows for those that are not.
         sought = [j for j in incomplete if self.select and not train.columns[j].mm_candidate]
         forms: dict[int, Form] = dict(zip(sought, decide([evidence[j] for j in sought], self.level), strict=True))
+        encoded = self._start(train)
         self.models_, evidence = self._sweep(encoded, hidden, evidence, lambda found: self._judge(found, forms))
         for j in sorted(set(self.numeric_) - set(incomplete)):
             self.models_[j], _ = self._fit_column(encoded, hidden[:, j], j, False)
