@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,6 +26,20 @@ def real_data() -> Path:
         if (folder := parent / "shared" / "data").is_dir():
             return folder
     pytest.skip("the real data files (shared/data beside the checkout) are not here")
+
+
+def script_at(path: str) -> ModuleType:
+    """What a script, named by its path in the project, defines."""
+    spec: Any = importlib.util.spec_from_file_location(Path(path).stem, Path(__file__).parents[1] / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Callable[[str], ModuleType]:
+    """Loads a script as a module, see ``script_at``."""
+    return script_at
 
 
 def left_by(folder: Path, overrides: list[str], scores: dict[str, float], **other: Any) -> Record:

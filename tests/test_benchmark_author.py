@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +16,8 @@ D, N, UNITS, ROWS = 2, 3, [7, 6], 4
 
 
 @pytest.fixture
-def side() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "missbgm_tensorflow.py"
-    spec: Any = importlib.util.spec_from_file_location("missbgm_tensorflow", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def side(loaded: Callable[[str], ModuleType]) -> ModuleType:
+    return loaded("benchmarks/missbgm_tensorflow.py")
 
 
 class Layer:

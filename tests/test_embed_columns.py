@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +16,8 @@ from lacuna.types import Column, Incomplete
 
 
 @pytest.fixture
-def script() -> ModuleType:
-    path = Path(__file__).parents[1] / "scripts" / "embed_columns.py"
-    spec: Any = importlib.util.spec_from_file_location("embed_columns", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(loaded: Callable[[str], ModuleType]) -> ModuleType:
+    return loaded("scripts/embed_columns.py")
 
 
 def test_the_header_of_a_table_becomes_what_cacti_reads(

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from lacuna.files import write_text
+from lacuna.files import sha256, write_text
 
 Status = Literal["finished", "failed", "timeout", "out_of_memory", "unsupported"]
 SETTLED = ("finished", "unsupported")  # running again would say the same; the others are tried again
@@ -135,16 +135,11 @@ def _by_content(node: Any) -> Any:
         known = {key: value if key == "_target_" else _by_content(value) for key, value in node.items()}
         if isinstance(folder := known.pop("folder", None), str):
             manifest = Path(folder).expanduser() / "manifest.json"
-            known |= {"folder": _sha256(manifest)} if manifest.is_file() else {}
+            known |= {"folder": f"sha256:{sha256(manifest)}"} if manifest.is_file() else {}
         return known
     if isinstance(node, str) and "." in node and (path := Path(node).expanduser()).is_file():
-        return _sha256(path)
+        return f"sha256:{sha256(path)}"
     return node
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def run_id(config: Mapping[str, Any]) -> str:

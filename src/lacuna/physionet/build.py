@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lacuna.files import locked, sweep_temporaries, whole, write_text
+from lacuna.files import locked, sha256, sweep_temporaries, whole, write_text
 from lacuna.physionet.card import data_card
 from lacuna.physionet.cleaning import Cohort, finish
 from lacuna.physionet.engine import Engine
@@ -114,7 +114,7 @@ def _write(cohort: Cohort, features: Any, out: Path) -> dict[str, str]:
     for name, frame in frames.items():
         with whole(out / name) as temporary:
             frame.reset_index(drop=True).to_parquet(temporary, index=False)
-    return {name: _sha256(out / name) for name in frames}
+    return {name: sha256(out / name) for name in frames}
 
 
 def up_to_date(out: Path, made_of: dict[str, Any]) -> dict[str, Any] | None:
@@ -122,7 +122,7 @@ def up_to_date(out: Path, made_of: dict[str, Any]) -> dict[str, Any] | None:
     try:
         manifest: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         same = all(manifest[key] == value for key, value in made_of.items())
-        intact = all(_sha256(out / name) == sha256 for name, sha256 in manifest["files"].items())
+        intact = all(sha256(out / name) == digest for name, digest in manifest["files"].items())
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return manifest if same and intact and (out / CARD).is_file() else None
@@ -135,8 +135,3 @@ def recipe() -> str:
         for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".sql", ".csv")):
             sha.update(path.read_bytes())
     return sha.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import re
 import zlib
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.errors import UserError, did_you_mean
+from lacuna.files import sha256
 
 # How the cells of a column, which are text, become values: SQL of a column {x}.
 READ = {
@@ -143,8 +143,7 @@ def inspect(table: str, path: Path) -> Source:
     """
     try:
         header = _header(path)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256(path)
         if path.suffix == ".gz":
             with gzip.open(path) as content:
                 while content.read(1 << 20):
@@ -155,7 +154,7 @@ def inspect(table: str, path: Path) -> Source:
         raise UserError(f"{path}: the header is not text") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    source = Source(table, path, header, sha256)
+    source = Source(table, path, header, digest)
     for column in source.raw.columns:
         if column not in header:
             raise UserError(

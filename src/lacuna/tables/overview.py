@@ -45,7 +45,7 @@ def summary_rows(grids: Sequence[Grid]) -> list[tuple[str, ...]]:
     return [
         (
             one.grid.heading,
-            *(f"{n:,}" for n in (one.runs,)),
+            f"{one.runs:,}",
             f"{one.filled} of {one.cells}",
             *(f"{n:,}" if n else "" for n in (one.same, one.better, one.worse, one.missing)),
         )
