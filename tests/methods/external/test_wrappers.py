@@ -162,7 +162,7 @@ def test_missforest_does_not_repeat_what_ends_by_itself(
 
 @pytest.mark.slow
 def test_the_package_of_missforest_does_the_same_for_every_max_iter_that_it_does_not_reach(
-    numbers: Incomplete, needs: Callable[[str], None]
+    numbers: Incomplete, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("hyperimpute")
     few = Incomplete(numbers.columns[:2], numbers.values[:60, :2], numbers.observed[:60, :2])
@@ -170,6 +170,7 @@ def test_the_package_of_missforest_does_the_same_for_every_max_iter_that_it_does
     method.seed_ = SEED
     whole, rounds = method._completed(few, {"max_iter": 100})
     assert 1 < rounds < 100
+    monkeypatch.setattr("multiprocessing.cpu_count", lambda: 16)  # on which nothing may depend
     for limit in (rounds - 1, rounds):
         found, took = method._completed(few, {"max_iter": limit})
         assert took == limit
@@ -183,6 +184,15 @@ def test_chained_forests_are_the_iterative_imputer_of_scikit_learn(numbers: Inco
         one_round = imputer.fit_transform(numbers.values)
     method = ChainedForests(rounds=1, trees=10)
     np.testing.assert_allclose(completed(method, numbers), one_round, rtol=1e-12)
+
+
+def test_threads_do_not_change_the_last_bits_of_chained_forests(
+    numbers: Incomplete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = completed(ChainedForests(rounds=2, trees=40), numbers)
+    monkeypatch.setattr("lacuna.methods.external.missforest_sklearn.FEW_ROWS", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    np.testing.assert_array_equal(completed(ChainedForests(rounds=2, trees=40), numbers), one)
 
 
 def test_knn_is_scikit_learns(numbers: Incomplete) -> None:

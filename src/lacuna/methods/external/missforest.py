@@ -102,10 +102,15 @@ class MissForest(Transductive):
 
 @contextmanager
 def _imputers(seed: int) -> Iterator[Any]:
-    """The imputers of hyperimpute, whose import takes seconds and changes the logging of optuna and loguru."""
+    """The imputers of hyperimpute, whose import takes seconds and changes the logging of optuna and loguru.
+
+    Their forests would use half of the cores: threads add up trees as they come, so that sums differ in the last bit
+    from run to run, and with them the rounds. One after the other, trees give the same numbers on every machine.
+    """
+    import joblib
     import optuna  # noqa: F401  # its own settings come before hyperimpute's
 
-    with untouched(seed), loguru_untouched("hyperimpute"):
+    with untouched(seed), loguru_untouched("hyperimpute"), joblib.parallel_config(backend="sequential"):
         from hyperimpute.plugins.imputers import Imputers
 
         yield Imputers()
