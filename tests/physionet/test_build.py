@@ -290,10 +290,9 @@ def test_the_card_counts_but_names_no_few_patients(built) -> None:
     _, rows, out = built
     card = (out / "card.md").read_text()
     counted = [column.name for column in COLUMNS if column.kind != "continuous" and column.name != "age"]
-    counts = {name: int((rows[name] > 0).sum()) for name in counted}
-    assert min(counts.values()) < 10 < max(counts.values())
-    for name, count in counts.items():
-        assert f"\n| {name} | {'<10' if 0 < count < 10 else count} |\n" in card
+    for name in counted:
+        assert 0 < (rows[name] > 0).sum() < 10
+        assert f"\n| {name} | <10 |\n" in card
     assert "\n| triage_pain | <10 | <10 | 0 |\n" in card
     assert f"\n| cohort | {len(rows)} | 441,437 |\n" in card
 
