@@ -34,57 +34,24 @@ from typing import Any
 import numpy as np
 import torch
 
+from clocks import Enough, Stopwatch, clocked, whole
 from lacuna.datasets.mimic_ed_standin import MimicEDStandin
 from lacuna.errors import UserError
 from lacuna.masks.mcar import MCAR
-from lacuna.methods.base import Method, Monitor
+from lacuna.methods.base import Method
 from lacuna.metrics.discrete import acc
 from lacuna.metrics.meaningful import mm_f1
 from lacuna.metrics.numeric import rmse
 from lacuna.problem import hide
 from lacuna.rng import stream
-from lacuna.training import epochs_within
 from lacuna.types import Imputation, Problem
-from methods import made, numbers
+from methods import cuts, made, numbers
 from scale_shown import figure, tables
 
 RESULTS = Path(__file__).parent / "results"
-CUTS = {"epochs", "max_batches", "iterations", "rounds"}
 METRICS = {"acc": acc, "rmse": rmse, "mm_f1": mm_f1}
 KEY = ("method", "rows", "ratio", "seed", "budget", "options", "cut", "device", "fit_only")
 GRACE = 60.0  # seconds beyond the limit in which a method may notice it by itself
-
-
-class Enough(Exception):
-    """The time of one measurement is over."""
-
-
-class Stopwatch(Monitor):
-    """How long an epoch takes, and how many a method was to run."""
-
-    def __init__(self, limit: float) -> None:
-        self.deadline = time.perf_counter() + limit
-        self.at = "the start"
-        self.epochs = 0  # of one training; 0 before it or without one
-        self.epoch_s = 0.0
-        self.stopped = False  # the method has stopped by itself before its last epoch
-        self._phase, self._begun, self._first = "", time.perf_counter(), (0, 0.0)
-
-    def progress(self, phase: str, done: int, total: int, **info: float) -> None:
-        now = time.perf_counter()
-        if phase != self._phase:
-            # the first epochs also pay for what is loaded and compiled: the others tell what one takes
-            self._phase, self._first = phase, (done, now)
-        if phase.endswith(("training", "fitting")):
-            (since_epoch, since), (epochs, seconds) = self._first, (done, now - self._begun)
-            if done > since_epoch:
-                epochs, seconds = done - since_epoch, now - since
-            self.epochs, self.epoch_s, self.stopped = total, seconds / max(epochs, 1), done < total
-        else:
-            self._begun = now
-        self.at = f"{phase} {done}/{total}"
-        if now > self.deadline:
-            raise Enough(self.at)
 
 
 def settings(methods: list[str], budget: str) -> dict[str, Any]:
@@ -114,7 +81,7 @@ def one(key: dict[str, Any], node: dict[str, Any], limit: float, memory_gb: floa
             return {"status": "unsupported", "error": reason}
         method.monitor = watch
         found |= {"status": "finished", **timed(method, problem, key["seed"], bool(key["fit_only"]), found)}
-        found |= whole(found["fit_s"], watch, node, key, len(problem.train))
+        found |= whole(found["fit_s"], watch, {**node, **key["options"]}, key["cut"], len(problem.train))
     except Enough as error:
         found |= {"status": "timeout", "error": f"{limit:g} seconds were over at {error}", "cpu_s": time.process_time()}
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -144,31 +111,9 @@ def timed(method: Method, problem: Problem, seed: int, fit_only: bool, found: di
         ("fit", lambda: method.fit(problem.train, seed)),
         ("impute", lambda: method.impute(problem.splits[split])),
     ):
-        wall, processor = time.perf_counter(), time.process_time()
-        done = work()
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-        found |= {f"{name}_s": time.perf_counter() - wall, f"{name}_cpu_s": time.process_time() - processor}
+        done, took = clocked(name, work)
+        found |= took
     return scores(problem, split, done)
-
-
-def whole(fit_s: float, watch: Stopwatch, node: dict[str, Any], key: dict[str, Any], n_rows: int) -> dict[str, float]:
-    """What the fit of n rows would take without --cut."""
-    if not key["cut"]:
-        return {}
-    uncut = {**node, **key["options"]}
-    if not watch.stopped and "epochs" in uncut:
-        ran, wanted = (epochs_of(setting, n_rows) for setting in ({**uncut, **key["cut"]}, uncut))
-        # a method may report none of a few epochs: then what came before them counts as theirs
-        fit_s += (wanted - ran) * (watch.epoch_s or fit_s / ran)
-    for repeated in ("iterations", "rounds"):
-        fit_s *= uncut.get(repeated, 1) / key["cut"].get(repeated, uncut.get(repeated, 1))
-    return {"whole_fit_s": fit_s}
-
-
-def epochs_of(setting: dict[str, Any], n_rows: int) -> int:
-    batch = setting.get("batch", setting.get("batch_size", n_rows))
-    return epochs_within(setting.get("max_batches"), setting["epochs"], batch, n_rows)
 
 
 def scores(problem: Problem, split: str, done: Imputation) -> dict[str, float]:
@@ -186,9 +131,7 @@ def peak_gb() -> float:
 
 
 def keys(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    options, cut = json.loads(arguments.options), json.loads(arguments.cut)
-    if unknown := {name for of_method in cut.values() for name in of_method} - CUTS:
-        sys.exit(f"--cut knows {sorted(CUTS)}, not {sorted(unknown)}: those go to --options")
+    options, cut = json.loads(arguments.options), cuts(arguments.cut)
     for rows in numbers(arguments.rows):
         for method in arguments.methods.split(","):
             own = {"options": options.get(method, {}), "cut": cut.get(method, {}), "device": arguments.device}
