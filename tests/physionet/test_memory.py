@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "build_mimic_ed.py"
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory of a process is counted in another unit")
 def test_a_build_holds_a_fraction_of_its_tables(loaded: Callable[[str], ModuleType], tmp_path: Path) -> None:
-    """40,000 stays with 440,000 diagnoses; 450,000 stays take 1 GB (benchmarks/README.md)."""
+    """40,000 stays with 440,000 diagnoses; 450,000 stays take 0.9 GB (benchmarks/README.md)."""
     loaded("benchmarks/mimic_ed.py").make(tmp_path / "raw", 40_000)
     call = [sys.executable, SCRIPT, "--root", tmp_path / "raw", "--out", tmp_path / "out", "--threads", "2"]
     process = subprocess.Popen(call, stdout=subprocess.DEVNULL)
