@@ -25,7 +25,7 @@ STAGES = (
     ("metrics",),
     ("downstream",),
     ("experiment",),
-    ("tracking", "tables", "report", "sweep", "launch", "cli", "api"),
+    ("tracking", "tables", "report", "sweep", "jobs", "launch", "cli", "api"),
 )
 CORE = [top for tops in STAGES[:6] for top in tops]
 # triton ships with torch for CUDA, threadpoolctl with scikit-learn
