@@ -6,14 +6,14 @@ from lacuna.tables.definition import Table
 from lacuna.tables.experiments import Settings
 
 DRAW = "One published draw of the data: runs differ in the method's seed only."
-# The law's numbers: tests/datasets/test_mnar_oracle.py; ours: lines at ratio 0.2 in benchmarks/results/missbgm_cpu.jsonl
+# The law's: tests/datasets/test_mnar_oracle.py; ours: lines at ratio 0.2 of benchmarks/results/missbgm_cpu.jsonl
 SD = (
-    "The printed errors of the sd are not against the posterior's sd, as the text has it. Its root mean square, 0.428, "
-    "is the error of any draws in intervals 0.008 or 0.011 wide (GAIN and TabCSDI, printed as 0.933 and 0.683); and a "
-    "width of 2.620, 3.91 sds in our draws, is an sd 0.251 above its mean, 0.419, where the whole error of MissBGM is "
-    "printed as 0.248. Against the sd of each column before the mask cuts it off (root mean square 0.916) ours is 0.23 "
-    "to 0.25, 0.25 at the printed width, and errors fall as widths grow, as they do in print. TabCSDI's 0.683 fits "
-    "neither."
+    "The printed errors of the sd do not fit the text, which has them against the posterior's sd. Its root mean "
+    "square, 0.428, is the error of draws whose intervals are 0.008 or 0.011 wide (GAIN and TabCSDI, printed as 0.933 "
+    "and 0.683); and a width of 2.620, 3.91 sds in our draws, is an sd 0.251 above its mean, 0.419, where the whole "
+    "error of MissBGM is printed as 0.248. Against the sd of each column before the mask cuts it off (root mean "
+    "square 0.916) ours is 0.23 to 0.25, 0.25 at the printed width, and errors fall as widths grow, as they do in "
+    "print. TabCSDI's 0.683 fits neither."
 )
 
 
