@@ -40,12 +40,12 @@ MAKE: dict[str, Callable[[], Method]] = {
     "miceforest": lambda: MiceForest(iterations=1, samples=2),
     "forest_diffusion": lambda: ForestDiffusion(3, duplicates=2, depth=2, trees=3, samples=2),
     "missforest_sklearn": lambda: ChainedForests(rounds=2, trees=3),
-    "ot": lambda: OptimalTransport(5, samples=2, device="cpu"),
 }
-NEURAL: dict[str, Callable[[], Method]] = {
+OURS: dict[str, Callable[[], Method]] = {
     "cmae": lambda: CACTI(None, width=8, heads=1, encoder_blocks=1, decoder_blocks=1, epochs=2, device="cpu"),
     "diffputer": lambda: DiffPuter(1, 2, steps=2, repeats=1, hidden=8, epochs=2, device="cpu"),
     "gain": lambda: GAIN(iterations=20, device="cpu"),
+    "ot": lambda: OptimalTransport(5, samples=2, device="cpu"),
     "missbgm": lambda: MissBGM(epochs=1, g_units=(8,), e_units=(8,), egm_n_iter=3, device="cpu"),
     "tabcsdi": lambda: TabCSDI(steps=3, channels=8, layers=1, noise=8, samples=2, epochs=2, device="cpu"),
 }
@@ -130,9 +130,9 @@ PROGRAM = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from test_packages import MAKE, NEURAL
+from test_packages import MAKE, OURS
 from lacuna.types import Column, Incomplete
-make = MAKE | NEURAL
+make = MAKE | OURS
 values = np.load(sys.argv[2])
 rows = Incomplete(tuple(Column(f"x{j}") for j in range(values.shape[1])), values, ~np.isnan(values))
 for order in sys.argv[4:]:
@@ -152,7 +152,7 @@ def test_two_methods_in_either_order_give_what_each_gives_alone(
     for package in PACKAGE.values():
         needs(package)
     np.save(tmp_path / "values.npy", numbers.values)
-    names = [*MAKE, *NEURAL]
+    names = [*MAKE, *OURS]
     forth, back = ",".join(names), ",".join(names[::-1])
     command = [sys.executable, "-c", PROGRAM, Path(__file__).parent, tmp_path / "values.npy", tmp_path / "found"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}

@@ -73,13 +73,15 @@ class MissForest(Transductive):
         table = train.take(some)
         held_out = _held_out(table, rng)
         shown = Incomplete(table.columns, np.where(held_out, np.nan, table.values), table.observed & ~held_out)
-        enough = math.inf  # rounds after which the package has stopped by itself
+        enough, converged = math.inf, math.inf  # the rounds after which the package stops by itself, its error then
         for i, options in enumerate(tried):
             self.monitor.progress("configurations", i, len(tried))
+            error = converged
             if options["max_iter"] < enough:
                 completed, rounds = self._completed(shown, options)
                 error = normalised_error(table, completed, held_out)
-                enough = rounds if rounds < options["max_iter"] else enough
+                if rounds < options["max_iter"]:
+                    enough, converged = rounds, error
             self.errors_.append(error)
         return tried[int(np.argmin(self.errors_))]
 
