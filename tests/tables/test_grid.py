@@ -15,6 +15,7 @@ from lacuna.tables.catalogue import TABLES
 from lacuna.tables.cells import Cell
 from lacuna.tables.grid import Grid, fill
 from lacuna.tables.missing import gaps
+from lacuna.tables.remarks import remarks
 
 Fake = Callable[..., Record]
 
@@ -75,6 +76,7 @@ def test_data_of_another_size_make_a_table_of_their_own(tmp_path: Path, fake: Fa
         assert values == [{0: number / 10}]
         assert grid.heading.endswith(f"(on a stand-in, {size})" if size else "(on a stand-in)")
         assert all(f" {override} " in gap.command for gap in gaps(grid) for override in overrides)
+        assert any("fewer steps of training" in remark for remark in remarks(grid)) == bool(size)
     assert all(table.any_size for table in TABLES.values() if table.sources)
 
 
