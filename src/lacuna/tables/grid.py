@@ -208,14 +208,16 @@ class _Filler:
 
     def _cell(self, settings: dict[str, str], key: str, runs: Iterable[Record]) -> Cell:
         step = int(settings["iteration"]) if "iteration" in settings else 0
+        runs = tuple(runs)
         return Cell(
             metric=key.format(**settings) if "{" in key else key,
             better=metric(key).better,
-            runs=tuple(runs),
+            runs=runs,
             iteration=step or None,
             published=self._printed(settings, key),
             paper_runs=self.table.paper_runs,
             comparable=self.names["dataset"] not in STAND_IN and not key.startswith("seconds/"),
+            seeded=not runs or key.startswith("seconds/") or experiments.seeded(runs[0].config),
         )
 
     def _printed(self, settings: Settings, key: str) -> Published | None:
