@@ -6,6 +6,7 @@
         --rows 10000 --cut '{"diffjoint": {"iterations": 1}, "cacti": {"max_batches": 2000}}'      # where it is not
     python benchmarks/scale.py run --methods ice,miceforest --rows 441437 --fit-only --memory-gb 20 --seconds 900
     python benchmarks/scale.py figure
+    python benchmarks/scale.py tables                                # those of benchmarks/README.md
 
 Four fifths of the rows are fitted, the others imputed, MCAR at --ratio. Each measurement is a process of its own, so
 that its peak memory is its own, as the operating system counts it; a line that is in --out is not measured again.
@@ -45,6 +46,7 @@ from lacuna.problem import hide
 from lacuna.rng import stream
 from lacuna.types import Imputation, Problem
 from methods import cuts, made, numbers
+from scale_shown import figure, tables
 
 RESULTS = Path(__file__).parent / "results"
 METRICS = {"acc": acc, "rmse": rmse, "mm_f1": mm_f1}
@@ -188,45 +190,9 @@ def rounded(found: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in found.items()}
 
 
-# --- the figure -------------------------------------------------------------------------------------------------------
-
-
-def figure(source: Path, target: Path) -> None:
-    """Cost against rows, both logarithmic: fit and impute together, and peak memory."""
-    from matplotlib.figure import Figure
-
-    lines = [json.loads(line) for line in source.read_text().splitlines()]
-    lines = [line for line in lines if line["status"] == "finished"]
-    drawing = Figure(figsize=(11.5, 4.2), layout="constrained")
-    seconds, memory = drawing.subplots(1, 2)
-    groups = list(dict.fromkeys((line["method"], line["device"]) for line in lines))
-    for i, (method, device) in enumerate(groups):
-        own = sorted((x for x in lines if (x["method"], x["device"]) == (method, device)), key=lambda x: x["rows"])
-        look = {"color": f"C{i % 10}", "marker": "osd^v<>Px*"[i % 10], "linestyle": ("-", "--", ":", "-.")[i % 4]}
-        rows, cut = [x["rows"] for x in own], any(x["cut"] for x in own)
-        label = f"{method}, {'GPU' if device == 'cuda' else 'CPU'}{', extrapolated' if cut else ''}"
-        look |= {"markerfacecolor": "none"} if cut else {}
-        seconds.loglog(rows, [cost(x) for x in own], label=label, **look)
-        memory.loglog(rows, [x["peak_memory_gb"] for x in own], **look)
-    seconds.set(xlabel="rows", ylabel="fit and impute, seconds (CPU: of the processor)", title="time")
-    memory.set(xlabel="rows", ylabel="peak memory of the process, GB", title="memory")
-    drawing.legend(loc="outside right upper", fontsize="small")
-    for axis in (seconds, memory):
-        axis.grid(which="major", color="0.85")
-    drawing.savefig(target, dpi=100)
-
-
-def cost(line: dict[str, Any]) -> float:
-    """Seconds of fit and impute; on a CPU, that other work may share, those of the processor."""
-    if "whole_fit_s" in line:
-        return line["whole_fit_s"] + line["impute_s"]
-    kind = "s" if line["device"] == "cuda" else "cpu_s"
-    return line[f"fit_{kind}"] + line[f"impute_{kind}"]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "settings", "figure", "one"])
+    parser.add_argument("what", choices=["run", "settings", "figure", "tables", "one"])
     parser.add_argument("--methods", default="mean_mode,selective", help="ids in conf/method/, with commas")
     parser.add_argument("--rows", default="10000,50000,150000,441437", help="with commas")
     parser.add_argument("--budget", choices=["paper", "quick"], default="quick")
@@ -248,6 +214,8 @@ def main() -> None:
         print(json.dumps(settings(arguments.methods.split(","), arguments.budget), indent=1))
     elif arguments.what == "figure":
         figure(arguments.out, RESULTS / "scale.png")
+    elif arguments.what == "tables":
+        print(tables(arguments.out))
     elif arguments.what == "one":
         task = json.loads(sys.stdin.read())
         print(json.dumps(one(**task) | machine(task["key"]["device"])))

@@ -33,6 +33,15 @@ def test_mean_and_sd_over_seeds() -> None:
     assert math.isnan(cell(0.1).sd)
 
 
+def test_a_single_run_stands_for_all_where_the_seed_has_no_say() -> None:
+    exact = cell(0.5004, published=replace(PRINTED, std=None), seeded=False)
+    assert exact.sd == 0
+    assert exact.noise == pytest.approx(0.0005)  # half a printed digit
+    assert exact.verdict == "same"
+    assert cell(0.502, published=replace(PRINTED, std=None), seeded=False).verdict == "better"
+    assert math.isnan(cell(seeded=False).sd)
+
+
 def test_a_seed_without_a_number_does_not_count() -> None:
     found = cell(0.1, math.nan, 0.3)
     assert found.values == {0: 0.1, 2: 0.3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import shlex
@@ -105,8 +106,10 @@ def test_statuses_differences_and_gaps_are_in_words(grids: list[Grid]) -> None:
 def test_commands_for_missing_runs_can_be_typed(table, tmp_path: Path) -> None:
     (grid, *_) = filled([table], [tmp_path]).grids
     lacking = gaps(grid)
-    assert sum(gap.runs for gap in lacking) == len(experiments.seeds(table.experiment)) * math.prod(
-        len(values) for key, values in experiments.axes(table.experiment).items() if key != "seed"
+    axes = {key: values for key, values in experiments.axes(table.experiment).items() if key != "seed"}
+    cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    assert sum(gap.runs for gap in lacking) == sum(
+        len(experiments.seeds_of_cell(table.experiment, cell)) for cell in cells
     )
     for gap in lacking:
         program, script, multirun, *overrides = shlex.split(gap.command)
@@ -119,6 +122,16 @@ def first_job(experiment: str, overrides: list[str]) -> list[str]:
     params = [f"{key}={','.join(values)}" for key, values in experiments.axes(experiment).items()]
     parsed = OverridesParser.create().parse_overrides([*params, *overrides])
     return list(BasicSweeper.split_arguments(parsed, None)[0][0])
+
+
+def test_one_run_is_asked_for_where_any_seed_gives_the_same(tmp_path: Path, fake: Callable[..., Record]) -> None:
+    fake(tmp_path, ["experiment=missbgm_table1", "method=oracle", "dataset.n=500", "seed=3"], {"train/rmse_all": 0.5})
+    (grid,) = filled([TABLES["missbgm/1"]], [tmp_path]).grids
+    runs = {gap.what: gap.runs for gap in gaps(grid)}
+    assert runs["Mean/Mode"] == 4 * 3
+    assert runs["Bayes oracle (ceiling)"] == 4 * 3 - 1  # its seed 3 answers for all
+    assert runs["GAIN"] == runs["selection (ours)"] == 4 * 3 * 10
+    assert "0.500 (any seed)" in {words(cell).ours for row in grid.rows for cell in row.cells}
 
 
 def test_a_command_asks_for_the_missing_seeds_only(grids: list[Grid]) -> None:

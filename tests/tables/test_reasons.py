@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from lacuna.records import Record
 from lacuna.tables import reasons as module
 from lacuna.tables.archive import load
 from lacuna.tables.catalogue import TABLES
+from lacuna.tables.evidence import Range, Spread, Tried
 from lacuna.tables.grid import Grid, fill
 from lacuna.tables.overview import leader, summary
-from lacuna.tables.reasons import Range, Spread, reasons
+from lacuna.tables.published import published
+from lacuna.tables.reasons import reasons
 from lacuna.tables.remarks import remarks
 
 Fake = Callable[..., Record]
@@ -44,7 +47,36 @@ def test_a_figure_apart_without_other_draws_is_told_beside_the_seeds(
     monkeypatch.setattr(module, "spreads", dict)
     for seed, rmse in enumerate((5.09, 5.10, 5.11, 5.12)):
         fake(tmp_path, ["method=mean_mode", f"seed={seed}"], {"test/rmse": rmse})
-    assert reasons(table_1(tmp_path))[1].endswith("outside the range of our seeds, 5.090 to 5.120.")
+    # sd 0.0129 over 4 seeds, taken for print's own over 5: standard error 0.0129 sqrt(1/4 + 1/5), and half a digit
+    assert reasons(table_1(tmp_path))[1].endswith(
+        "5.105 ± 0.013 (4) here, 4.850 printed. They are 24.0 standard errors apart; the printed figure lies outside "
+        "the range of our seeds, 5.090 to 5.120."
+    )
+
+
+def test_settings_tried_on_the_same_draw_stand_by_nearness(
+    tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Tried("", 3, 1.9, 0.1), Tried("far", 1, 1.9, math.nan), Tried("near", 3, 1.99, 0.02)]
+    monkeypatch.setattr(module, "tried", lambda: {("mnar_oracle", "500", "0.7", "gain"): found})
+    cell = ["experiment=missbgm_table1", "dataset.n=500", "ratio=0.7", "method=gain", "budget=paper"]
+    for seed, rmse in enumerate((1.86, 1.89, 1.92)):
+        fake(tmp_path, [*cell, f"seed={seed}"], {"train/rmse_all": rmse})
+    (grid,) = fill(TABLES["missbgm/1"], load([tmp_path]))
+    _, apart, widths = reasons(grid)
+    # 0.102 below print; 0.03 / sqrt(3) and 0.015 / sqrt(10) make a standard error of 0.018
+    assert "1.890 ± 0.030 (3) here, 1.992 ± 0.015 printed. They are 5.7 standard errors apart, 6.8 times" in apart
+    assert apart.endswith("Tried on the same draw: near 1.990 ± 0.020 (3); far 1.900 (1).")
+    assert "GAIN 0.5" in widths  # printed sd 0.015, ours 0.030
+
+
+def test_what_is_printed_twice_is_told(tmp_path: Path, fake: Fake) -> None:
+    fake(tmp_path, ["method=diffjoint", "ratio=0.3", "budget=paper"], {"test/acc_discrete": 0.655})
+    (text,) = reasons(table_1(tmp_path))
+    assert text == (
+        "0.3, Diff-Joint, MCAR, accuracy, discrete: for one and the same setting the paper prints 63.6 here and 72.7 "
+        "in its Table 12; ours is 65.5 (1)."
+    )
 
 
 def test_downstream_scores_apart_are_told_beside_what_settings_give(
@@ -74,6 +106,8 @@ def test_the_evidence_is_about_what_tables_compare() -> None:
         assert key[2] in ("mean_mode", "truth")
     assert all(spread.sd > 0 and spread.draws >= 50 for spread in module.spreads().values())
     assert all(0 <= found.lowest <= found.highest <= 1 for found in module.ranges().values())
+    for *_, method in module.tried():
+        assert method in {one.method for one in published() if one.table.startswith("missbgm")}
 
 
 def test_the_leader_is_found_by_hand(tmp_path: Path, fake: Fake) -> None:
@@ -89,6 +123,13 @@ def test_the_leader_is_found_by_hand(tmp_path: Path, fake: Fake) -> None:
     )
     one = summary(grid)
     assert (one.runs, one.filled, one.cells) == (5, 5, 4 * 8 * 9)  # ratios, methods, masks with three metrics
+
+
+def test_tables_with_missforest_say_what_its_search_is_worth(tmp_path: Path, fake: Fake) -> None:
+    fake(tmp_path, ["method=mean_mode"], {"test/acc": 0.2})
+    assert not any("missForest" in text for text in remarks(table_1(tmp_path)))
+    fake(tmp_path, ["method=missforest"], {"test/acc": 0.3})
+    assert any("missForest" in text and "50 configurations" in text for text in remarks(table_1(tmp_path)))
 
 
 def test_what_is_odd_about_runs_is_one_line(tmp_path: Path, fake: Fake) -> None:

@@ -12,6 +12,7 @@ from lacuna.types import Table
 class Dataset(ABC):
     """A source of one table; its constructor takes options."""
 
+    seeded: bool = True  # False: every seed gives the same table
     credentialed = False  # True: rows may not leave the user's machine; of a run only numbers go to MLflow
 
     @abstractmethod

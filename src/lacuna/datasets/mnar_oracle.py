@@ -85,6 +85,7 @@ class MNAROracle(Dataset):
         if n < 1 or p <= N_ANCHORS:
             raise ValueError(f"n must be at least 1 and p at least {N_ANCHORS + 1}, got n={n} and p={p}")
         self.n, self.p, self.published = n, p, published
+        self.seeded = not published
 
     def load(self, rng: np.random.Generator, split_rng: np.random.Generator) -> Table:
         dtype: Any = np.float32 if self.published else np.float64

@@ -12,6 +12,8 @@ from lacuna.types import OrdinaryMask, Table
 class Mask(ABC):
     """An observation process; its constructor takes options, ``draw`` applies it to a whole table."""
 
+    seeded: bool = True  # False: every seed hides the same cells of a table
+
     def unsupported(self, table: Table) -> str | None:
         """Why this mask cannot be applied to ``table``, in a sentence; None when it can."""
         return None

@@ -50,6 +50,7 @@ class SelfLogistic(Mask):
 
     def __init__(self, published: bool = False) -> None:
         self.published = published
+        self.seeded = not published
 
     def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
         mean, sd = column_moments(table.values)

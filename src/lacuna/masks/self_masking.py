@@ -34,6 +34,8 @@ class SelfMasking(Mask):
     Nothing is random. Anchors are always seen, so that ``ratio`` is the expected rate in each target column.
     """
 
+    seeded = False
+
     def unsupported(self, table: Table) -> str | None:
         if not hasattr(table.law, "given_anchors"):
             return f"mask=self needs the law of each value given its row: dataset=mnar_oracle, not {table.name!r}"

@@ -44,6 +44,7 @@ class Method(ABC):
     """Base of all imputation methods."""
 
     inductive: ClassVar[bool] = True  # rows imputed one at a time get the same point values as all at once
+    seeded: ClassVar[bool] = True  # False: every seed gives the same point values
     needs_law: ClassVar[bool] = False  # True for oracles only: the runner hands them ``problem.law`` as ``self.law``
     monitor: Monitor = Monitor()
 

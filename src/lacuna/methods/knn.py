@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 
@@ -21,6 +23,8 @@ class KNN(Method):
     Args:
         neighbours: rows averaged for a cell.
     """
+
+    seeded: ClassVar[bool] = False
 
     def __init__(self, neighbours: int = 5, device: str = "auto") -> None:
         if neighbours < 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from lacuna.methods.base import Method
@@ -24,6 +26,8 @@ def column_center(column: Column, cells: np.ndarray) -> float:
 
 class MeanMode(Method):
     """Fill every hidden cell with its column's mean or mode over the observed training cells."""
+
+    seeded: ClassVar[bool] = False
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         cells = (train.values[seen, j] for j, seen in enumerate(train.observed.T))

@@ -29,6 +29,7 @@ class Cell:
     published: Published | None = None
     paper_runs: int = 1  # behind the printed number
     comparable: bool = True  # printed for the same data
+    seeded: bool = True  # False: every seed gives the same
 
     @cached_property
     def values(self) -> dict[int, float]:
@@ -46,7 +47,9 @@ class Cell:
 
     @property
     def sd(self) -> float:
-        """Over seeds; NaN for a single one."""
+        """Over seeds; NaN for a single one, unless it stands for all."""
+        if not self.seeded and self.values:
+            return 0.0
         return float(np.std(list(self.values.values()), ddof=1)) if self.n > 1 else math.nan
 
     @property
@@ -76,10 +79,15 @@ class Cell:
         return math.hypot(spread / math.sqrt(self.n), theirs / math.sqrt(self.paper_runs), self.published.unit / 2)
 
     @property
+    def apart(self) -> float:
+        """Standard errors between ours and the printed figure."""
+        return abs(self.difference) / self.noise
+
+    @property
     def verdict(self) -> Verdict:
         if math.isnan(self.difference) or math.isnan(self.noise):
             return "unknown"
-        if abs(self.difference) < NOISE * self.noise:
+        if self.apart < NOISE:
             return "same"
         if not self.better:
             return "higher" if self.difference > 0 else "lower"

@@ -8,9 +8,11 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from lacuna import paths
+from lacuna.build import build
 from lacuna.config import compose, plain
 
 Settings = Mapping[str, str]  # of one cell: key of the configuration -> value, as on the command line
@@ -38,6 +40,22 @@ def _as_typed(value: str) -> str:
 def seeds(experiment: str) -> tuple[int, ...]:
     """The seeds that the experiment asks for."""
     return tuple(map(int, axes(experiment).get("seed", ("0",))))
+
+
+def seeds_of_cell(experiment: str, settings: Settings) -> tuple[int, ...]:
+    """Those of its seeds that a cell needs: one where all of them give the same."""
+    asked = seeds(experiment)
+    return asked if seeded(expected(experiment, settings, "paper")) else asked[:1]
+
+
+def seeded(config: Mapping[str, Any]) -> bool:
+    """Whether the seed has a say in a run's point imputation: in its data, its mask or its method."""
+    return drawn(config) or bool(get_class(config["method"]["_target_"]).seeded)
+
+
+def drawn(config: Mapping[str, Any]) -> bool:
+    """Whether the seed has a say in a run's data or mask."""
+    return any(build(config[noun], noun).seeded for noun in ("dataset", "mask"))
 
 
 @cache

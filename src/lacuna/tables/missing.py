@@ -24,7 +24,6 @@ class Gap:
 
 def gaps(grid: Grid) -> list[Gap]:
     """One for each method, or variant of one, that lacks runs."""
-    asked = experiments.seeds(grid.table.experiment)
     lacking: dict[tuple[tuple[str, str], ...], dict[tuple[tuple[str, str], ...], set[int]]] = {}
     empty: dict[tuple[tuple[str, str], ...], int] = {}
     budgets: dict[tuple[tuple[str, str], ...], str] = {}
@@ -32,7 +31,9 @@ def gaps(grid: Grid) -> list[Gap]:
         for column, cell in zip(grid.columns, row.cells, strict=True):
             settings = of_runs(grid.table, {**row.settings, **column.settings})
             seen = {run.config["seed"] for run in cell.runs if run.status in ("finished", *DASHES)}
-            if todo := set(asked) - seen:
+            if seen and not cell.seeded:
+                continue
+            if todo := set(experiments.seeds_of_cell(grid.table.experiment, {**settings, **grid.fixed})) - seen:
                 method = tuple((key, value) for key, value in settings.items() if _is_method(key))
                 place = tuple((key, value) for key, value in settings.items() if not _is_method(key))
                 budgets[method] = row.budget or budgets.get(method, "")

@@ -38,6 +38,27 @@ class Published:
         kind, _, name = self.metric.partition("/")
         return f"test/downstream/{self.target}/{name}" if kind == "downstream" else self.metric
 
+    @property
+    def heading(self) -> str:
+        """
+        >>> published()[0].heading
+        'Table 1'
+        """
+        kind = self.table.partition("_")[2]
+        return f"{kind[:-2].capitalize()} {int(kind[-2:])}"
+
+
+def printed_elsewhere(one: Published) -> list[Published]:
+    """Other figures for the same setting and score that no rounding explains."""
+    about = ("dataset", "n", "p", "mask", "ratio", "target", "method", "metric")
+    return [
+        other
+        for other in published()
+        if other.table != one.table
+        and all(getattr(other, name) == getattr(one, name) for name in about)
+        and abs(other.value - one.value) > max(other.unit, one.unit)
+    ]
+
 
 @cache
 def published() -> tuple[Published, ...]:

@@ -1,64 +1,21 @@
-"""Why a figure differs from print: sentences with numbers from records, ``draws.csv`` and ``settings.csv``."""
+"""Why a figure differs from print: sentences with numbers from records and from ``evidence``."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
+import numpy as np
+
+from lacuna.tables import experiments
 from lacuna.tables.cells import Cell
+from lacuna.tables.evidence import Key, Range, Spread, ranges, spreads, tried
 from lacuna.tables.grid import Column, Grid, Row
 from lacuna.tables.labels import metric, value_label
-from lacuna.tables.text import count, number
+from lacuna.tables.published import printed_elsewhere
+from lacuna.tables.text import count, number, words
 
-DRAWS = Path(__file__).parent / "draws.csv"  # made by benchmarks/draws.py
-SETTINGS = Path(__file__).parent / "settings.csv"  # made by benchmarks/downstream.py
 LAW_DRAWN = ("mar", "mnar")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Of one figure over fresh draws of data and mask."""
-
-    draws: int
-    mean: float
-    sd: float
-
-
-@dataclass(frozen=True)
-class Range:
-    """Of one downstream score over the settings of the classifier that are tried, all on one draw."""
-
-    settings: int
-    lowest: float
-    highest: float
-
-
-Key = tuple[str, ...]  # data set, mask, method, ratio and metric
-
-
-def _lines(path: Path) -> dict[Key, dict[str, str]]:
-    lines = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-    return {tuple(line[name] for name in ("dataset", "mask", "method", "ratio", "metric")): line for line in lines}
-
-
-@cache
-def spreads() -> dict[Key, Spread]:
-    return {
-        key: Spread(int(line["draws"]), float(line["mean"]), float(line["sd"])) for key, line in _lines(DRAWS).items()
-    }
-
-
-@cache
-def ranges() -> dict[Key, Range]:
-    """Trained on a completed table; under the method ``truth``, without mask and ratio, on the true one."""
-    return {
-        key: Range(int(line["settings"]), float(line["lowest"]), float(line["highest"]))
-        for key, line in _lines(SETTINGS).items()
-    }
 
 
 def _key(cell: Cell) -> Key:
@@ -84,14 +41,16 @@ def reasons(grid: Grid) -> list[str]:
     ]
     apart = [_of_cell(*found) for found in compared if found[2].verdict != "same"]
     settings = _of_settings([cell for _, _, cell in compared if cell.verdict != "same"])
-    return [*_by_chance(grid, len(compared), len(apart)), *settings, *apart, *_wide_draws(grid), *_single_seeds(grid)]
+    told = (*settings, *apart, *_wide_draws(grid), *_single_seeds(grid), *_narrow_print(grid), *_in_two_minds(grid))
+    by_chance = _by_chance(grid, sum(cell.seeded for _, _, cell in compared), len(compared), len(apart))
+    return [*by_chance, *told]
 
 
-def _by_chance(grid: Grid, n_compared: int, n_apart: int) -> Iterator[str]:
+def _by_chance(grid: Grid, n_drawn: int, n_compared: int, n_apart: int) -> Iterator[str]:
     if n_apart:
         text = f"{n_apart} of {n_compared} compared figures differ by two standard errors or more"
         seeds = max(cell.n for row in grid.rows for cell in row.cells)
-        yield f"{text}; with {count(seeds, 'seed')} on our side about {0.05 * n_compared:.1f} would by chance alone."
+        yield f"{text}; with {count(seeds, 'seed')} on our side about {0.05 * n_drawn:.1f} would by chance alone."
 
 
 def _of_settings(cells: Sequence[Cell]) -> Iterator[str]:
@@ -134,9 +93,31 @@ def _of_cell(row: Row, column: Column, cell: Cell) -> str:
         return f"{text} {number(about, tried.lowest)} to {number(about, tried.highest)} by the classifier's setting."
     low, high = min(cell.values.values()), max(cell.values.values())
     where = "within" if low <= cell.published.value <= high else "outside"
+    said, of_a_run = words(cell), ""
+    if cell.published.std:
+        of_a_run = f", {abs(cell.difference) / cell.published.std:.1f} times the printed sd"
     return (
-        f"{text} The printed figure lies {where} the range of our seeds, {number(about, low)} to {number(about, high)}."
+        f"{name}: {said.ours} here, {said.printed} printed. They are {cell.apart:.1f} standard errors apart{of_a_run}; "
+        f"the printed figure lies {where} the range of our seeds, {number(about, low)} to {number(about, high)}."
+        + _other_settings(row, cell)
     )
+
+
+def _other_settings(row: Row, cell: Cell) -> str:
+    """What was tried on the same draw, the nearest to print first."""
+    assert cell.published is not None
+    about, printed = metric(cell.metric), cell.published
+    place = printed.dataset, str(printed.n or ""), str(printed.ratio), printed.method
+    found = [one for one in tried().get(place, ()) if one.setting]
+    if not found or row.budget == "quick":
+        return ""
+    found.sort(key=lambda one: abs(one.mean - printed.value))
+    parts = (
+        f"{one.setting} {number(about, one.mean)}{'' if math.isnan(one.sd) else f' ± {number(about, one.sd)}'} "
+        f"({one.seeds})"
+        for one in found
+    )
+    return f" Tried on the same draw: {'; '.join(parts)}."
 
 
 def _away(distance: float, unit: str) -> str:
@@ -176,3 +157,35 @@ def _single_seeds(grid: Grid) -> Iterator[str]:
                 f"{', '.join(filter(None, (*row.headers, row.budget)))}: cells of one seed differ from print by up to "
                 f"{number(about, furthest)}, {furthest / max(spread):.1f} times the sd over seeds of the others."
             )
+
+
+def _narrow_print(grid: Grid) -> Iterator[str]:
+    """Of tables on one published draw: printed sds beside ours, which come from the method's seed alone."""
+    ratios: dict[str, list[float]] = {}
+    for row in grid.rows:
+        for cell in row.cells:
+            known = cell.published and cell.published.std and cell.comparable and cell.sd > 0 and cell.n > 2
+            if known and not any(experiments.drawn(run.config) for run in cell.runs):
+                assert cell.published is not None
+                ratios.setdefault(cell.published.method, []).append((cell.published.std or 0.0) / cell.sd)
+    if ratios:
+        listed = (f"{value_label('method', name)} {np.median(found):.1f}" for name, found in ratios.items())
+        yield (
+            "Printed sds over ours, which come from the method's seed alone on one draw (median over cells of three "
+            f"seeds and more): {', '.join(listed)}. A printed sd that is many times ours holds more than the method's "
+            "seed, or not the same."
+        )
+
+
+def _in_two_minds(grid: Grid) -> Iterator[str]:
+    """What the paper prints twice, and not alike."""
+    for row in grid.rows:
+        for column, cell in zip(grid.columns, row.cells, strict=True):
+            others = printed_elsewhere(cell.published) if cell.published and cell.comparable and cell.values else []
+            if cell.published and others:
+                about, name = metric(cell.metric), ", ".join(filter(None, (*row.headers, *column.headers)))
+                elsewhere = " and ".join(f"{number(about, other.value)} in its {other.heading}" for other in others)
+                yield (
+                    f"{name}: for one and the same setting the paper prints {number(about, cell.published.value)} here "
+                    f"and {elsewhere}; ours is {words(cell).ours}."
+                )

@@ -13,9 +13,10 @@ from lacuna.tables.remarks import costs
 
 MARKS = {"better": "▲", "worse": "▼", "higher": "△", "lower": "▽", "same": "=", "unknown": ""}
 LEGEND = (
-    "A cell reads: our mean ± sd over seeds (number of seeds), then the figure that the paper prints and our "
-    "difference from it. ▲ better and ▼ worse than printed by at least two standard errors of the difference, "
-    "= nearer than that, △ higher and ▽ lower where neither is better; no sign where no spread is known. "
+    "A cell reads: our mean ± sd over seeds (number of seeds; one run where any seed gives the same), then the figure "
+    "that the paper prints, with its sd where it gives one, and our difference from it. ▲ better and ▼ worse than "
+    "printed by at least two standard errors of the difference, in which both sds count, = nearer than that, "
+    "△ higher and ▽ lower where neither is better; no sign where no spread is known. "
     "– a run that ended without an answer, with its status; · no run yet. Shares are in per cent. "
     "Times are wall-clock, of runs that may have shared their machine with others."
 )
@@ -40,7 +41,8 @@ def words(cell: Cell) -> Words:
         sign = "" if float(shown or 0) == 0 else "+" if cell.difference > 0 else "−"
         difference = f"{MARKS[cell.verdict]} {sign}{shown}".strip()
     if cell.values:
-        ours = f"{number(about, cell.mean)}{_spread(about, cell.sd)} ({cell.n})"
+        spread = f"{_spread(about, cell.sd)} ({cell.n})" if cell.seeded else " (any seed)"
+        ours = f"{number(about, cell.mean)}{spread}"
     else:
         ours = f"– {cell.dash.replace('_', ' ')}" if cell.dash else "–" if cell.runs else "·"
     return Words(ours, printed, difference)

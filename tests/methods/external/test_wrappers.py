@@ -17,7 +17,7 @@ from sklearn.linear_model import BayesianRidge
 
 from lacuna.methods.base import Method
 from lacuna.methods.external.forest_diffusion import ForestDiffusion
-from lacuna.methods.external.ice import ICE
+from lacuna.methods.external.ice import ICE, chain_seed
 from lacuna.methods.external.miceforest import MiceForest
 from lacuna.methods.external.missforest import MissForest
 from lacuna.methods.external.missforest_sklearn import ChainedForests
@@ -38,13 +38,19 @@ def completed(method: Method, rows: Incomplete) -> np.ndarray:
 def test_ice_is_the_mean_of_chains_of_scikit_learn(numbers: Incomplete) -> None:
     low, high = np.nanmin(numbers.values, axis=0), np.nanmax(numbers.values, axis=0)
     chains = []
-    for seed in (SEED, SEED + 1, SEED + 2):
+    for seed in (chain_seed(SEED, k) for k in range(3)):
         imputer = IterativeImputer(BayesianRidge(), sample_posterior=True, max_iter=4, random_state=seed)
         chains.append(imputer.fit_transform(numbers.values).clip(low, high))
     method = ICE(rounds=4, samples=3)
     np.testing.assert_allclose(completed(method, numbers), np.mean(chains, axis=0), rtol=1e-12)
     draws = method.impute(numbers, draws=2).draws
     np.testing.assert_allclose(draws.samples, np.stack(chains)[:2, numbers.hidden], rtol=1e-6)
+
+
+def test_neighbouring_seeds_of_ice_share_no_chain() -> None:
+    seeds = [chain_seed(seed, k) for seed in range(10) for k in range(5)]
+    assert len(set(seeds)) == 50
+    assert max(seeds) < 2**32  # what scikit-learn takes
 
 
 def test_miceforest_is_the_mean_and_mode_of_its_package(mixed: Incomplete, needs: Callable[[str], None]) -> None:
@@ -252,6 +258,14 @@ def test_a_point_is_a_mean_or_a_mode(mixed: Incomplete) -> None:
     found = point(mixed, samples)[mixed.hidden]
     want = np.array([0.6, 0.6, 1.0, 1.0, 1.0, 0.6])[cells[:, 1]]
     np.testing.assert_allclose(found, want)
+
+
+def test_optimal_transport_moves_points_on_the_scale_asked_for(numbers: Incomplete) -> None:
+    mean, sd = np.nanmean(numbers.values, axis=0), np.nanstd(numbers.values, axis=0)
+    scaled = Incomplete(numbers.columns, (numbers.values - mean) / sd, numbers.observed)
+    by_itself = completed(OptimalTransport(30, samples=1, device="cpu"), numbers)
+    by_hand = completed(OptimalTransport(30, samples=1, standardise=False, device="cpu"), scaled) * sd + mean
+    np.testing.assert_allclose(by_itself, by_hand, rtol=1e-4, atol=1e-4)
 
 
 def test_optimal_transport_on_rank_one_data(rank_one: Problem) -> None:

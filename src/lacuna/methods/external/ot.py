@@ -4,6 +4,9 @@ Transport", ICML 2020 (its algorithm 1). Written here: the packages run one impu
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,7 +26,7 @@ REPORT_EVERY = 100  # iterations
 class OptimalTransport(Transductive):
     """Moves the hidden cells until random batches of rows look alike in Sinkhorn divergence.
 
-    Coordinates are standardised, categories enter as 0/1 coordinates. The ``samples`` imputations differ in their
+    Categories enter as 0/1 coordinates. The ``samples`` imputations differ in their
     start and batches, and run side by side.
 
     Args:
@@ -31,7 +34,10 @@ class OptimalTransport(Transductive):
         noise: sd of the start around the column mean.
         quantile, factor: the blur is this quantile of half the squared distances of rows, times the factor.
         samples: imputations behind a point imputation.
+        standardise: scale coordinates by their observed cells; the published results: as they come.
     """
+
+    optimizer: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.Adam
 
     def __init__(
         self,
@@ -42,6 +48,7 @@ class OptimalTransport(Transductive):
         quantile: float = 0.5,
         factor: float = 0.05,
         samples: int = 5,
+        standardise: bool = True,
         device: str = "auto",
     ) -> None:
         super().__init__(samples)
@@ -50,12 +57,13 @@ class OptimalTransport(Transductive):
         if not 0 <= quantile <= 1 or factor <= 0:
             raise ValueError(f"quantile must lie in [0, 1] and factor above 0, got {quantile} and {factor}")
         self.iterations, self.batch, self.lr, self.noise = iterations, batch, lr, noise
-        self.quantile, self.factor, self.device = quantile, factor, device
+        self.quantile, self.factor, self.standardise, self.device = quantile, factor, standardise, device
 
     def _complete(self, table: Incomplete, n: int) -> np.ndarray:
         dummies, device = Dummies.fit(table), pick(self.device)
         encoded = dummies.encode(table.values)
-        mean, sd = np.nanmean(encoded, axis=0), np.nanstd(encoded, axis=0)
+        mean = np.nanmean(encoded, axis=0)
+        sd = np.nanstd(encoded, axis=0) if self.standardise else np.ones(len(mean))
         values = torch.from_numpy((encoded - mean) / sd).to(device, torch.float32)
         hidden = values.isnan()
         values = values.nan_to_num()
@@ -83,16 +91,16 @@ class OptimalTransport(Transductive):
         cell_of = hidden.flatten().cumsum(0).sub(1).clamp(min=0).view(hidden.shape)
         start = torch.stack([self.noise * torch.randn(n_hidden, generator=rng) for rng in rngs])
         cells = start.to(values.device).requires_grad_()
-        adam = torch.optim.Adam([cells], lr=self.lr)
+        optimizer = type(self).optimizer([cells], lr=self.lr)
         for i in range(1, self.iterations + 1):
             drawn = [torch.randperm(n_rows, generator=rng)[:batch] for rng in rngs for _ in range(2)]
             rows = torch.stack(drawn).view(n, 2 * batch).to(values.device)  # each half without repeats
             own = cells.gather(1, cell_of[rows].flatten(1)).view(n, 2 * batch, -1)
             clouds = torch.where(hidden[rows], own, values[rows])
             loss = sinkhorn_divergence(clouds[:, :batch], clouds[:, batch:], blur, SCALING).sum()
-            adam.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            adam.step()
+            optimizer.step()
             if i % REPORT_EVERY == 0 or i == self.iterations:
                 self.monitor.progress("moving", i, self.iterations, loss=float(loss.detach()) / n)
         return cells.detach()
