@@ -8,7 +8,9 @@
 
 A method is any file of conf/method/. ``mnar_oracle`` is the running-time benchmark of MissBGM's Figure 6 (5,000
 rows, 200 columns, self-masked at ratio 0.2), imputed where it was fitted; of ``bayesnet``, n rows are fitted and 3 n
-/ 7 others imputed. One JSON line a run goes to --out; a run that is there already is not repeated.
+/ 7 others imputed. --options change a method for good; --cut shortens ``epochs``, ``max_batches``, ``iterations`` or
+``rounds`` only: the line then holds what was measured, and under ``whole_fit_s`` what the fit would take uncut, in
+proportion. One JSON line a run goes to --out; a run that is there already is not repeated.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import importlib
 import itertools
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +27,7 @@ from typing import Any
 
 import torch
 
+from clocks import CUTS, Stopwatch, clocked, whole
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.datasets.mnar_oracle import MNAROracle
 from lacuna.environment import MemoryMeter, resident_gb
@@ -88,50 +92,42 @@ def measured(method: Method, problem: Problem, seed: int, draws: int) -> dict[st
     """Fit on the training rows, impute the last split, score that."""
     split, rows = list(problem.splits.items())[-1]
     before, meter = resident_gb(), MemoryMeter()
-    start, cpu = time.perf_counter(), time.process_time()
-    method.fit(problem.train, seed)
-    fitted = _now()
-    done = method.impute(rows, draws)
-    finished = _now()
+    _, fitting = clocked("fit", lambda: method.fit(problem.train, seed))
+    done, imputing = clocked("impute", lambda: method.impute(rows, draws))
     return {
-        "fit_s": round(fitted - start, 2),
-        "impute_s": round(finished - fitted, 2),
-        "cpu_s": round(time.process_time() - cpu, 2),
+        **(fitting | imputing),
         **scores(problem, split, done),
         "mean_mode": scores(problem, split, MeanMode().fit(problem.train).impute(rows)),
         "hidden_cells": int(rows.hidden.sum()),
-        "memory_before_gb": _rounded(before),
-        "peak_memory_gb": _rounded(meter.peak_gb()),
-        "device_peak_memory_gb": _rounded(meter.device_peak_gb()),
+        "memory_before_gb": before,
+        "peak_memory_gb": meter.peak_gb(),
+        "device_peak_memory_gb": meter.device_peak_gb(),
     }
 
 
-def _rounded(gigabytes: float | None) -> float | None:
-    return None if gigabytes is None else round(gigabytes, 3)
-
-
-def _now() -> float:
-    """Seconds, the device's queue included."""
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    return time.perf_counter()
+def _rounded(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def outcome(node: dict[str, Any], key: dict[str, Any], draws: int) -> dict[str, Any]:
     """Scores and costs of one run, or why there are none."""
     problem = load(key["problem"], key["n"], key["p"], key["ratio"], key["seed"])
     try:
-        method = made({**node, **key["options"]}, key["device"])
+        uncut = {**node, **key["options"]}
+        method = made({**uncut, **key["cut"]}, key["device"])
         if reason := method.unsupported(problem):
             return {"status": "unsupported", "error": reason}
-        return {"status": "finished", **measured(method, problem, key["seed"], draws)}
+        method.monitor = watch = Stopwatch()
+        found = measured(method, problem, key["seed"], draws)
+        found |= whole(found["fit_s"], watch, uncut, key["cut"], len(problem.train))
+        return {"status": "finished", **{name: _rounded(value) for name, value in found.items()}}
     except (UserError, ImportError, MemoryError, RuntimeError) as error:
         return {"status": "failed", "error": f"{type(error).__name__}: {error}".splitlines()[0]}
 
 
 def keys(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One for each method and size, in the order of the command line."""
-    options = json.loads(arguments.options)
+    options, cut = json.loads(arguments.options), cuts(arguments.cut)
     bayesnet = arguments.problem == "bayesnet"
     sizes = itertools.product(numbers(arguments.n), [5] if bayesnet else numbers(arguments.p))
     for (n, p), method in itertools.product(sizes, arguments.methods.split(",")):
@@ -144,9 +140,18 @@ def keys(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             "seed": arguments.seed,
             "budget": arguments.budget,
             "options": options.get(method, {}),
+            "cut": cut.get(method, {}),
             "device": arguments.device,
             "draws": arguments.draws,
         }
+
+
+def cuts(text: str) -> dict[str, dict[str, int]]:
+    """JSON of arguments by method, of those that may be cut."""
+    cut: dict[str, dict[str, int]] = json.loads(text)
+    if unknown := {name for of_method in cut.values() for name in of_method} - CUTS:
+        sys.exit(f"--cut knows {sorted(CUTS)}, not {sorted(unknown)}: those go to --options")
+    return cut
 
 
 def numbers(text: str) -> list[int]:
@@ -163,7 +168,7 @@ def run(arguments: argparse.Namespace) -> None:
         torch.ones(8, 8, device="cuda").mm(torch.ones(8, 8, device="cuda"))  # CUDA's own start is nobody's time
     begun = time.perf_counter()
     for key in keys(arguments):
-        if any(row.items() >= key.items() and row["status"] == "finished" for row in done):
+        if any(({"cut": {}} | row).items() >= key.items() and row["status"] == "finished" for row in done):
             continue
         if time.perf_counter() - begun > arguments.seconds:
             print(f"{arguments.seconds:g} seconds are over: the same command goes on")
@@ -189,6 +194,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=0)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--options", default="{}", help='JSON of constructor arguments, {"cacti": {"epochs": 30}}')
+    parser.add_argument("--cut", default="{}", help='the same for what is extrapolated, {"cacti": {"epochs": 40}}')
     parser.add_argument("--settings", type=Path, help="what `settings` printed, for a machine without Hydra")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no run after this long")
     parser.add_argument("--out", type=Path, default=OUT)

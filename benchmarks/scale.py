@@ -6,6 +6,7 @@
         --rows 10000 --cut '{"diffjoint": {"iterations": 1}, "cacti": {"max_batches": 2000}}'      # where it is not
     python benchmarks/scale.py run --methods ice,miceforest --rows 441437 --fit-only --memory-gb 20 --seconds 900
     python benchmarks/scale.py figure
+    python benchmarks/scale.py tables                                # those of benchmarks/README.md
 
 Four fifths of the rows are fitted, the others imputed, MCAR at --ratio. Each measurement is a process of its own, so
 that its peak memory is its own, as the operating system counts it; a line that is in --out is not measured again.
@@ -33,56 +34,24 @@ from typing import Any
 import numpy as np
 import torch
 
+from clocks import Enough, Stopwatch, clocked, whole
 from lacuna.datasets.mimic_ed_standin import MimicEDStandin
 from lacuna.errors import UserError
 from lacuna.masks.mcar import MCAR
-from lacuna.methods.base import Method, Monitor
+from lacuna.methods.base import Method
 from lacuna.metrics.discrete import acc
 from lacuna.metrics.meaningful import mm_f1
 from lacuna.metrics.numeric import rmse
 from lacuna.problem import hide
 from lacuna.rng import stream
-from lacuna.training import epochs_within
 from lacuna.types import Imputation, Problem
-from methods import made, numbers
+from methods import cuts, made, numbers
+from scale_shown import figure, tables
 
 RESULTS = Path(__file__).parent / "results"
-CUTS = {"epochs", "max_batches", "iterations", "rounds"}
 METRICS = {"acc": acc, "rmse": rmse, "mm_f1": mm_f1}
 KEY = ("method", "rows", "ratio", "seed", "budget", "options", "cut", "device", "fit_only")
 GRACE = 60.0  # seconds beyond the limit in which a method may notice it by itself
-
-
-class Enough(Exception):
-    """The time of one measurement is over."""
-
-
-class Stopwatch(Monitor):
-    """How long an epoch takes, and how many a method was to run."""
-
-    def __init__(self, limit: float) -> None:
-        self.deadline = time.perf_counter() + limit
-        self.at = "the start"
-        self.epochs = 0  # of one training; 0 before it or without one
-        self.epoch_s = 0.0
-        self.stopped = False  # the method has stopped by itself before its last epoch
-        self._phase, self._begun, self._first = "", time.perf_counter(), (0, 0.0)
-
-    def progress(self, phase: str, done: int, total: int, **info: float) -> None:
-        now = time.perf_counter()
-        if phase != self._phase:
-            # the first epochs also pay for what is loaded and compiled: the others tell what one takes
-            self._phase, self._first = phase, (done, now)
-        if phase.endswith(("training", "fitting")):
-            (since_epoch, since), (epochs, seconds) = self._first, (done, now - self._begun)
-            if done > since_epoch:
-                epochs, seconds = done - since_epoch, now - since
-            self.epochs, self.epoch_s, self.stopped = total, seconds / max(epochs, 1), done < total
-        else:
-            self._begun = now
-        self.at = f"{phase} {done}/{total}"
-        if now > self.deadline:
-            raise Enough(self.at)
 
 
 def settings(methods: list[str], budget: str) -> dict[str, Any]:
@@ -112,7 +81,7 @@ def one(key: dict[str, Any], node: dict[str, Any], limit: float, memory_gb: floa
             return {"status": "unsupported", "error": reason}
         method.monitor = watch
         found |= {"status": "finished", **timed(method, problem, key["seed"], bool(key["fit_only"]), found)}
-        found |= whole(found["fit_s"], watch, node, key, len(problem.train))
+        found |= whole(found["fit_s"], watch, {**node, **key["options"]}, key["cut"], len(problem.train))
     except Enough as error:
         found |= {"status": "timeout", "error": f"{limit:g} seconds were over at {error}", "cpu_s": time.process_time()}
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -142,31 +111,9 @@ def timed(method: Method, problem: Problem, seed: int, fit_only: bool, found: di
         ("fit", lambda: method.fit(problem.train, seed)),
         ("impute", lambda: method.impute(problem.splits[split])),
     ):
-        wall, processor = time.perf_counter(), time.process_time()
-        done = work()
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-        found |= {f"{name}_s": time.perf_counter() - wall, f"{name}_cpu_s": time.process_time() - processor}
+        done, took = clocked(name, work)
+        found |= took
     return scores(problem, split, done)
-
-
-def whole(fit_s: float, watch: Stopwatch, node: dict[str, Any], key: dict[str, Any], n_rows: int) -> dict[str, float]:
-    """What the fit of n rows would take without --cut."""
-    if not key["cut"]:
-        return {}
-    uncut = {**node, **key["options"]}
-    if not watch.stopped and "epochs" in uncut:
-        ran, wanted = (epochs_of(setting, n_rows) for setting in ({**uncut, **key["cut"]}, uncut))
-        # a method may report none of a few epochs: then what came before them counts as theirs
-        fit_s += (wanted - ran) * (watch.epoch_s or fit_s / ran)
-    for repeated in ("iterations", "rounds"):
-        fit_s *= uncut.get(repeated, 1) / key["cut"].get(repeated, uncut.get(repeated, 1))
-    return {"whole_fit_s": fit_s}
-
-
-def epochs_of(setting: dict[str, Any], n_rows: int) -> int:
-    batch = setting.get("batch", setting.get("batch_size", n_rows))
-    return epochs_within(setting.get("max_batches"), setting["epochs"], batch, n_rows)
 
 
 def scores(problem: Problem, split: str, done: Imputation) -> dict[str, float]:
@@ -184,9 +131,7 @@ def peak_gb() -> float:
 
 
 def keys(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    options, cut = json.loads(arguments.options), json.loads(arguments.cut)
-    if unknown := {name for of_method in cut.values() for name in of_method} - CUTS:
-        sys.exit(f"--cut knows {sorted(CUTS)}, not {sorted(unknown)}: those go to --options")
+    options, cut = json.loads(arguments.options), cuts(arguments.cut)
     for rows in numbers(arguments.rows):
         for method in arguments.methods.split(","):
             own = {"options": options.get(method, {}), "cut": cut.get(method, {}), "device": arguments.device}
@@ -245,45 +190,9 @@ def rounded(found: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in found.items()}
 
 
-# --- the figure -------------------------------------------------------------------------------------------------------
-
-
-def figure(source: Path, target: Path) -> None:
-    """Cost against rows, both logarithmic: fit and impute together, and peak memory."""
-    from matplotlib.figure import Figure
-
-    lines = [json.loads(line) for line in source.read_text().splitlines()]
-    lines = [line for line in lines if line["status"] == "finished"]
-    drawing = Figure(figsize=(11.5, 4.2), layout="constrained")
-    seconds, memory = drawing.subplots(1, 2)
-    groups = list(dict.fromkeys((line["method"], line["device"]) for line in lines))
-    for i, (method, device) in enumerate(groups):
-        own = sorted((x for x in lines if (x["method"], x["device"]) == (method, device)), key=lambda x: x["rows"])
-        look = {"color": f"C{i % 10}", "marker": "osd^v<>Px*"[i % 10], "linestyle": ("-", "--", ":", "-.")[i % 4]}
-        rows, cut = [x["rows"] for x in own], any(x["cut"] for x in own)
-        label = f"{method}, {'GPU' if device == 'cuda' else 'CPU'}{', extrapolated' if cut else ''}"
-        look |= {"markerfacecolor": "none"} if cut else {}
-        seconds.loglog(rows, [cost(x) for x in own], label=label, **look)
-        memory.loglog(rows, [x["peak_memory_gb"] for x in own], **look)
-    seconds.set(xlabel="rows", ylabel="fit and impute, seconds (CPU: of the processor)", title="time")
-    memory.set(xlabel="rows", ylabel="peak memory of the process, GB", title="memory")
-    drawing.legend(loc="outside right upper", fontsize="small")
-    for axis in (seconds, memory):
-        axis.grid(which="major", color="0.85")
-    drawing.savefig(target, dpi=100)
-
-
-def cost(line: dict[str, Any]) -> float:
-    """Seconds of fit and impute; on a CPU, that other work may share, those of the processor."""
-    if "whole_fit_s" in line:
-        return line["whole_fit_s"] + line["impute_s"]
-    kind = "s" if line["device"] == "cuda" else "cpu_s"
-    return line[f"fit_{kind}"] + line[f"impute_{kind}"]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "settings", "figure", "one"])
+    parser.add_argument("what", choices=["run", "settings", "figure", "tables", "one"])
     parser.add_argument("--methods", default="mean_mode,selective", help="ids in conf/method/, with commas")
     parser.add_argument("--rows", default="10000,50000,150000,441437", help="with commas")
     parser.add_argument("--budget", choices=["paper", "quick"], default="quick")
@@ -305,6 +214,8 @@ def main() -> None:
         print(json.dumps(settings(arguments.methods.split(","), arguments.budget), indent=1))
     elif arguments.what == "figure":
         figure(arguments.out, RESULTS / "scale.png")
+    elif arguments.what == "tables":
+        print(tables(arguments.out))
     elif arguments.what == "one":
         task = json.loads(sys.stdin.read())
         print(json.dumps(one(**task) | machine(task["key"]["device"])))

@@ -247,10 +247,10 @@ def test_method_refuses_a_column_without_a_value_by_name(name: str) -> None:
 
 
 @methods
-def test_method_fills_a_column_with_one_observed_value(name: str) -> None:
+def test_method_fills_columns_of_any_kind_with_one_observed_value(name: str) -> None:
     train = fitted(name).problem.train
     observed = train.observed.copy()
-    observed[:, 1] &= observed[:, 1].cumsum() == 1
+    observed[:, 1:4] &= observed[:, 1:4].cumsum(0) == 1
     rows = Incomplete(train.columns, np.where(observed, train.values, np.nan), observed)
     check_contract(rows, fresh(name, fitted(name).problem).fit(rows, seed=3).impute(rows))
 

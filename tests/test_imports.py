@@ -25,7 +25,7 @@ STAGES = (
     ("metrics",),
     ("downstream",),
     ("experiment",),
-    ("tracking", "tables", "report", "sweep", "launch", "cli", "api"),
+    ("tracking", "tables", "report", "sweep", "jobs", "launch", "cli", "api"),
 )
 CORE = [top for tops in STAGES[:6] for top in tops]
 # triton ships with torch for CUDA, threadpoolctl with scikit-learn
@@ -141,3 +141,9 @@ def test_the_core_runs_without_the_runners_packages() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert 0 <= float(done.stdout) <= 1
+
+
+def test_help_and_reused_records_come_at_once() -> None:
+    program = f"import sys, lacuna.cli; print(sorted({SCIENTIFIC - {'numpy'} | {'mlflow'}!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", "the command line imports these before it knows that it needs them"

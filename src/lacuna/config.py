@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,13 @@ def group(name: str, hydra: DictConfig) -> dict[str, Any]:
     """Every config of a group by id, from all folders of the search path."""
     folders = [Path(source.path) / name for source in hydra.runtime.config_sources if source.schema == "file"]
     files = [file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))]
-    return {file.stem: OmegaConf.load(file) for file in files}
+    return {file.stem: _loaded(file, file.stat().st_mtime_ns) for file in files}
+
+
+@cache
+def _loaded(file: Path, _modified: int) -> Any:
+    """A sweep asks for the same few files for each of its jobs."""
+    return OmegaConf.load(file)
 
 
 def _asked(metrics: Any, available: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -18,7 +18,6 @@ from lacuna import environment, records, results
 from lacuna.build import build
 from lacuna.checkpoint import Checkpoint
 from lacuna.datasets.base import Dataset
-from lacuna.downstream import XGBoost
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
 from lacuna.limits import LimitReached, Limits, Stopped, watch
@@ -32,6 +31,9 @@ from lacuna.progress import Clock, Display, log, logged
 from lacuna.records import Record
 from lacuna.rng import stream
 from lacuna.types import Imputation, Incomplete, Problem
+
+if TYPE_CHECKING:
+    from lacuna.downstream import XGBoost  # it brings scikit-learn: not for a reused record
 
 NOT_RECORDED = ("outputs", "tracking", "resume", "sweep", "lacuna")
 REPORT = "report.html"  # of a file that was completed

@@ -5,20 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from lacuna import experiment, records
-from lacuna.config import plain, settle
-from lacuna.errors import UserError
+from lacuna.jobs import checked, config_dirs, overrides_of_jobs
 from lacuna.plan import print_plan
 from lacuna.sweep import RunningSweep, Sweep, tell
 from lacuna.tracking import Tracker, forgiven
@@ -37,8 +32,8 @@ class SweepCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         try:
-            jobs = _jobs(config)
-            settled = [_checked(config, job) for job in jobs]
+            jobs = overrides_of_jobs(config)
+            settled = checked(config, jobs)
             if settled[0]["sweep"]["dry_run"]:
                 print_plan(settled, Console())
                 sys.exit(0)
@@ -69,30 +64,5 @@ def command(about: DictConfig, overrides: Sequence[str]) -> str:
         about: Hydra's node of the configuration.
         overrides: of the job.
     """
-    extra = [source.path for source in about.runtime.config_sources if source.provider == "command-line"]
-    options = [part for folder in extra for part in ("--config-dir", folder)]
+    options = [part for folder in config_dirs(about) for part in ("--config-dir", folder)]
     return shlex.join(["python", "run.py", *options, *overrides])
-
-
-def _jobs(config: DictConfig) -> list[list[str]]:
-    """The overrides of every job that Hydra's sweeper is about to make of this configuration."""
-    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    overrides = parser.parse_overrides([*params, *config.hydra.overrides.task])
-    return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
-
-
-def _checked(config: DictConfig, job: list[str]) -> dict[str, Any]:
-    """The settled configuration of one job, after everything in it was built once."""
-    cfg = GlobalHydra.instance().config_loader().load_sweep_config(config, job)
-    OmegaConf.set_struct(cfg, False)
-    about = cfg.pop("hydra")
-    if "slurm" not in about.launcher._target_:
-        settled = plain(settle(cfg, about))
-        experiment.check(settled)
-        return settled
-    if not find_spec("hydra_plugins.hydra_submitit_launcher"):
-        raise UserError("hydra/launcher=slurm needs the extra slurm: pip install 'lacuna[slurm]'")
-    # the machines of the jobs have other devices and packages than this one
-    device = "cuda" if about.launcher.gpus_per_node else "cpu"
-    return plain(settle(cfg, about, device if cfg.device == "auto" else cfg.device))

@@ -103,6 +103,21 @@ def test_what_is_certain_of_the_rules_is_there(table: Table) -> None:
     np.testing.assert_array_equal(blank["outcome_icu_transfer_12h"], urgent & (breath | (x["n_icu_365d"] >= 1)))
 
 
+def test_the_other_two_are_blank_as_often_as_their_conditions_say(table: Table) -> None:
+    """Appendix C.2 once more: two per cent and ten for each condition, three and sixteen for heart failure."""
+    x, blank = by_name(table.values), by_name(table.meaningful)
+    hospital = (x["triage_acuity"] <= 2, x["score_NEWS"] >= 2, x["age"] >= 70, x["n_hosp_365d"] >= 1)
+    failure = (x["age"] >= 75, x["n_hosp_365d"] >= 2, x["triage_sbp"] < 110, x["score_CCI"] >= 4)
+    for target, conditions, chances in (
+        ("outcome_hospitalization", hospital, (0.02, 0.12, 0.22, 0.32, 0.42)),
+        ("cci_CHF", failure, (0.03, 0.19, 0.35, 0.51, 0.67)),
+    ):
+        met = np.sum(conditions, axis=0)
+        for n_met, chance in enumerate(chances):
+            cells = blank[target][met == n_met]
+            assert cells.mean() == pytest.approx(chance, abs=4 * np.sqrt(chance / max(len(cells), 1))), (target, n_met)
+
+
 def test_one_seed_one_table(table: Table) -> None:
     small = [MimicEDStandin(300, 100).load(stream(s, "dataset"), stream(s, "split")) for s in (5, 5, 6)]
     assert small[0].digest == small[1].digest != small[2].digest

@@ -286,6 +286,17 @@ def test_the_manifest_counts_every_step(built) -> None:
     assert not (out / ".build").exists()
 
 
+def test_the_card_counts_but_names_no_few_patients(built) -> None:
+    _, rows, out = built
+    card = (out / "card.md").read_text()
+    counted = [column.name for column in COLUMNS if column.kind != "continuous" and column.name != "age"]
+    for name in counted:
+        assert 0 < (rows[name] > 0).sum() < 10
+        assert f"\n| {name} | <10 |\n" in card
+    assert "\n| triage_pain | <10 | <10 | 0 |\n" in card
+    assert f"\n| cohort | {len(rows)} | 441,437 |\n" in card
+
+
 def test_layout_and_compression_do_not_matter(make_download, tmp_path: Path) -> None:
     contents = []
     for number, layout in enumerate(({"core": True}, {"gz": True})):

@@ -47,6 +47,21 @@ def test_a_killed_build_goes_on_to_the_same_bytes(small: Callable[..., Path], tm
     assert contents(tmp_path / "out") == contents(tmp_path / "straight")
 
 
+def test_a_build_killed_between_its_files_is_not_taken_for_a_whole_one(
+    small: Callable[..., Path], tmp_path: Path
+) -> None:
+    root, out = small(), tmp_path / "out"
+    dies = "import os, signal, lacuna.physionet.build as it; it.data_card = lambda *_: os.kill(os.getpid(), 9)"
+    call = "import sys, pathlib; it.build(*map(pathlib.Path, sys.argv[1:]), threads=1)"
+    done = subprocess.run([sys.executable, "-c", f"{dies}; {call}", root, out], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (out / "test.parquet").exists()
+    assert not (out / "manifest.json").exists()
+    build(root, out, threads=1)
+    build(root, tmp_path / "straight", threads=1)
+    assert contents(out) == contents(tmp_path / "straight")
+
+
 def test_a_table_that_changed_is_read_again(small: Callable[..., Path], tmp_path: Path) -> None:
     root = small()
     subprocess.run([sys.executable, "-c", KILLED, root, tmp_path / "out", "cohort"], check=False)

@@ -14,6 +14,8 @@ from lacuna.tables.archive import load
 from lacuna.tables.catalogue import TABLES
 from lacuna.tables.cells import Cell
 from lacuna.tables.grid import Grid, fill
+from lacuna.tables.missing import gaps
+from lacuna.tables.remarks import remarks
 
 Fake = Callable[..., Record]
 
@@ -57,6 +59,25 @@ def test_other_settings_are_left_out_and_named(tmp_path: Path, fake: Fake) -> No
     grid = grid_of(tmp_path, "diffjoint/2")
     assert cell(grid, "paper", "test/mm_f1", method="diffjoint", ratio="0.1").values == {0: 0.9}
     assert grid.apart == {odd.run: "method.samples=3", small.run: "dataset.n_train=50"}
+
+
+def test_data_of_another_size_make_a_table_of_their_own(tmp_path: Path, fake: Fake) -> None:
+    sizes = {
+        "": [],
+        "353,150 training and 2,000 test rows": ["dataset.n_test=2000"],
+        "8,000 training and 2,000 test rows": ["dataset.n_train=8000", "dataset.n_test=2000"],
+    }
+    for number, overrides in enumerate(sizes.values()):
+        fake(tmp_path, ["experiment=diffjoint_table11", "method=always_na", *overrides], {"test/mm_f1": number / 10})
+    grids = fill(TABLES["diffjoint/11"], load([tmp_path]))
+    assert [grid.size for grid in grids] == list(sizes)
+    for number, (grid, (size, overrides)) in enumerate(zip(grids, sizes.items(), strict=True)):
+        values = [found.values for row in grid.rows for found in row.cells if found.values]
+        assert values == [{0: number / 10}]
+        assert grid.heading.endswith(f"(on a stand-in, {size})" if size else "(on a stand-in)")
+        assert all(f" {override} " in gap.command for gap in gaps(grid) for override in overrides)
+        assert any("fewer steps of training" in remark for remark in remarks(grid)) == bool(size)
+    assert all(table.any_size for table in TABLES.values() if table.sources)
 
 
 def test_variants_stand_in_their_rows_between_floor_and_ceiling(tmp_path: Path, fake: Fake) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from lacuna.laws import HidingLaw, Posterior
 from lacuna.numerics.quadrature import Panels
@@ -62,8 +61,13 @@ def network_density(c1: np.ndarray, c2: np.ndarray, d1: np.ndarray, d2: np.ndarr
     """The joint density of latent C1 and all else; blanks are D2_NA and D3_NA, arguments broadcast."""
     d1, d2, d3 = (x.astype(np.intp) for x in (d1, d2, d3))
     d2_given = D2_GIVEN[(c1 > C1_CUT).astype(np.intp), (c2 > C2_CUT).astype(np.intp), d1, d2]
-    continuous = norm.pdf(c1, C1_MEAN, C1_SD) * norm.pdf(c2, C2_SLOPE * c1 + C2_INTERCEPT, C2_SD)
+    continuous = _normal(c1, C1_MEAN, C1_SD) * _normal(c2, C2_SLOPE * c1 + C2_INTERCEPT, C2_SD)
     return continuous * np.where(d1 == 1, P_D1, 1 - P_D1) * d2_given * D3_GIVEN[d2, d3]
+
+
+def _normal(x: np.ndarray, mean: np.ndarray | float, sd: float) -> np.ndarray:
+    """Its density; SciPy's takes longer to import than a small run takes."""
+    return np.exp(-(((x - mean) / sd) ** 2) / 2) / (sd * np.sqrt(2 * np.pi))
 
 
 def visible(states: np.ndarray) -> np.ndarray:

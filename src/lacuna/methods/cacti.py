@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna import training
-from lacuna.device import pick
+from lacuna.device import matmul_precision, pick
 from lacuna.encoding import UnitScale
 from lacuna.errors import UserError
 from lacuna.methods.base import Method
@@ -134,21 +134,20 @@ class CACTI(Method):
 
         def loss(network: nn.Module, values: Tensor, observed: Tensor, visible: Tensor, keys: Tensor) -> Tensor:
             seen = truncate(visible, keys)
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda", cache_enabled=False):
-                predicted = network(values * seen, seen)
-            errors = (predicted.float() - values).square()
+            errors = (network(values * seen, seen) - values).square()
             return _mean(errors, seen) + _mean(errors, observed & ~seen)
 
-        training.train(
-            self.network_,
-            examples,
-            loss,
-            n,
-            plan,
-            generator,
-            reset=lambda: self.network_.reset(weights),
-            on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, plan.epochs, loss=loss),
-        )
+        with matmul_precision("tf32"):  # such small batches would spend a third of their time on casts to bf16
+            training.train(
+                self.network_,
+                examples,
+                loss,
+                n,
+                plan,
+                generator,
+                reset=lambda: self.network_.reset(weights),
+                on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, plan.epochs, loss=loss),
+            )
 
     @torch.no_grad()
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lacuna.device import matmul_precision
 from lacuna.graphs import graphed
 from lacuna.nets.denoiser import FoldedDenoiser, MLPDenoiser
 from lacuna.numerics import edm
@@ -45,17 +46,6 @@ class Sampling:
             raise ValueError(f"steps must be at least 2 and repeats at least 1, got {self.steps} and {self.repeats}")
         if not 0 < self.sigma_min < self.sigma_max:
             raise ValueError(f"need 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
-
-
-@contextmanager
-def matmul_precision(precision: str) -> Iterator[None]:
-    """float32 matrix products as they are, or as TF32, within a block."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna import training
-from lacuna.device import pick
+from lacuna.device import matmul_precision, pick
 from lacuna.encoding import AnalogBits
 from lacuna.graphs import graphed
 from lacuna.methods.base import Method
@@ -101,20 +101,20 @@ class TabCSDI(Method):
         def loss(
             network: nn.Module, noisy: Tensor, clean: Tensor, given: Tensor, asked: Tensor, noise: Tensor, step: Tensor
         ) -> Tensor:
-            with _half(device):
-                predicted = network(noisy, clean, given, step)
-            return ((predicted.float() - noise).square() * asked).sum() / asked.sum().clamp(min=1)
+            predicted = network(noisy, clean, given, step)
+            return ((predicted - noise).square() * asked).sum() / asked.sum().clamp(min=1)
 
-        training.train(
-            self.network_,
-            examples,
-            loss,
-            len(values),
-            plan,
-            rng,
-            reset=lambda: self.network_.reset(weights),
-            on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, epochs, loss=loss),
-        )
+        with matmul_precision("tf32"):  # such small batches would spend a third of their time on casts to bf16
+            training.train(
+                self.network_,
+                examples,
+                loss,
+                len(values),
+                plan,
+                rng,
+                reset=lambda: self.network_.reset(weights),
+                on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, epochs, loss=loss),
+            )
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         values = rows.values.copy()
@@ -159,7 +159,7 @@ class _Sampler:
         low, high = (torch.from_numpy(limit).to(device) for limit in self.encoder.limits)
 
         def step(state: Tensor, given: Tensor, is_given: Tensor, at: Tensor) -> Tensor:
-            with _half(device):
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda", cache_enabled=False):
                 predicted = network(state, given, is_given, at.expand(size)).float()
             fresh = torch.randn(state.shape, generator=generator, device=device)
             return step_back(state, predicted, fresh, schedule, at, (low, high))
@@ -189,8 +189,3 @@ def dropping(epochs: int, lr: float) -> tuple[float, ...]:
     """
     ends = [math.floor(share * epochs) for share in MILESTONES]
     return tuple(lr * DROP ** sum(epoch >= end for end in ends) for epoch in range(epochs))
-
-
-def _half(device: torch.device) -> torch.autocast:
-    """bf16 matrix products on a GPU; no cache of converted weights, which a captured graph must not keep."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda", cache_enabled=False)

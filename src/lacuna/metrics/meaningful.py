@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from lacuna.errors import NothingToScore
 from lacuna.types import Answer, Imputation, where
@@ -37,6 +36,8 @@ def mm_average_precision(answer: Answer, imputation: Imputation) -> float | None
     """Area under the precision-recall steps of P(meaningful); NaN when none is meaningful."""
     if (cells := _cells(answer, imputation.meaningful_probability, "mm_average_precision")) is None:
         return None
+    from sklearn.metrics import average_precision_score  # slow to import
+
     truth, probability = cells
     return float(average_precision_score(truth, probability)) if truth.any() else float("nan")
 

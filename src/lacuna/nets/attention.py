@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lacuna.nets.denoiser import linear
+from lacuna.nets.fused_attention import attend_few, serves
 
 # On a GPU the fastest kernel adds gradients up in an order of its own at every run; these give the same numbers again.
 REPEATABLE = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
@@ -43,7 +44,10 @@ class Attention(nn.Module):
         self.out = linear(width, width)
 
     def forward(self, tokens: Tensor, attended: Tensor | None = None) -> Tensor:
-        q, k, v = self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        qkv = self.qkv(tokens)
+        if serves(qkv, self.heads):
+            return self.out(attend_few(qkv, self.heads, attended))
+        q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mask = None if attended is None else attended[:, None, None, :]
         with sdpa_kernel(REPEATABLE) if q.is_cuda and torch.is_grad_enabled() else nullcontext():
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (b, heads, t, width / heads)

@@ -30,7 +30,7 @@ class FusedPerceptron(Perceptron):
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         super().__init__(parameters)
-        self.outputs_first = [weight.T.contiguous() for weight in self.weights]
+        self.outputs_first = self._turned = [weight.T.contiguous() for weight in self.weights]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """As of ``Perceptron``."""

@@ -76,11 +76,11 @@ def leapfrog(
         the position after ``n_steps`` and the momentum half a step before: the last half kick needs the
         gradient at the end, which the caller wants together with the density there.
     """
-    momentum = momentum + 0.5 * step_size * gradient
-    position = position + step_size * momentum
+    momentum = torch.addcmul(momentum, 0.5 * step_size, gradient)
+    position = torch.addcmul(position, step_size, momentum)
     for _ in range(n_steps - 1):
-        momentum = momentum + step_size * force(position)
-        position = position + step_size * momentum
+        momentum = torch.addcmul(momentum, step_size, force(position))
+        position = torch.addcmul(position, step_size, momentum)
     return position, momentum
 
 
@@ -105,7 +105,7 @@ def step(
     """
     position, half_kicked = leapfrog(state.position, momentum, state.gradient, step_size, n_steps, target.gradient)
     log_density, gradient, known = target.arrive(position)
-    arrived = half_kicked + 0.5 * step_size * gradient
+    arrived = torch.addcmul(half_kicked, 0.5 * step_size, gradient)
     gain = (log_density - kinetic(arrived)) - (state.log_density - kinetic(momentum))
     acceptance = gain.clamp(max=0).exp().nan_to_num(nan=0.0)  # a diverged trajectory is refused
     accepted = uniform < acceptance

@@ -47,12 +47,14 @@ class Grid:
     source: str  # in words
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    size: str = ""  # in words, where it is not the experiment's own
     apart: Mapping[str, str] = field(default_factory=dict)  # run of a cell's problem -> settings that keep it out
 
     @property
     def heading(self) -> str:
         standin = any(run.config["names"]["dataset"] in STAND_IN for run in self.records)
-        return self.table.heading + (" (on a stand-in)" if standin else "")
+        about = ", ".join(filter(None, ("on a stand-in" if standin else "", self.size)))
+        return self.table.heading + (f" ({about})" if about else "")
 
     @property
     def records(self) -> list[Record]:
@@ -120,16 +122,20 @@ class _Filler:
             for run, found in self.considered.items()
             if run not in self.placed
         }
-        return Grid(self.table, self.fixed, self._source(), columns, rows, apart)
+        size = self._size() if self.fixed.keys() & set(SIZES) else ""
+        return Grid(self.table, self.fixed, self._source(), columns, rows, size, apart)
 
     def _source(self) -> str:
         if "dataset" in (*self.table.rows, *self.table.columns):
             return "; ".join(SOURCES[name] for name in experiments.axes(self.table.experiment)["dataset"])
         named = SOURCES.get(self.names["dataset"], self.names["dataset"])
+        return "; ".join(filter(None, (named, self._size() if self.table.any_size else "")))
+
+    def _size(self) -> str:
+        """In words; what is left to the source is not named."""
         sizes = [self.own_data.get(key.removeprefix("dataset.")) for key in SIZES]
-        if not self.table.any_size or None in sizes:
-            return named
-        return "{}; {:,} training and {:,} test rows".format(named, *sizes)
+        named = [f"{n:,} {what}" for n, what in zip(sizes, ("training", "test"), strict=True) if n is not None]
+        return " and ".join(named) + " rows" if named else ""
 
     def _values(self, axis: str) -> tuple[str, ...]:
         if axis == "target":

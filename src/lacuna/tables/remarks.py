@@ -21,6 +21,11 @@ def remarks(grid: Grid) -> list[str]:
     found = list(grid.table.notes)
     if grid.records and grid.records[0].config["names"]["dataset"] in STAND_IN:
         found.append("Printed figures are about MIMIC-IV-ED itself: they give the scale, and no difference is taken.")
+    if grid.size:
+        found.append(
+            f"Of another size than the experiment asks for ({grid.size}). Methods keep their numbers of epochs, so "
+            "that fewer rows also mean fewer steps of training."
+        )
     return found + ([text] if (text := _provenance(grid)) else [])
 
 

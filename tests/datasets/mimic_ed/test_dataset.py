@@ -16,6 +16,7 @@ from lacuna.datasets.mimic_ed.meaningful import probabilities
 from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES, TARGETS
 from lacuna.errors import UserError
 from lacuna.rng import stream
+from lacuna.tables.archive import collect
 from lacuna.tables.mm_rates import mm_rates, published_mm_rates
 from lacuna.tracking import Tracker
 from lacuna.types import Table
@@ -120,3 +121,14 @@ def test_an_unexpected_error_is_not_quoted_to_mlflow(outcome: experiment.Outcome
     for directory, _, names in os.walk(tmp_path / "mlflow"):
         assert not any(str(TELLTALE).encode() in Path(directory, name).read_bytes() for name in names)
     assert str(TELLTALE).encode() not in (tmp_path / "mlflow.db").read_bytes()
+
+
+def test_what_is_collected_for_the_repository_quotes_no_row(outcome: experiment.Outcome, tmp_path: Path) -> None:
+    runs, kept = tmp_path / "out" / "runs", tmp_path / "results"
+    assert collect(runs, kept) == (1, [])
+    (file,) = (path for path in kept.rglob("*") if path.is_file())
+    assert file.name == "record.json"
+    assert str(TELLTALE) not in file.read_text()
+    outcome.record.status, outcome.record.error = "failed", f"ValueError: cannot use {TELLTALE}"
+    outcome.record.write(outcome.folder)
+    assert collect(runs, tmp_path / "more") == (0, [])

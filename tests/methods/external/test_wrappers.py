@@ -119,7 +119,7 @@ def test_the_package_of_missforest_drops_the_number_of_trees(numbers: Incomplete
     needs("hyperimpute")
     few = numbers.take(np.arange(60))
     method = MissForest(configurations=1).fit(few, seed=SEED)
-    first, second = (method._completed(few, {"n_estimators": n, "max_iter": 100}) for n in (10, 50))
+    first, second = (method._completed(few, {"n_estimators": n, "max_iter": 100})[0] for n in (10, 50))
     np.testing.assert_array_equal(first, second)
 
 
@@ -130,9 +130,9 @@ def test_missforest_tries_configurations_that_differ_in_what_they_do_once(
     tried = []
     truth = np.nan_to_num(numbers.values)
 
-    def stand_in(self: MissForest, table: Incomplete, options: dict[str, int]) -> np.ndarray:
+    def stand_in(self: MissForest, table: Incomplete, options: dict[str, int]) -> tuple[np.ndarray, int]:
         tried.append((options, table))
-        return truth + abs(options["max_iter"] - 200)
+        return truth + abs(options["max_iter"] - 200), options["max_iter"]
 
     monkeypatch.setattr(MissForest, "_completed", stand_in)
     done = MissForest(configurations=200).fit(numbers, seed=SEED).impute(numbers)
@@ -145,6 +145,44 @@ def test_missforest_tries_configurations_that_differ_in_what_they_do_once(
         assert 0.05 < 1 - table.observed.sum() / numbers.observed.sum() < 0.15
 
 
+def test_missforest_does_not_repeat_what_ends_by_itself(
+    numbers: Incomplete, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("hyperimpute")
+    tried = []
+
+    def stand_in(self: MissForest, table: Incomplete, options: dict[str, int]) -> tuple[np.ndarray, int]:
+        tried.append(options["max_iter"])
+        rounds = min(options["max_iter"], 150)
+        return np.nan_to_num(numbers.values) + rounds, rounds
+
+    monkeypatch.setattr(MissForest, "_completed", stand_in)
+    method = MissForest(configurations=200).fit(numbers, seed=SEED)
+    drawn = [options["max_iter"] for options in method._configurations()]
+    first = next(limit for limit in drawn if limit > 150)
+    assert tried[:-1] == [limit for limit in drawn if limit in (100, first)]
+    want = method.errors_[drawn.index(100)], method.errors_[drawn.index(first)]
+    assert want[0] < want[1]
+    assert method.errors_ == [want[limit > 150] for limit in drawn]
+
+
+@pytest.mark.slow
+def test_the_package_of_missforest_does_the_same_for_every_max_iter_that_it_does_not_reach(
+    numbers: Incomplete, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("hyperimpute")
+    few = Incomplete(numbers.columns[:2], numbers.values[:60, :2], numbers.observed[:60, :2])
+    method = MissForest(configurations=1)
+    method.seed_ = SEED
+    whole, rounds = method._completed(few, {"max_iter": 100})
+    assert 1 < rounds < 100
+    monkeypatch.setattr("multiprocessing.cpu_count", lambda: 16)  # on which nothing may depend
+    for limit in (1, rounds):
+        found, took = method._completed(few, {"max_iter": limit})
+        assert took == limit
+        assert np.array_equal(found, whole) == (limit == rounds)
+
+
 def test_chained_forests_are_the_iterative_imputer_of_scikit_learn(numbers: Incomplete) -> None:
     imputer = IterativeImputer(RandomForestRegressor(10, random_state=SEED), max_iter=1, tol=0)
     with warnings.catch_warnings():
@@ -152,6 +190,15 @@ def test_chained_forests_are_the_iterative_imputer_of_scikit_learn(numbers: Inco
         one_round = imputer.fit_transform(numbers.values)
     method = ChainedForests(rounds=1, trees=10)
     np.testing.assert_allclose(completed(method, numbers), one_round, rtol=1e-12)
+
+
+def test_threads_do_not_change_the_last_bits_of_chained_forests(
+    numbers: Incomplete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = completed(ChainedForests(rounds=2, trees=40), numbers)
+    monkeypatch.setattr("lacuna.methods.external.missforest_sklearn.FEW_ROWS", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    np.testing.assert_array_equal(completed(ChainedForests(rounds=2, trees=40), numbers), one)
 
 
 def test_knn_is_scikit_learns(numbers: Incomplete) -> None:

@@ -4,6 +4,7 @@ imputation for mixed-type data", Bioinformatics 2012.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -24,10 +25,11 @@ class MissForest(Transductive):
 
     The package classifies columns with fewer than five distinct cells, a blank being one, and regresses the others;
     codes are rounded. Of its two hyper-parameters it hands none to its forests: ``n_estimators`` is dropped, and
-    ``max_iter`` is hardly ever reached. All configurations therefore do nearly the same.
+    ``max_iter`` is hardly ever reached. Configurations therefore do the same where they share ``max_iter`` or where the
+    package stops before it, and what would be done again is not.
 
     Args:
-        configurations: drawn; of those with the same ``max_iter``, which do the same, the first is tried.
+        configurations: drawn.
         search_rows: training rows that are tried on, at most.
     """
 
@@ -48,7 +50,7 @@ class MissForest(Transductive):
             self.options_ = tried[0] if len(tried) == 1 else self._best(tried, train)
 
     def _complete(self, table: Incomplete, n: int) -> np.ndarray:
-        return self._completed(table, self.options_)[table.hidden][None]
+        return self._completed(table, self.options_)[0][table.hidden][None]
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         done = super()._impute(rows, draws)
@@ -71,27 +73,46 @@ class MissForest(Transductive):
         table = train.take(some)
         held_out = _held_out(table, rng)
         shown = Incomplete(table.columns, np.where(held_out, np.nan, table.values), table.observed & ~held_out)
+        enough, converged = math.inf, math.inf  # the rounds after which the package stops by itself, its error then
         for i, options in enumerate(tried):
             self.monitor.progress("configurations", i, len(tried))
-            self.errors_.append(normalised_error(table, self._completed(shown, options), held_out))
+            error = converged
+            if options["max_iter"] < enough:
+                completed, rounds = self._completed(shown, options)
+                error = normalised_error(table, completed, held_out)
+                if rounds < options["max_iter"]:
+                    enough, converged = rounds, error
+            self.errors_.append(error)
         return tried[int(np.argmin(self.errors_))]
 
-    def _completed(self, table: Incomplete, options: dict[str, int]) -> np.ndarray:
-        """(n, d)"""
+    def _completed(self, table: Incomplete, options: dict[str, int]) -> tuple[np.ndarray, int]:
+        """Values (n, d), and the rounds that it took."""
+        visited: list[str] = []
         with _imputers(self.seed_) as imputers:
             plugin = imputers.get("missforest", random_state=self.seed_ % 2**32, **options)
             core = plugin._model.model
-            core._impute_single_column = lambda X, column, train: _impute_column(core, X, column, train)
+
+            def impute(frame: Any, name: str, train: bool) -> Any:
+                visited.append(name)
+                return _impute_column(core, frame, name, train)
+
+            core._impute_single_column = impute
             completed = plugin.fit_transform(to_frame(table, categories=False))
-        return Regular.of(table)(np.asarray(completed, dtype=np.float64))
+        rounds = len(visited) // len(table.columns)
+        return Regular.of(table)(np.asarray(completed, dtype=np.float64)), rounds
 
 
 @contextmanager
 def _imputers(seed: int) -> Iterator[Any]:
-    """The imputers of hyperimpute, whose import takes seconds and changes the logging of optuna and loguru."""
+    """The imputers of hyperimpute, whose import takes seconds and changes the logging of optuna and loguru.
+
+    Their forests would use half of the cores: threads add up trees as they come, so that sums differ in the last bit
+    from run to run, and with them the rounds. One after the other, trees give the same numbers on every machine.
+    """
+    import joblib
     import optuna  # noqa: F401  # its own settings come before hyperimpute's
 
-    with untouched(seed), loguru_untouched("hyperimpute"):
+    with untouched(seed), loguru_untouched("hyperimpute"), joblib.parallel_config(backend="sequential"):
         from hyperimpute.plugins.imputers import Imputers
 
         yield Imputers()

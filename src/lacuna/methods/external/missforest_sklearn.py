@@ -73,7 +73,9 @@ class ChainedForests(Method):
             random_state=self.seed_ % 2**32,
             n_jobs=-1 if len(completed) > FEW_ROWS else None,
         )
-        return forest.fit(np.delete(completed[seen], j, axis=1), train.values[seen, j])
+        forest.fit(np.delete(completed[seen], j, axis=1), train.values[seen, j])
+        forest.n_jobs = None  # threads would add up trees as they come, with other last bits in every run
+        return forest
 
     def _fill(self, completed: np.ndarray, hidden: np.ndarray, j: int) -> None:
         rows = np.flatnonzero(hidden[:, j])

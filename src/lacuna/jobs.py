@@ -1,0 +1,92 @@
+"""The jobs of a multirun as Hydra is about to make them, each checked before the first begins."""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from lacuna import experiment
+from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
+from lacuna.errors import MissingPackage, UserError
+
+PLAIN = ("seed", "ratio")  # keys that choose no file: jobs that differ in them alone are composed once
+
+
+def overrides_of_jobs(config: DictConfig) -> list[list[str]]:
+    """The overrides of every job that Hydra's sweeper is about to make of this configuration."""
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    overrides = _parser().parse_overrides([*params, *config.hydra.overrides.task])
+    return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
+
+
+def checked(config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+    """The settled configuration of every job, after everything in it was built once.
+
+    A package that a method needs and that is not here fails the jobs of that method, and is warned of.
+
+    Args:
+        config: of the multirun.
+        jobs: the overrides of each.
+
+    Raises:
+        UserError: a job cannot be run as it is written.
+    """
+    return list(_checked(config, jobs))
+
+
+def config_dirs(about: DictConfig) -> list[str]:
+    """The folders of further configs that were named on the command line.
+
+    Args:
+        about: Hydra's node of the configuration.
+    """
+    return [source.path for source in about.runtime.config_sources if source.provider == "command-line"]
+
+
+def _checked(config: DictConfig, jobs: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
+    folders = config_dirs(config.hydra)
+
+    @cache
+    def composed(job: tuple[str, ...]) -> tuple[DictConfig, DictConfig]:
+        try:
+            cfg = GlobalHydra.instance().config_loader().load_sweep_config(config, list(job))
+        except COMPOSITION_ERRORS as error:
+            reason = explain(error, list(job), folders[0] if folders else None)
+            raise UserError(f"{reason}, in the job {shlex.join(job)}") from error
+        OmegaConf.set_struct(cfg, False)
+        return cfg, cfg.pop("hydra")
+
+    for job in jobs:
+        values = {o.key_or_group: o.value() for o in _parser().parse_overrides(list(job)) if o.key_or_group in PLAIN}
+        cfg, about = composed(tuple(o for o in job if o.split("=")[0] not in PLAIN))
+        cfg = cfg.copy()
+        cfg.update(values)
+        yield _of_job(cfg, about)
+
+
+def _of_job(cfg: DictConfig, about: DictConfig) -> dict[str, Any]:
+    if "slurm" in about.launcher._target_:
+        if not find_spec("hydra_plugins.hydra_submitit_launcher"):
+            raise UserError("hydra/launcher=slurm needs the extra slurm: pip install 'lacuna[slurm]'")
+        # the machines of the jobs have other devices and packages than this one
+        device = "cuda" if about.launcher.gpus_per_node else "cpu"
+        return plain(settle(cfg, about, device if cfg.device == "auto" else cfg.device))
+    settled = plain(settle(cfg, about))
+    try:
+        experiment.check(settled)
+    except MissingPackage as error:
+        warnings.warn(str(error), stacklevel=1)
+    return settled
+
+
+def _parser() -> OverridesParser:
+    return OverridesParser.create(GlobalHydra.instance().config_loader())
