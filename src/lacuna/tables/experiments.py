@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.utils import get_class
+from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from lacuna import paths
@@ -50,7 +50,7 @@ def seeds_of_cell(experiment: str, settings: Settings) -> tuple[int, ...]:
 
 def seeded(config: Mapping[str, Any]) -> bool:
     """Whether the seed has a say in a run's point imputation: in its data, its mask or its method."""
-    return drawn(config) or bool(get_class(config["method"]["_target_"]).seeded)
+    return drawn(config) or bool(get_object(config["method"]["_target_"]).seeded)
 
 
 def drawn(config: Mapping[str, Any]) -> bool:
