@@ -8,17 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from lacuna.cells import Coding, Moments, NumberText
-from lacuna.datasets.csv import PARQUET_SUFFIXES, TEXT_SUFFIXES, Source, TextSource, file_suffix
-from lacuna.errors import UserError
+from lacuna.datasets.csv import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 from lacuna.files import whole
 
 SEPARATORS = {".tsv": "\t"}  # else a comma
-
-
-def check_suffix(path: Path) -> None:
-    """Raise a UserError where ``path`` names no format that can be written."""
-    if _format(path) not in (*TEXT_SUFFIXES, "parquet"):
-        raise UserError(f"{path}: an output must end in .csv, .tsv, .txt (also .gz), .parquet or .pq")
 
 
 def same_format(path: Path, other: Path) -> bool:
