@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 VENV := .venv
 # EXTRAS=dev,baselines make test: with the packages that some methods need
 EXTRAS ?= dev
+# of make mlflow
+PORT ?= 5000
 comma := ,
 BIN := $(VENV)/bin
 
@@ -34,5 +36,8 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# one worker and no job queue: one reader needs no more, and each takes seconds to start
 mlflow: setup
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///outputs/mlflow.db
+	@mkdir -p outputs
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true PYTHONWARNINGS=ignore \
+		$(BIN)/mlflow ui --workers 1 --uvicorn-opts=--no-access-log --port $(PORT) --backend-store-uri sqlite:///outputs/mlflow.db

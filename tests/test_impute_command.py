@@ -247,8 +247,9 @@ def test_nothing_is_overwritten(lacuna, messy: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["nowhere.csv"], "nowhere.csv: there is no such file"),
-        (["my table.csv", "-o", "done.xlsx"], "done.xlsx: an output must end in .csv, .tsv, .txt (also .gz), .parquet"),
-        (["my table.csv", "-o", "."], ".: an output must end in"),
+        (["book.xlsx"], "book.xlsx: a table must end in .csv, .tsv, .txt (also .gz), .parquet or .pq"),
+        (["my table.csv", "-o", "done.xlsx"], "done.xlsx: a table must end in .csv, .tsv, .txt (also .gz), .parquet"),
+        (["my table.csv", "-o", "."], ".: a table must end in"),
         (
             ["my table.csv", "--mm-candidates=twn"],
             "failed: mm_candidates: there is no column 'twn': did you mean 'town'?",

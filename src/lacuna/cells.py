@@ -45,6 +45,7 @@ CALENDAR_DAYS = (-719_162, 2_932_896)  # 0001-01-01 and 9999-12-31, in days sinc
 NANOSECOND_DAYS = (-106_751, 106_751)  # what int64 nanoseconds can hold
 NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))"
 WHOLE = r"[-+]?\d+"
+POINT_ZERO = WHOLE + r"\.0"  # how pandas writes whole numbers of a column that has blanks
 ZERO_PADDED = r"[-+]?0\d+"
 
 
@@ -100,6 +101,7 @@ class NumberText:
 
     whole: bool
     decimal: str = "."
+    point_zero: bool = False  # whole numbers are written as 7.0
     levels: tuple[Any, ...] = ()
 
     @property
@@ -111,7 +113,8 @@ class NumberText:
 
     def decode(self, numbers: np.ndarray, dtype: Any) -> list[str]:
         if self.whole:
-            return [str(int(x)) for x in np.rint(numbers).tolist()]
+            end = f"{self.decimal}0" if self.point_zero else ""
+            return [f"{int(x)}{end}" for x in np.rint(numbers).tolist()]
         # 12 digits: more than any imputation is worth, and no 0.30000000000000004
         return [repr(float(f"{x:.12g}")).replace(".", self.decimal) for x in numbers.tolist()]
 
@@ -258,16 +261,19 @@ def read_number_text(texts: pd.Series, decimal: str) -> NumberText | None:
     """How to read distinct texts as numbers; None where one of them is not a number, or is padded with zeros.
 
     >>> read_number_text(pd.Series(["1", "20"]), ".")
-    NumberText(whole=True, decimal='.', levels=())
+    NumberText(whole=True, decimal='.', point_zero=False, levels=())
     >>> read_number_text(pd.Series(["1.5", "2"]), ".").kind
     'continuous'
+    >>> read_number_text(pd.Series(["1.0", "20.0"]), ".").kind
+    'integer'
     >>> read_number_text(pd.Series(["007", "120"]), ".") is None
     True
     """
     pointed = texts.str.replace(decimal, ".", regex=False) if decimal != "." else texts
     if not pointed.str.fullmatch(NUMBER).all() or pointed.str.fullmatch(ZERO_PADDED).any():
         return None
-    return NumberText(bool(pointed.str.fullmatch(WHOLE).all()), decimal)
+    whole, point_zero = (bool(pointed.str.fullmatch(form).all()) for form in (WHOLE, POINT_ZERO))
+    return NumberText(whole or point_zero, decimal, point_zero)
 
 
 def check_finite(name: str, numbers: np.ndarray) -> None:

@@ -205,7 +205,7 @@ def _judge(error: BaseException) -> tuple[int, str]:
 def _console() -> Console:
     """As wide as the terminal; elsewhere wide enough for the tables."""
     console = Console()
-    return console if console.is_terminal else Console(width=120)
+    return console if console.is_terminal else Console(width=140)
 
 
 def _say(console: Console, line: str) -> None:

@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from lacuna import cli, conversion, environment
 from lacuna.build import build
 from lacuna.config import compose, plain
-from lacuna.datasets.csv import CSV, file_suffix
+from lacuna.datasets.csv import CSV, check_suffix, file_suffix
 from lacuna.errors import UserError
 from lacuna.experiment import REPORT, Outcome
 from lacuna.rng import stream
@@ -73,7 +73,8 @@ def impute(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     source = Path(options.file)
     wanted = [_beside(source) if options.output is None else Path(options.output)]
-    conversion.check_suffix(wanted[0])
+    for path in (source, wanted[0]):
+        check_suffix(path)
     if options.report is not None:
         wanted.append(Path(options.report))
     _check_paths(source, wanted, options.force)

@@ -8,17 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from lacuna.cells import Coding, Moments, NumberText
-from lacuna.datasets.csv import PARQUET_SUFFIXES, TEXT_SUFFIXES, Source, TextSource, file_suffix
-from lacuna.errors import UserError
+from lacuna.datasets.csv import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 from lacuna.files import whole
 
 SEPARATORS = {".tsv": "\t"}  # else a comma
-
-
-def check_suffix(path: Path) -> None:
-    """Raise a UserError where ``path`` names no format that can be written."""
-    if _format(path) not in (*TEXT_SUFFIXES, "parquet"):
-        raise UserError(f"{path}: an output must end in .csv, .tsv, .txt (also .gz), .parquet or .pq")
 
 
 def same_format(path: Path, other: Path) -> bool:
@@ -72,7 +65,8 @@ def _typed(cells: pd.Series, coding: Coding) -> pd.Series:
         if not coding.whole:
             return pd.Series(coding.encode(cells), index=cells.index)
         try:
-            return cells.str.removeprefix("+").astype("Int64")  # not by float64, which has 15 digits
+            end = f"{coding.decimal}0" if coding.point_zero else ""
+            return cells.str.removeprefix("+").str.removesuffix(end).astype("Int64")  # float64 has 15 digits
         except (OverflowError, ValueError):
             return cells  # longer than any integer
     if isinstance(coding, Moments):

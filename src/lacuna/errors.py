@@ -32,5 +32,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
-    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    shown = ", ".join(known[:30]) + (", ..." if len(known) > 30 else "")
     return f": did you mean {near[0]!r}?" if near else f" (known: {shown})"

@@ -93,7 +93,7 @@ def print_comparison(found: Sequence[Record], console: Console) -> None:
         seeds = len({r.config["seed"] for r in of_problem})
         title = f"{problem}, {split} rows, {seeds} seed{'s'[: seeds > 1]}"
         table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-        table.add_column("method", min_width=11)
+        table.add_column("method", min_width=11, overflow="fold")
         for header in (*shown, "seconds"):
             table.add_column(header, justify="right", min_width=len(header))
         for label, same in _grouped(of_problem, _labels(of_problem)).items():

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from lacuna.conversion import typed
 from lacuna.datasets.csv import CSV, Source
 from lacuna.delimited import DelimitedText
 from lacuna.errors import UserError
@@ -106,6 +107,13 @@ def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
     one = table(tmp_path, "a;b\n1,5;1.5\n2,5;\n;2.5\n")
     np.testing.assert_array_equal(one.values, [[1.5, 1.5], [2.5, np.nan], [np.nan, 2.5]])
     assert completed(one, tmp_path) == b"a;b\n1,5;1.5\n2,5;2.0\n2,0;2.5\n"
+
+
+def test_whole_numbers_as_pandas_writes_them_beside_blanks(tmp_path: Path) -> None:
+    one = table(tmp_path, "a;b\n1.0;1,0\n4.0;\n;2,5\n")
+    assert kinds(one) == {"a": "integer", "b": "continuous"}
+    assert completed(one, tmp_path) == b"a;b\n1.0;1,0\n4.0;1,75\n2.0;2,5\n"
+    assert typed(one.source)["a"].to_list() == [1, 4, pd.NA]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

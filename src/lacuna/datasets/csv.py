@@ -83,8 +83,7 @@ class CSV(Dataset):
 
     def _read(self, path: Path) -> Source:
         suffix = file_suffix(path)
-        if suffix.removesuffix(".gz") not in TEXT_SUFFIXES and suffix not in PARQUET_SUFFIXES:
-            raise UserError(f"{path}: a table must end in .csv, .tsv, .txt (also .gz), .parquet or .pq")
+        check_suffix(path)
         try:
             content = path.read_bytes()
             if suffix.endswith(".gz"):
@@ -210,6 +209,13 @@ class ParquetSource(Source):
         sink = pyarrow.BufferOutputStream()
         parquet.write_table(arrow, sink)
         return sink.getvalue().to_pybytes()
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a UserError where ``path`` names no format of a table."""
+    suffix = file_suffix(path)
+    if suffix.removesuffix(".gz") not in TEXT_SUFFIXES and suffix not in PARQUET_SUFFIXES:
+        raise UserError(f"{path}: a table must end in .csv, .tsv, .txt (also .gz), .parquet or .pq")
 
 
 def file_suffix(path: Path) -> str:
