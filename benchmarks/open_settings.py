@@ -61,7 +61,7 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "RMSprop for Adam": {"class": ByRMSprop},
         "1,000 iterations": {"iterations": 1000},
     },
-    "gain": {"1,000 iterations": {"iterations": 1000}, "3,000 iterations": {"iterations": 3000}},
+    "gain": {f"{n:,} iterations": {"iterations": n} for n in (1_000, 3_000, 30_000)},
     "miceforest": {"10 iterations": {"iterations": 10}, "one chain": {"samples": 1}},
 } | {
     f"missbgm_beta_{beta}": {
@@ -136,18 +136,17 @@ def write_table(lines: list[Line], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", default="ice,ot,gain,miceforest")
-    parser.add_argument("--settings", help="beginnings of their names, comma-separated; default: all")
+    parser.add_argument("--settings", nargs="+", default=[""], metavar="TEXT", help="how their names begin")
     parser.add_argument("--cells", default="wine,breast,concrete,500:0.3,500:0.5,500:0.7")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=LINES)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    wanted = tuple((arguments.settings or "").split(","))
     keys = [
         {"method": method, "setting": setting, **place(cell), "seed": seed}
         for method, cell in itertools.product(arguments.methods.split(","), arguments.cells.split(","))
         for setting in (AS_IS, *SETTINGS[method])
-        if setting == AS_IS or setting.startswith(wanted)
+        if setting.startswith(tuple(arguments.settings))
         for seed in range(arguments.seeds)
     ]
     measured_once(arguments.out, keys, measure)

@@ -125,7 +125,8 @@ def first_job(experiment: str, overrides: list[str]) -> list[str]:
 
 
 def test_one_run_is_asked_for_where_any_seed_gives_the_same(tmp_path: Path, fake: Callable[..., Record]) -> None:
-    fake(tmp_path, ["experiment=missbgm_table1", "method=oracle", "dataset.n=500", "seed=3"], {"train/rmse_all": 0.5})
+    cell = ["experiment=missbgm_table1", "method=oracle", "dataset.n=500", "ratio=0.3"]
+    fake(tmp_path, [*cell, "seed=3"], {"train/rmse_all": 0.5})
     (grid,) = filled([TABLES["missbgm/1"]], [tmp_path]).grids
     runs = {gap.what: gap.runs for gap in gaps(grid)}
     assert runs["Mean/Mode"] == 4 * 3
