@@ -49,8 +49,8 @@ def test_a_figure_apart_without_other_draws_is_told_beside_the_seeds(
         fake(tmp_path, ["method=mean_mode", f"seed={seed}"], {"test/rmse": rmse})
     # sd 0.0129 over 4 seeds, taken for print's own over 5: standard error 0.0129 sqrt(1/4 + 1/5), and half a digit
     assert reasons(table_1(tmp_path))[1].endswith(
-        "5.105 ± 0.013 (4) here, 4.850 printed. They are 25.5 standard errors apart; the printed figure lies outside "
-        "the range of our seeds, 5.090 to 5.120."
+        "5.105 ± 0.013 (4) here, 4.850 printed. They are 25.5 standard errors apart; print lies outside the range of "
+        "our seeds, 5.090 to 5.120."
     )
 
 

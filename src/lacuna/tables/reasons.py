@@ -91,16 +91,15 @@ def _of_cell(row: Row, column: Column, cell: Cell) -> str:
         )
     if tried := ranges().get(_key(cell)):
         return f"{text} {number(about, tried.lowest)} to {number(about, tried.highest)} by the classifier's setting."
-    low, high = min(cell.values.values()), max(cell.values.values())
-    where = "within" if low <= cell.published.value <= high else "outside"
-    said, of_a_run = words(cell), ""
+    said = words(cell)
+    text = f"{name}: {said.ours} here, {said.printed} printed. They are {cell.apart:.1f} standard errors apart"
     if cell.published.std:
-        of_a_run = f", {abs(cell.difference) / cell.published.std:.1f} times the printed sd"
-    return (
-        f"{name}: {said.ours} here, {said.printed} printed. They are {cell.apart:.1f} standard errors apart{of_a_run}; "
-        f"the printed figure lies {where} the range of our seeds, {number(about, low)} to {number(about, high)}."
-        + _other_settings(row, cell)
-    )
+        text += f", {abs(cell.difference) / cell.published.std:.1f} times the printed sd"
+    if cell.n > 1:
+        low, high = min(cell.values.values()), max(cell.values.values())
+        where = "within" if low <= cell.published.value <= high else "outside"
+        text += f"; print lies {where} the range of our seeds, {number(about, low)} to {number(about, high)}"
+    return f"{text}.{_other_settings(row, cell)}"
 
 
 def _other_settings(row: Row, cell: Cell) -> str:
