@@ -62,6 +62,12 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "1,000 iterations": {"iterations": 1000},
     },
     "gain": {f"{n:,} iterations": {"iterations": n} for n in (1_000, 3_000, 30_000)},
+    "tabcsdi": {
+        "5 draws": {"samples": 5},
+        "5 draws and 100 epochs": {"samples": 5, "epochs": 100},
+        "5 draws and 2000 epochs": {"samples": 5, "epochs": 2000},
+        "5 draws and a random share hidden in training": {"samples": 5, "hide": "uniform"},
+    },
     "miceforest": {"10 iterations": {"iterations": 10}, "one chain": {"samples": 1}},
 } | {
     f"missbgm_beta_{beta}": {

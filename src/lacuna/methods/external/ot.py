@@ -34,7 +34,7 @@ class OptimalTransport(Transductive):
         noise: sd of the start around the column mean.
         quantile, factor: the blur is this quantile of half the squared distances of rows, times the factor.
         samples: imputations behind a point imputation.
-        standardise: scale coordinates by their observed cells; the published results: as they come.
+        standardise: scale coordinates by their observed cells rather than take them as they come.
     """
 
     optimizer: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.Adam
