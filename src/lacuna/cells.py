@@ -108,13 +108,17 @@ class NumberText:
     def kind(self) -> Kind:
         return "integer" if self.whole else "continuous"
 
+    @property
+    def ending(self) -> str:
+        """Of every whole number."""
+        return f"{self.decimal}0" if self.point_zero else ""
+
     def encode(self, cells: pd.Series) -> np.ndarray:
         return pd.to_numeric(self._with_point(cells), errors="coerce").to_numpy(dtype=np.float64)
 
     def decode(self, numbers: np.ndarray, dtype: Any) -> list[str]:
         if self.whole:
-            end = f"{self.decimal}0" if self.point_zero else ""
-            return [f"{int(x)}{end}" for x in np.rint(numbers).tolist()]
+            return [f"{int(x)}{self.ending}" for x in np.rint(numbers).tolist()]
         # 12 digits: more than any imputation is worth, and no 0.30000000000000004
         return [repr(float(f"{x:.12g}")).replace(".", self.decimal) for x in numbers.tolist()]
 

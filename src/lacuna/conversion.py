@@ -65,8 +65,8 @@ def _typed(cells: pd.Series, coding: Coding) -> pd.Series:
         if not coding.whole:
             return pd.Series(coding.encode(cells), index=cells.index)
         try:
-            end = f"{coding.decimal}0" if coding.point_zero else ""
-            return cells.str.removeprefix("+").str.removesuffix(end).astype("Int64")  # float64 has 15 digits
+            digits = cells.str.removeprefix("+").str.removesuffix(coding.ending)
+            return digits.astype("Int64")  # not by float64, which has 15 digits
         except (OverflowError, ValueError):
             return cells  # longer than any integer
     if isinstance(coding, Moments):

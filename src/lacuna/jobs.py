@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from lacuna import experiment
@@ -40,20 +41,7 @@ def checked(config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[dict[str,
     Raises:
         UserError: a job cannot be run as it is written.
     """
-    return list(_checked(config, jobs))
-
-
-def config_dirs(about: DictConfig) -> list[str]:
-    """The folders of further configs that were named on the command line.
-
-    Args:
-        about: Hydra's node of the configuration.
-    """
-    return [source.path for source in about.runtime.config_sources if source.provider == "command-line"]
-
-
-def _checked(config: DictConfig, jobs: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
-    folders = config_dirs(config.hydra)
+    folders, parser = config_dirs(config.hydra), _parser()
 
     @cache
     def composed(job: tuple[str, ...]) -> tuple[DictConfig, DictConfig]:
@@ -65,12 +53,27 @@ def _checked(config: DictConfig, jobs: Sequence[Sequence[str]]) -> Iterator[dict
         OmegaConf.set_struct(cfg, False)
         return cfg, cfg.pop("hydra")
 
-    for job in jobs:
-        values = {o.key_or_group: o.value() for o in _parser().parse_overrides(list(job)) if o.key_or_group in PLAIN}
-        cfg, about = composed(tuple(o for o in job if o.split("=")[0] not in PLAIN))
+    def settled(job: Sequence[str]) -> dict[str, Any]:
+        overrides = parser.parse_overrides(list(job))
+        cfg, about = composed(tuple(text for text, o in zip(job, overrides, strict=True) if not _plain(o)))
         cfg = cfg.copy()
-        cfg.update(values)
-        yield _of_job(cfg, about)
+        cfg.update({o.key_or_group: o.value() for o in overrides if _plain(o)})
+        return _of_job(cfg, about)
+
+    return [settled(job) for job in jobs]
+
+
+def _plain(override: Override) -> bool:
+    return override.type is OverrideType.CHANGE and override.key_or_group in PLAIN
+
+
+def config_dirs(about: DictConfig) -> list[str]:
+    """The folders of further configs that were named on the command line.
+
+    Args:
+        about: Hydra's node of the configuration.
+    """
+    return [source.path for source in about.runtime.config_sources if source.provider == "command-line"]
 
 
 def _of_job(cfg: DictConfig, about: DictConfig) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class CACTI(Method):
             errors = (network(values * seen, seen) - values).square()
             return _mean(errors, seen) + _mean(errors, observed & ~seen)
 
-        with matmul_precision("tf32"):  # such small batches would spend a third of their time on casts to bf16
+        with matmul_precision("tf32"):  # in such small batches two of five kernels would be casts to bf16
             training.train(
                 self.network_,
                 examples,

@@ -104,7 +104,7 @@ class TabCSDI(Method):
             predicted = network(noisy, clean, given, step)
             return ((predicted - noise).square() * asked).sum() / asked.sum().clamp(min=1)
 
-        with matmul_precision("tf32"):  # such small batches would spend a third of their time on casts to bf16
+        with matmul_precision("tf32"):  # in such small batches two of five kernels would be casts to bf16
             training.train(
                 self.network_,
                 examples,
@@ -159,6 +159,7 @@ class _Sampler:
         low, high = (torch.from_numpy(limit).to(device) for limit in self.encoder.limits)
 
         def step(state: Tensor, given: Tensor, is_given: Tensor, at: Tensor) -> Tensor:
+            # no cache of converted weights: a captured graph must not keep one
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda", cache_enabled=False):
                 predicted = network(state, given, is_given, at.expand(size)).float()
             fresh = torch.randn(state.shape, generator=generator, device=device)

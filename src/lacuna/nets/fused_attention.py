@@ -85,6 +85,10 @@ if triton is not None:
         return at, (token[:, None] < t) & (number[None, :] < head)
 
     @triton.jit
+    def _read(at, exists):
+        return tl.load(at, mask=exists, other=0.0).to(tl.float32)
+
+    @triton.jit
     def _share(q, k, attended, t, heads, scale, t_tile: tl.constexpr):
         """How much each token (rows) attends to each (columns)."""
         token = tl.arange(0, t_tile)
@@ -110,9 +114,7 @@ if triton is not None:
     ):
         at, exists = _mine(t, heads, head, 3, t_tile, head_tile)
         width = heads * head
-        q = tl.load(qkv + at, mask=exists, other=0.0).to(tl.float32)
-        k = tl.load(qkv + width + at, mask=exists, other=0.0).to(tl.float32)
-        v = tl.load(qkv + 2 * width + at, mask=exists, other=0.0).to(tl.float32)
+        q, k, v = _read(qkv + at, exists), _read(qkv + width + at, exists), _read(qkv + 2 * width + at, exists)
         share = _share(q, k, attended, t, heads, scale, t_tile)
         at, exists = _mine(t, heads, head, 1, t_tile, head_tile)
         tl.store(out + at, tl.dot(share, v, input_precision="ieee"), mask=exists)
@@ -131,12 +133,10 @@ if triton is not None:
         head_tile: tl.constexpr,
     ):
         at, exists = _mine(t, heads, head, 1, t_tile, head_tile)
-        grad_out = tl.load(grad + at, mask=exists, other=0.0).to(tl.float32)
+        grad_out = _read(grad + at, exists)
         at, exists = _mine(t, heads, head, 3, t_tile, head_tile)
         width = heads * head
-        q = tl.load(qkv + at, mask=exists, other=0.0).to(tl.float32)
-        k = tl.load(qkv + width + at, mask=exists, other=0.0).to(tl.float32)
-        v = tl.load(qkv + 2 * width + at, mask=exists, other=0.0).to(tl.float32)
+        q, k, v = _read(qkv + at, exists), _read(qkv + width + at, exists), _read(qkv + 2 * width + at, exists)
         share = _share(q, k, attended, t, heads, scale, t_tile)
         grad_share = tl.dot(grad_out, tl.trans(v), input_precision="ieee")
         grad_score = share * (grad_share - tl.sum(grad_share * share, 1)[:, None]) * scale

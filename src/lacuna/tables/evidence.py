@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,24 +43,25 @@ class Tried:
 Key = tuple[str, ...]  # data set, mask, method, ratio and metric
 
 
-def _lines(path: Path) -> dict[Key, dict[str, str]]:
-    lines = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-    return {tuple(line[name] for name in ("dataset", "mask", "method", "ratio", "metric")): line for line in lines}
+def _lines(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def _key(line: dict[str, str]) -> Key:
+    return tuple(line[name] for name in ("dataset", "mask", "method", "ratio", "metric"))
 
 
 @cache
 def spreads() -> dict[Key, Spread]:
-    return {
-        key: Spread(int(line["draws"]), float(line["mean"]), float(line["sd"])) for key, line in _lines(DRAWS).items()
-    }
+    return {_key(line): Spread(int(line["draws"]), float(line["mean"]), float(line["sd"])) for line in _lines(DRAWS)}
 
 
 @cache
 def ranges() -> dict[Key, Range]:
     """Trained on a completed table; under the method ``truth``, without mask and ratio, on the true one."""
     return {
-        key: Range(int(line["settings"]), float(line["lowest"]), float(line["highest"]))
-        for key, line in _lines(SETTINGS).items()
+        _key(line): Range(int(line["settings"]), float(line["lowest"]), float(line["highest"]))
+        for line in _lines(SETTINGS)
     }
 
 
@@ -69,8 +69,8 @@ def ranges() -> dict[Key, Range]:
 def tried() -> dict[tuple[str, str, str, str], list[Tried]]:
     """By data set, its rows where the paper varies them, ratio and method as printed."""
     found: dict[tuple[str, str, str, str], list[Tried]] = {}
-    for line in csv.DictReader(OPEN_SETTINGS.read_text(encoding="utf-8").splitlines()):
+    for line in _lines(OPEN_SETTINGS):
         key = line["dataset"], line["n"], line["ratio"], line["method"]
-        sd = float(line["sd"]) if line["sd"] else math.nan
-        found.setdefault(key, []).append(Tried(line["setting"], int(line["seeds"]), float(line["mean"]), sd))
+        one = Tried(line["setting"], int(line["seeds"]), float(line["mean"]), float(line["sd"] or "nan"))
+        found.setdefault(key, []).append(one)
     return found

@@ -26,8 +26,8 @@ REPORT_EVERY = 100  # iterations
 class OptimalTransport(Transductive):
     """Moves the hidden cells until random batches of rows look alike in Sinkhorn divergence.
 
-    Categories enter as 0/1 coordinates. The ``samples`` imputations differ in their
-    start and batches, and run side by side.
+    Categories enter as 0/1 coordinates. The ``samples`` imputations differ in their start and batches, and run side by
+    side.
 
     Args:
         iterations, batch, lr: of Adam; ``batch`` rows on either side, fewer in small tables.
