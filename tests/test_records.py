@@ -44,6 +44,11 @@ def test_only_what_decides_numbers_decides_the_id(overrides: list[str], same: bo
     assert (records.run_id(config(*overrides)) == records.run_id(config())) is same
 
 
+def test_the_processes_that_share_the_work_decide_no_number() -> None:
+    one, two = (config("method=forest_diffusion", f"method.jobs={jobs}") for jobs in (1, 2))
+    assert records.run_id(one) == records.run_id(two)
+
+
 def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
     first, second = tmp_path / "a.csv", tmp_path / "b.csv"
     first.write_text("x\n1\n")

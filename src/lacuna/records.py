@@ -119,9 +119,10 @@ def find(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides numbers.
 
-    Budget and device count, since they change numbers; output folder, tracking and limits do not. Downstream tasks
-    count where there are any. Where files lie decides nothing: a file is known by its content, a folder by the
-    manifest of what was built there; a folder without one is a cache of public files, and says nothing.
+    Budget and device count, since they change numbers; output folder, tracking, limits and ``jobs``, the processes
+    that share a method's work, do not. Downstream tasks count where there are any. Where files lie decides nothing: a
+    file is known by its content, a folder by the manifest of what was built there; a folder without one is a cache of
+    public files, and says nothing.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
@@ -132,7 +133,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_content(node: Any) -> Any:
     if isinstance(node, Mapping):
-        known = {key: value if key == "_target_" else _by_content(value) for key, value in node.items()}
+        said = {key: value for key, value in node.items() if key != "jobs"}
+        known = {key: value if key == "_target_" else _by_content(value) for key, value in said.items()}
         if isinstance(folder := known.pop("folder", None), str):
             manifest = Path(folder).expanduser() / "manifest.json"
             known |= {"folder": f"sha256:{sha256(manifest)}"} if manifest.is_file() else {}
