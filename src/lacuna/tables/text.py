@@ -55,12 +55,12 @@ def _spread(about: Metric, sd: float | None) -> str:
 def number(about: Metric, value: float) -> str:
     """
     >>> number(metric("test/acc"), 0.78339), number(metric("test/rmse"), 5.0912), number(metric("seconds/total"), 12936)
-    ('78.3', '5.091', '12936')
+    ('78.3', '5.091', '12,936 s')
     """
     if about.percent:
         return f"{100 * value:.1f}"
     if about.unit == "seconds":
-        return f"{value:.0f}" if value >= 100 else f"{value:.2g}"
+        return f"{value:,.0f} s" if value >= 100 else f"{value:.2g} s"
     return f"{value:.3f}"
 
 
