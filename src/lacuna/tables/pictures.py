@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -89,8 +90,11 @@ def _lines(grid: Grid) -> Figure:
         axis.set(title=title, xlabel=AXES[across], ylabel=about.label + (f" ({unit})" if unit else ""))
         if any(cell.published for curve in own for _, cell in curve.points):
             axis.plot([], [], "ko", markerfacecolor="none", label="hollow: printed")
-        if len(styles) > 1:
-            axis.legend(fontsize="x-small")
+    entries = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    if len(styles) > 1:
+        ncols = min(len(axes), 3) + 1
+        figure.set_figheight(figure.get_figheight() + 0.25 * math.ceil(len(entries) / ncols))
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=ncols, frameon=False)
     return figure
 
 
