@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from lacuna.masks.base import Mask
 from lacuna.masks.mcar import MCAR
 from lacuna.masks.self_masking import SelfMasking
 from lacuna.methods.selection import Selection
-from lacuna.methods.selection.diagnosis import discoveries
+from lacuna.methods.selection.diagnosis import decide, discoveries
 from lacuna.methods.selection.widths import widths
 from lacuna.metrics.numeric import rmse_all
 from lacuna.metrics.uncertainty import uq_coverage
@@ -48,6 +50,16 @@ def rmse(problem: Problem, done: Imputation) -> float:
 def table(values: np.ndarray, observed: np.ndarray, *columns: Column) -> Incomplete:
     named = columns or tuple(Column(f"x{j}") for j in range(values.shape[1]))
     return Incomplete(named, np.where(observed, values, np.nan), observed)
+
+
+@pytest.mark.parametrize(("middle", "last"), [(7.0, "residual"), (1.0, "none")])
+def test_a_column_goes_with_the_others_as_far_as_those_speak(middle: float, last: str) -> None:
+    def column(advantage: float) -> Any:
+        form = lambda chosen, _: "residual" if chosen else "none"  # noqa: E731
+        return SimpleNamespace(p_value=1e-9, advantage=advantage, slope=None, form=form)
+
+    decided = decide([column(middle)] * 40 + [column(-10.0)], 0.05)
+    assert decided == ["residual"] * 40 + [last]
 
 
 def test_it_comes_close_to_the_oracle():

@@ -87,14 +87,16 @@ def decide(evidence: Sequence[Evidence], level: float) -> list[Form]:
 
     Thresholds are found at the false discovery rate ``level``. A skewed residual without selection is their rival: it
     has to lose over the table, of whose columns each says little, or else in the column itself, by more the more
-    columns there are. Columns without a threshold have slopes, all or none of them: whether those are 0 on average,
+    columns there are. Where it loses over the table, a column that speaks for it is taken for noise up to ``SLACK``,
+    and beyond that up to what its middle column says against it: such ratios scatter as widely as they are large
+    (Vuong 1989). Columns without a threshold have slopes, all or none of them: whether those are 0 on average,
     and whether they are alike, is tested at a tenth of ``level`` each, since they are all or none.
     """
     discovered = discoveries(np.array([found.p_value for found in evidence]), level)
     advantage = np.array([found.advantage for found in evidence])
-    together = advantage[np.isfinite(advantage)].sum() > 0
+    finite = advantage[np.isfinite(advantage)]
     alone = ALONE + np.log(max(1, len(evidence)))
-    discovered &= advantage > (-SLACK if together else alone)
+    discovered &= advantage > (-SLACK - max(0.0, float(np.median(finite))) if finite.sum() > 0 else alone)
     forms = [found.form(bool(chosen), alone) for found, chosen in zip(evidence, discovered, strict=True)]
     sloped = _slopes(evidence, [form == "none" for form in forms], level * SLOPES_LEVEL)[0]
     return ["slope" if slope else form for form, slope in zip(forms, sloped, strict=True)]
