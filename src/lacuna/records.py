@@ -133,8 +133,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_content(node: Any) -> Any:
     if isinstance(node, Mapping):
-        said = {key: value for key, value in node.items() if key != "jobs"}
-        known = {key: value if key == "_target_" else _by_content(value) for key, value in said.items()}
+        known = {key: value if key == "_target_" else _by_content(value) for key, value in node.items()}
+        known.pop("jobs", None)
         if isinstance(folder := known.pop("folder", None), str):
             manifest = Path(folder).expanduser() / "manifest.json"
             known |= {"folder": f"sha256:{sha256(manifest)}"} if manifest.is_file() else {}

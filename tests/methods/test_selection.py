@@ -55,8 +55,9 @@ def table(values: np.ndarray, observed: np.ndarray, *columns: Column) -> Incompl
 @pytest.mark.parametrize(("middle", "last"), [(7.0, "residual"), (1.0, "none")])
 def test_a_column_goes_with_the_others_as_far_as_those_speak(middle: float, last: str) -> None:
     def column(advantage: float) -> Any:
-        form = lambda chosen, _: "residual" if chosen else "none"  # noqa: E731
-        return SimpleNamespace(p_value=1e-9, advantage=advantage, slope=None, form=form)
+        return SimpleNamespace(
+            p_value=1e-9, advantage=advantage, slope=None, form=lambda chosen, _: "residual" if chosen else "none"
+        )
 
     decided = decide([column(middle)] * 40 + [column(-10.0)], 0.05)
     assert decided == ["residual"] * 40 + [last]

@@ -17,7 +17,7 @@ from lacuna.build import build
 from lacuna.config import compose, plain
 
 Settings = Mapping[str, str]  # of one cell: key of the configuration -> value, as on the command line
-PLACES = frozenset(("device", "folder", "jobs", "path"))  # keys that say where, not what
+PLACES = frozenset(("device", "folder", "jobs", "path"))  # keys that say where or by how many, not what
 
 
 @cache

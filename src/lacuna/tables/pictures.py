@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -90,10 +89,11 @@ def _lines(grid: Grid) -> Figure:
         axis.set(title=title, xlabel=AXES[across], ylabel=about.label + (f" ({unit})" if unit else ""))
         if any(cell.published for curve in own for _, cell in curve.points):
             axis.plot([], [], "ko", markerfacecolor="none", label="hollow: printed")
-    entries = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     if len(styles) > 1:
+        named = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes]
+        entries = {label: handle for pairs in named for handle, label in pairs}
         ncols = min(len(axes), 3) + 1
-        figure.set_figheight(figure.get_figheight() + 0.25 * math.ceil(len(entries) / ncols))
+        figure.set_figheight(figure.get_figheight() + 0.25 * -(-len(entries) // ncols))
         figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=ncols, frameon=False)
     return figure
 

@@ -96,7 +96,8 @@ def decide(evidence: Sequence[Evidence], level: float) -> list[Form]:
     advantage = np.array([found.advantage for found in evidence])
     finite = advantage[np.isfinite(advantage)]
     alone = ALONE + np.log(max(1, len(evidence)))
-    discovered &= advantage > (-SLACK - max(0.0, float(np.median(finite))) if finite.sum() > 0 else alone)
+    least = -SLACK - max(0.0, float(np.median(finite))) if finite.sum() > 0 else alone
+    discovered &= advantage > least
     forms = [found.form(bool(chosen), alone) for found, chosen in zip(evidence, discovered, strict=True)]
     sloped = _slopes(evidence, [form == "none" for form in forms], level * SLOPES_LEVEL)[0]
     return ["slope" if slope else form for form, slope in zip(forms, sloped, strict=True)]
