@@ -19,17 +19,16 @@ try:
 except ImportError:  # CPU builds of torch
     triton = None
 
-LEAST_TILE, LARGEST_TILE = 16, 64  # tokens, and numbers of a head, that one program holds
+LEAST_TILE = 16  # tokens, and numbers of a head, that one program holds at least
+LARGEST_HEAD = 32
+# Past these numbers of tokens torch's own kernels are as fast; in bfloat16 they use the tensor cores, as this does not.
+MOST_TOKENS = {torch.float32: 64, torch.bfloat16: 32}
 
 
 def serves(qkv: Tensor, heads: int) -> bool:
-    """Whether ``attend_few`` has a kernel for qkv (b, t, 3 width)."""
-    return (
-        triton is not None
-        and qkv.is_cuda
-        and qkv.dtype in (torch.float32, torch.bfloat16)
-        and max(qkv.shape[1], qkv.shape[2] // (3 * heads)) <= LARGEST_TILE
-    )
+    """Whether ``attend_few`` is the faster kernel for qkv (b, t, 3 width); benchmarks/attention.py measures it."""
+    tokens, head = qkv.shape[1], qkv.shape[2] // (3 * heads)
+    return triton is not None and qkv.is_cuda and tokens <= MOST_TOKENS.get(qkv.dtype, 0) and head <= LARGEST_HEAD
 
 
 def attend_few(qkv: Tensor, heads: int, attended: Tensor | None = None) -> Tensor:
@@ -52,7 +51,7 @@ class _AttendFew(torch.autograd.Function):
         out = qkv.new_empty(b, t, width)
         ctx.save_for_backward(qkv, attended)
         ctx.heads = heads
-        _forward[(b * heads,)](qkv, _bytes(attended), out, **_sizes(qkv, heads), num_warps=1)
+        _forward[(b * heads,)](qkv, _bytes(attended), out, **_sizes(qkv, heads))
         return out
 
     @staticmethod
@@ -60,7 +59,7 @@ class _AttendFew(torch.autograd.Function):
         qkv, attended = ctx.saved_tensors
         grad_qkv = torch.empty_like(qkv)
         programs = (len(qkv) * ctx.heads,)
-        _backward[programs](qkv, _bytes(attended), grad.contiguous(), grad_qkv, **_sizes(qkv, ctx.heads), num_warps=1)
+        _backward[programs](qkv, _bytes(attended), grad.contiguous(), grad_qkv, **_sizes(qkv, ctx.heads))
         return grad_qkv, None, None
 
 
@@ -71,7 +70,9 @@ def _bytes(attended: Tensor | None) -> Tensor | None:
 def _sizes(qkv: Tensor, heads: int) -> dict[str, Any]:
     t, head = qkv.shape[1], qkv.shape[2] // (3 * heads)
     tiles = {f"{k}_tile": max(LEAST_TILE, triton.next_power_of_2(size)) for k, size in (("t", t), ("head", head))}
-    return {"t": t, "heads": heads, "head": head, "scale": 1 / math.sqrt(head), **tiles}
+    # a tile that one warp cannot hold in its registers takes ten times as long, and half a minute or more to compile
+    warps = 1 if set(tiles.values()) == {LEAST_TILE} else 4
+    return {"t": t, "heads": heads, "head": head, "scale": 1 / math.sqrt(head), **tiles, "num_warps": warps}
 
 
 if triton is not None:
