@@ -17,11 +17,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
-from torch.nn.attention import sdpa_kernel
 
 from lacuna.nets import fused_attention
-from lacuna.nets.attention import REPEATABLE
+from lacuna.nets.attention import attend
 from lines import Line, measured_once
 
 SHAPES = [  # rows, tokens, heads, numbers of a head
@@ -34,11 +32,6 @@ SHAPES = [  # rows, tokens, heads, numbers of a head
     (1000, 64, 4, 64),
 ]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def usual(qkv: Tensor, heads: int) -> Tensor:
-    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -74,14 +67,13 @@ def measure(key: Line) -> Line:
 
     compiling = [seconds(forward), seconds(backward)]
     exact, asked = qkv.double().requires_grad_(), qkv.clone().requires_grad_()
-    truth = usual(exact, heads)
+    truth = attend(exact, heads)
     (grad_truth,) = torch.autograd.grad(truth, exact, grad.double())
-    with sdpa_kernel(REPEATABLE):
-        found = usual(asked, heads)
-        usual_us = [
-            microseconds(lambda: usual(qkv, heads)),
-            microseconds(lambda: torch.autograd.grad(found, asked, grad, retain_graph=True)),
-        ]
+    found = attend(asked, heads)
+    usual_us = [
+        microseconds(lambda: attend(qkv, heads)),
+        microseconds(lambda: torch.autograd.grad(found, asked, grad, retain_graph=True)),
+    ]
     return {
         "us": [microseconds(forward), microseconds(backward)],
         "usual_us": usual_us,

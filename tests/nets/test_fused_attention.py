@@ -48,7 +48,7 @@ def test_interpreted(shape):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("shape", [*SHAPES, (128, 12, 8, 8, True), (1000, 64, 4, 32, True)])
+@pytest.mark.parametrize("shape", [*SHAPES, (128, 12, 8, 8, True), (1000, 64, 4, 32, True), (1000, 64, 4, 64, True)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.01)])
 def test_kernel(shape, dtype, tolerance):
     close("cuda", *shape, dtype, tolerance)

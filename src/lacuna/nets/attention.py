@@ -26,6 +26,15 @@ def xavier_(module: nn.Module, generator: torch.Generator | None) -> None:
             part.reset_parameters()
 
 
+def attend(qkv: Tensor, heads: int, attended: Tensor | None = None) -> Tensor:
+    """``attend_few`` by torch's kernels: for any number of tokens, on any device."""
+    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    mask = None if attended is None else attended[:, None, None, :]
+    with sdpa_kernel(REPEATABLE) if q.is_cuda and torch.is_grad_enabled() else nullcontext():
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (b, heads, t, width / heads)
+    return mixed.transpose(1, 2).flatten(2)
+
+
 class Attention(nn.Module):
     """tokens (b, t, width), attended (b, t) bool or None -> (b, t, width); None attends to every token.
 
@@ -45,13 +54,8 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor, attended: Tensor | None = None) -> Tensor:
         qkv = self.qkv(tokens)
-        if serves(qkv, self.heads):
-            return self.out(attend_few(qkv, self.heads, attended))
-        q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mask = None if attended is None else attended[:, None, None, :]
-        with sdpa_kernel(REPEATABLE) if q.is_cuda and torch.is_grad_enabled() else nullcontext():
-            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (b, heads, t, width / heads)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        mix = attend_few if serves(qkv, self.heads) else attend
+        return self.out(mix(qkv, self.heads, attended))
 
 
 class Block(nn.Module):
