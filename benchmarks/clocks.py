@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from lacuna.backend.training import epochs_within
 from lacuna.methods.base import Monitor
-from lacuna.training import epochs_within
 
 T = TypeVar("T")
 CUTS = {"epochs", "max_batches", "iterations", "rounds"}  # arguments that a fit's time is proportional to

@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from lacuna.backend.device import pick
+from lacuna.backend.training import Schedule
 from lacuna.datasets.bayesnet import BayesNet
-from lacuna.device import pick
 from lacuna.masks.mar import MAR
 from lacuna.masks.mcar import MCAR
 from lacuna.masks.mnar import MNAR
@@ -32,7 +33,6 @@ from lacuna.nets.denoiser import MLPDenoiser
 from lacuna.numerics import edm
 from lacuna.problem import hide
 from lacuna.rng import stream
-from lacuna.training import Schedule
 from lacuna.types import Answer, Imputation, Incomplete
 
 WIDTH = 14  # bayesnet: 9 encoded coordinates and 5 of the mask

@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from lacuna.backend.device import pick
 from lacuna.datasets.base import Dataset
 from lacuna.datasets.breast import Breast
 from lacuna.datasets.concrete import Concrete
 from lacuna.datasets.mnar_oracle import N_ANCHORS, MNAROracle, TruncatedAbove
 from lacuna.datasets.uci import standardised_table
 from lacuna.datasets.wine import Wine
-from lacuna.device import pick
 from lacuna.masks.self_logistic import SelfLogistic
 from lacuna.masks.self_masking import SelfMasking
 from lacuna.methods.base import Monitor

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from lacuna import paths
-from lacuna.device import pick
+from lacuna.backend.device import pick
 from lacuna.environment import n_cores
 from lacuna.errors import UserError, did_you_mean
 from lacuna.schema import validated

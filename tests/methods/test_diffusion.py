@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from lacuna.backend.training import Schedule
 from lacuna.methods.diffusion import DiffusionModel, Sampling
 from lacuna.saving import load, save
-from lacuna.training import Schedule
 
 CPU = torch.device("cpu")
 CORRELATION = 0.8

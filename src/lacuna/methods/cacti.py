@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lacuna import training
-from lacuna.device import matmul_precision, pick
+from lacuna.backend import training
+from lacuna.backend.device import matmul_precision, pick
 from lacuna.encoding import UnitScale
 from lacuna.errors import UserError
 from lacuna.methods.base import Method

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.device import pick
+from lacuna.backend.device import pick
+from lacuna.backend.training import Schedule
 from lacuna.encoding import Encoder
 from lacuna.methods.base import Method
 from lacuna.methods.diffusion import SIGMA_DATA, DiffusionModel, Precision, Sampling
@@ -19,7 +20,6 @@ from lacuna.methods.selective import MeaningfulPosterior
 from lacuna.numerics.clustering import two_means_threshold
 from lacuna.numerics.samples import mean_and_sd, mode_and_entropy
 from lacuna.rng import stream, torch_seed
-from lacuna.training import Schedule
 from lacuna.types import Draws, Imputation, Incomplete
 
 Rule = Literal["or", "and", "uncertainty", "vote", "propensity"]

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lacuna.device import matmul_precision
-from lacuna.graphs import graphed
+from lacuna.backend.device import matmul_precision
+from lacuna.backend.graphs import graphed
+from lacuna.backend.training import Schedule, train
 from lacuna.nets.denoiser import FoldedDenoiser, MLPDenoiser
 from lacuna.numerics import edm
 from lacuna.rng import torch_seed
-from lacuna.training import Schedule, train
 
 Precision = Literal["auto", "bf16", "tf32", "float32"]
 ROWS_AT_ONCE = {"cuda": 262_144, "cpu": 2_048}  # activations of one network call: 2 GB at hidden 1024, or one cache

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lacuna.device import pick
+from lacuna.backend.device import pick
+from lacuna.backend.graphs import graphed
 from lacuna.encoding import UnitScale
-from lacuna.graphs import graphed
 from lacuna.methods.base import Method
 from lacuna.nets.gain import CellwisePerceptron
 from lacuna.rng import torch_seed, torch_stream

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from lacuna.device import pick
+from lacuna.backend.device import pick
 from lacuna.encoding import Encoder
 from lacuna.methods.base import Method
 from lacuna.numerics.knn import knn_complete

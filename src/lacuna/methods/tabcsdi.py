@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lacuna import training
-from lacuna.device import matmul_precision, pick
+from lacuna.backend import training
+from lacuna.backend.device import matmul_precision, pick
+from lacuna.backend.graphs import graphed
 from lacuna.encoding import AnalogBits
-from lacuna.graphs import graphed
 from lacuna.methods.base import Method
 from lacuna.nets.score import ScoreNetwork
 from lacuna.numerics.copy_masking import smallest

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.device import pick
+from lacuna.backend.device import pick
 from lacuna.methods.external.tables import Dummies
 from lacuna.methods.external.transductive import Transductive
 from lacuna.numerics.sinkhorn import sinkhorn_divergence

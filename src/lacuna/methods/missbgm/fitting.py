@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lacuna.backend.graphs import graphed
 from lacuna.errors import UserError
-from lacuna.graphs import graphed
 from lacuna.methods.missbgm.fused import FusedVisit, serves
 from lacuna.methods.missbgm.local import Coasting, Rows, move
 from lacuna.methods.missbgm.model import Model

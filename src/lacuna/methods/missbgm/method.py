@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.device import pick
+from lacuna.backend.device import pick
 from lacuna.methods.base import Method
 from lacuna.methods.missbgm.draws import DrawKeeper
 from lacuna.methods.missbgm.fitting import alternate

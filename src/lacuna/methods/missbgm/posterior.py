@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.graphs import graphed
+from lacuna.backend.graphs import graphed
 from lacuna.methods.missbgm.chains import Chains
 from lacuna.methods.missbgm.host import HostChains
 from lacuna.methods.missbgm.local import Rows

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lacuna.backend.training import epochs_within
 from lacuna.numerics.dense_adam import Adam
 from lacuna.numerics.step_size import RULES, Rule
-from lacuna.training import epochs_within
 
 Momentum = Literal["dense", "batch"]
 MOMENTA = ("dense", "batch")

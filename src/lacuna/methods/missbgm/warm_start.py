@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lacuna.graphs import graphed
+from lacuna.backend.graphs import graphed
 from lacuna.methods.missbgm.model import NORM_EPSILON, Generator
 from lacuna.methods.missbgm.settings import WarmStart
 from lacuna.nets.perceptron import Perceptron, affine, glorot_, views

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lacuna.training import Plan, Plateau, Schedule, train
+from lacuna.backend.training import Plan, Plateau, Schedule, train
 
 CPU = torch.device("cpu")
 

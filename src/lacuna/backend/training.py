@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from lacuna.graphs import graphed
+from lacuna.backend.graphs import graphed
 
 
 @dataclass(frozen=True)
