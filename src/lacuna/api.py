@@ -26,9 +26,9 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
 
-from lacuna.column_types import Reading
 from lacuna.errors import UserError
-from lacuna.frames import FrameCodec, Unknown, label_text
+from lacuna.frames.codec import FrameCodec, Unknown, label_text
+from lacuna.frames.inference import Reading
 from lacuna.methods.base import Method
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -39,7 +39,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     A DataFrame comes back as a DataFrame: dtypes, index, labels and every observed cell as they were, cells
     judged meaningful still NA. Columns may be numbers, booleans, categories, text or dates of any dtype;
-    ``lacuna.frames`` says what is taken for what. An array (n, d) of numbers comes back as an array with NaN
+    ``lacuna.frames.codec`` says what is taken for what. An array (n, d) of numbers comes back as an array with NaN
     where meaningful; its columns are continuous unless ``schema`` says otherwise.
 
     Args:

@@ -16,12 +16,14 @@ from typing import Any, NoReturn
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from lacuna import cli, conversion, environment
+from lacuna import cli, environment
 from lacuna.build import build
 from lacuna.config import compose, plain
-from lacuna.datasets.csv import CSV, check_suffix, file_suffix
+from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
 from lacuna.experiment import REPORT, Outcome
+from lacuna.frames.files import convert, copy_table, same_format
+from lacuna.frames.sources import check_suffix, file_suffix
 from lacuna.rng import stream
 
 COMMANDS = """\
@@ -83,7 +85,7 @@ def impute(arguments: Sequence[str]) -> int:
     if outcome.record.status == "finished":
         _deliver(config, outcome, wanted[0])
         if options.report is not None:
-            conversion.copy(_present(outcome.folder / REPORT), wanted[1])
+            copy_table(_present(outcome.folder / REPORT), wanted[1])
         for path in wanted:
             print(f"written: {path}")
     return cli.exit_code(outcome.record)
@@ -158,11 +160,11 @@ def _check_paths(source: Path, wanted: Sequence[Path], force: bool) -> None:
 
 def _deliver(config: dict[str, Any], outcome: Outcome, target: Path) -> None:
     completed = _present(Path(outcome.record.completed or ""))
-    if conversion.same_format(completed, target):
-        conversion.copy(completed, target)
+    if same_format(completed, target):
+        copy_table(completed, target)
         return
     dataset: CSV = build({**config["dataset"], "path": str(completed)}, "dataset")
-    conversion.convert(dataset.load(stream(0, "dataset"), stream(0, "split")).source, target)
+    convert(dataset.load(stream(0, "dataset"), stream(0, "split")).source, target)
 
 
 def _present(path: Path) -> Path:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacuna import completion_plots as plots
-from lacuna.cells import Durations, Moments
 from lacuna.files import write_text
-from lacuna.frames import CodedColumn
+from lacuna.frames.codec import CodedColumn
+from lacuna.frames.codings import Durations, Moments
 from lacuna.records import Record
 from lacuna.results import Completion
 

@@ -65,7 +65,7 @@ class Table:
     meaningful: np.ndarray  # (n, d) bool, the paper's c
     train_rows: np.ndarray | None = None  # (n,) bool; None: every row is a training row
     law: Any = None  # answers Bayes-oracle questions about the data; None where the law is unknown
-    source: Any = None  # how to write a completed table in the form it came in (datasets.csv); None otherwise
+    source: Any = None  # how to write a completed table in the form it came in (frames.sources); None otherwise
     targets: tuple[str, ...] = ()  # categorical columns that downstream tasks predict
 
     def __post_init__(self) -> None:

@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from lacuna.conversion import typed
-from lacuna.datasets.csv import CSV, Source
-from lacuna.delimited import DelimitedText
+from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
+from lacuna.frames.delimited_text import DelimitedText
+from lacuna.frames.files import typed
+from lacuna.frames.sources import Source
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.rng import stream
 from lacuna.types import Incomplete, Table

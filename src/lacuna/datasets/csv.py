@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import gzip
-import warnings
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lacuna.column_types import Reading
 from lacuna.datasets.base import Dataset
-from lacuna.delimited import DelimitedText
 from lacuna.errors import UserError, did_you_mean
-from lacuna.files import whole
-from lacuna.frames import FrameCodec
-from lacuna.types import Table
-
-if TYPE_CHECKING:
-    import pyarrow
-
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt")  # also with .gz
-PARQUET_SUFFIXES = (".parquet", ".pq")
-NA_VALUES = (  # what pandas.read_csv takes for blank
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"),
-    *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+from lacuna.frames.codec import FrameCodec
+from lacuna.frames.delimited_text import DelimitedText
+from lacuna.frames.inference import Reading
+from lacuna.frames.sources import (
+    NA_VALUES,
+    PARQUET_SUFFIXES,
+    ParquetSource,
+    Source,
+    TextSource,
+    check_suffix,
+    decode_text,
+    file_suffix,
+    nullable_frame,
+    reason,
 )
+from lacuna.types import Table
 
 
 class CSV(Dataset):
@@ -41,7 +39,7 @@ class CSV(Dataset):
         schema: kind by column where the file misleads (continuous, integer, categorical, date, or ignore,
             whose blanks stay), or the path of a YAML file that says so.
         na_values: the cells of a text file that are blank; default as in pandas.
-        max_levels: text with more distinct values is not modelled (see ``lacuna.frames``).
+        max_levels: text with more distinct values is not modelled (see ``lacuna.frames.codec``).
         test_fraction: share of the rows kept for testing, in [0, 1).
     """
 
@@ -89,7 +87,7 @@ class CSV(Dataset):
             if suffix.endswith(".gz"):
                 content = gzip.decompress(content)
         except (OSError, EOFError) as error:
-            raise UserError(f"dataset.path={path} cannot be read: {_reason(error)}") from None
+            raise UserError(f"dataset.path={path} cannot be read: {reason(error)}") from None
         if suffix in PARQUET_SUFFIXES:
             return self._parquet(path, content)
         return self._text(path, content)
@@ -117,7 +115,7 @@ class CSV(Dataset):
         try:
             arrow = parquet.ParquetFile(pyarrow.BufferReader(content)).read()
         except (pyarrow.ArrowException, ValueError) as error:
-            raise UserError(f"{path} cannot be read as Parquet: {_reason(error)}") from None
+            raise UserError(f"{path} cannot be read as Parquet: {reason(error)}") from None
         frame = nullable_frame(arrow)
         if frame.empty:
             raise UserError(f"{path}: it has no rows or no columns")
@@ -132,137 +130,6 @@ class CSV(Dataset):
         return rng.permutation(n) >= n_test if n_test else None
 
 
-@dataclass(frozen=True, eq=False)
-class Source(ABC):
-    """A file as it was read, and how to write it completed."""
-
-    path: Path
-    frame: pd.DataFrame  # n rows, all columns; NA where blank
-    codec: FrameCodec
-
-    @property
-    def n_blank(self) -> int:
-        """Blank cells of the modelled columns: 0 means that there is nothing to impute."""
-        return int(self.frame.iloc[:, [c.position for c in self.codec.coded]].isna().to_numpy().sum())
-
-    def complete(self, final: np.ndarray) -> pd.DataFrame:
-        """The completed table, every column of the file with its type; cells of a text file are text.
-
-        Args:
-            final: (n, d) in the rows of the file; NaN where a cell is to stay blank.
-        """
-        return self.codec.complete(self.frame, self._hidden, final)
-
-    def write(self, final: np.ndarray, folder: Path) -> Path:
-        """Write the completed table as ``completed`` with the file's own suffix; return its path."""
-        path = folder / f"completed{file_suffix(self.path)}"
-        content = self._bytes(final)
-        with whole(path) as temporary:
-            temporary.write_bytes(content)
-        return path
-
-    @property
-    def _hidden(self) -> np.ndarray:
-        return self.frame.iloc[:, [c.position for c in self.codec.coded]].isna().to_numpy()
-
-    @abstractmethod
-    def _bytes(self, final: np.ndarray) -> bytes: ...
-
-
-@dataclass(frozen=True, eq=False)
-class TextSource(Source):
-    """A delimited text file, written back byte for byte except for the cells that are filled."""
-
-    text: DelimitedText
-    encoding: str
-
-    def _bytes(self, final: np.ndarray) -> bytes:
-        filled = self._hidden & ~np.isnan(final)
-        done = self.complete(final)
-        replaced: dict[int, dict[int, str]] = {}
-        for j, coded in enumerate(self.codec.coded):
-            rows = np.flatnonzero(filled[:, j])
-            for i, cell in zip(rows.tolist(), done.iloc[rows, coded.position].tolist(), strict=True):
-                replaced.setdefault(i, {})[coded.position] = cell
-        content = self.text.with_cells(replaced).encode(self.encoding)
-        return gzip.compress(content, mtime=0) if file_suffix(self.path).endswith(".gz") else content
-
-
-@dataclass(frozen=True, eq=False)
-class ParquetSource(Source):
-    """A Parquet file, written back with its own Arrow schema."""
-
-    arrow: pyarrow.Table
-
-    def _bytes(self, final: np.ndarray) -> bytes:
-        import pyarrow
-        from pyarrow import parquet
-
-        filled = self._hidden & ~np.isnan(final)
-        done, arrow = self.complete(final), self.arrow
-        for j, coded in enumerate(self.codec.coded):
-            if filled[:, j].any():
-                at = arrow.schema.get_field_index(coded.column.name)
-                field = arrow.schema.field(at)
-                cells = pyarrow.array(done.iloc[:, coded.position].array, type=field.type, from_pandas=True)
-                arrow = arrow.set_column(at, field, cells)
-        sink = pyarrow.BufferOutputStream()
-        parquet.write_table(arrow, sink)
-        return sink.getvalue().to_pybytes()
-
-
-def check_suffix(path: Path) -> None:
-    """Raise a UserError where ``path`` names no format of a table."""
-    suffix = file_suffix(path)
-    if suffix.removesuffix(".gz") not in TEXT_SUFFIXES and suffix not in PARQUET_SUFFIXES:
-        raise UserError(f"{path}: a table must end in .csv, .tsv, .txt (also .gz), .parquet or .pq")
-
-
-def file_suffix(path: Path) -> str:
-    """The suffix in lower case, with what lies under a .gz.
-
-    >>> file_suffix(Path("my.data.CSV.gz"))
-    '.csv.gz'
-    """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
-
-
-def decode_text(path: Path, content: bytes) -> tuple[str, str]:
-    """Bytes -> encoding and text: UTF-8 or UTF-16 by their marks, else UTF-8, else Latin-1 with a warning."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        encoding, text = "latin-1", content.decode("latin-1")
-        warnings.warn(f"{path} is not UTF-8: read as Latin-1", stacklevel=2)
-    if "\0" in text:
-        raise UserError(f"{path} is not a text table: save it as CSV or Parquet")
-    return encoding, text
-
-
-def nullable_frame(arrow: pyarrow.Table) -> pd.DataFrame:
-    """An Arrow table as pandas gives it, but integers and booleans with blanks keep their type and digits."""
-    import pyarrow
-
-    nullable = {pyarrow.bool_(): pd.BooleanDtype()}
-    for size in (8, 16, 32, 64):
-        nullable[getattr(pyarrow, f"int{size}")()] = getattr(pd, f"Int{size}Dtype")()
-        nullable[getattr(pyarrow, f"uint{size}")()] = getattr(pd, f"UInt{size}Dtype")()
-    if len(set(arrow.column_names)) < len(arrow.column_names):
-        label = next(name for name in arrow.column_names if arrow.column_names.count(name) > 1)
-        raise UserError(f"two columns are called {label!r}: rename one")
-    frame = arrow.to_pandas()
-    for position, label in enumerate(frame.columns):
-        cells = arrow[str(label)]
-        if cells.null_count and cells.type in nullable:
-            frame.isetitem(position, cells.to_pandas(types_mapper=nullable.get).array)
-    return frame
-
-
 def read_schema(schema: dict[str, str] | str | None) -> dict[str, str]:
     """The schema given as a mapping or as the path of a YAML file."""
     if not isinstance(schema, str):
@@ -272,13 +139,7 @@ def read_schema(schema: dict[str, str] | str | None) -> dict[str, str]:
     try:
         content: Any = yaml.safe_load(Path(schema).expanduser().read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"dataset.schema={schema} cannot be read: {_reason(error)}") from None
+        raise UserError(f"dataset.schema={schema} cannot be read: {reason(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{schema} must hold lines of 'column: kind'")
     return content
-
-
-def _reason(error: Exception) -> str:
-    """The operating system's or parser's words in one line."""
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(words.split())

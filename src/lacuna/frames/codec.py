@@ -2,7 +2,7 @@
 
 A column's dtype decides what it is: integers and floats stay what they are; booleans, categories and text are
 categorical; dates are numbers of days, also when they are text and all cells have one of
-``lacuna.cells.DATE_FORMATS``. Text is not modelled when it has more than ``max_levels`` levels, or more than
+``lacuna.frames.codings.DATE_FORMATS``. Text is not modelled when it has more than ``max_levels`` levels, or more than
 20 levels that are seen fewer than five times on average. A schema overrides all this by column.
 
 A completed frame is a copy of the given one in which only blank cells are written: dtypes, index, column
@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types as dtypes
 
-from lacuna import cells
-from lacuna.cells import Coding
-from lacuna.column_types import WANTED, Reading, Wanted, column_coding
 from lacuna.errors import UserError, did_you_mean
+from lacuna.frames import codings
+from lacuna.frames.codings import Coding
+from lacuna.frames.inference import WANTED, Reading, Wanted, column_coding
 from lacuna.types import Column
 
 Unknown = Literal["error", "as_missing"]
@@ -161,7 +161,7 @@ def _encoded(coded: CodedColumn, seen: pd.Series, unknown: Unknown) -> np.ndarra
             f"column {name!r} holds {what} that fit has not seen, such as {seen[strange].iloc[0]!r}, in "
             f"{int(strange.sum()):,} cells: map it to a known one, or use unknown='as_missing'"
         )
-    cells.check_finite(name, numbers)
+    codings.check_finite(name, numbers)
     return numbers
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lacuna.column_types import Reading
 from lacuna.errors import UserError
-from lacuna.frames import FrameCodec
+from lacuna.frames.codec import FrameCodec
+from lacuna.frames.inference import Reading
 
 DAY = datetime.date(2020, 1, 1)
 

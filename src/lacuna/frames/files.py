@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lacuna.cells import Coding, Moments, NumberText
-from lacuna.datasets.csv import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 from lacuna.files import whole
+from lacuna.frames.codings import Coding, Moments, NumberText
+from lacuna.frames.sources import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 
 SEPARATORS = {".tsv": "\t"}  # else a comma
 
@@ -23,7 +23,7 @@ def same_format(path: Path, other: Path) -> bool:
     return _format(path) == _format(other)
 
 
-def copy(path: Path, target: Path) -> None:
+def copy_table(path: Path, target: Path) -> None:
     """Byte for byte, but for compression by ``target``'s suffix."""
     content = path.read_bytes()
     if _is_packed(path) and not _is_packed(target):

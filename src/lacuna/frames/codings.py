@@ -50,7 +50,7 @@ ZERO_PADDED = r"[-+]?0\d+"
 
 
 class Coding(Protocol):
-    """What ``lacuna.frames`` needs of a column's coding."""
+    """What ``lacuna.frames.codec`` needs of a column's coding."""
 
     @property
     def kind(self) -> Kind: ...

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types as dtypes
 
-from lacuna import cells
-from lacuna.cells import Coding, Durations, Levels, Moments, Numbers, NumberText
 from lacuna.errors import UserError
+from lacuna.frames import codings
+from lacuna.frames.codings import Coding, Durations, Levels, Moments, Numbers, NumberText
 
 Wanted = Literal["continuous", "integer", "categorical", "date", "ignore"]
 WANTED: tuple[Wanted, ...] = ("continuous", "integer", "categorical", "date", "ignore")
@@ -75,7 +75,7 @@ def column_coding(series: pd.Series, name: str, wanted: Wanted | None, reading: 
 
 def _check_finite(coding: Coding, seen: pd.Series, name: str) -> None:
     if isinstance(coding, Numbers | NumberText):
-        cells.check_finite(name, coding.encode(seen))
+        codings.check_finite(name, coding.encode(seen))
 
 
 # --- what the dtype and the cells suggest -------------------------------------------------------------------
@@ -102,7 +102,7 @@ OBJECTS: dict[str, Callable[[pd.Series], Coding | None]] = {  # by what pandas' 
     "integer": lambda seen: Numbers(whole=True),
     "floating": lambda seen: Numbers(whole=False),
     "mixed-integer-float": lambda seen: Numbers(whole=False),
-    "decimal": lambda seen: Numbers(whole=False, exponent=cells.decimal_exponent(seen)),
+    "decimal": lambda seen: Numbers(whole=False, exponent=codings.decimal_exponent(seen)),
     "date": lambda seen: Moments.of(seen, as_objects="date"),
     "datetime": lambda seen: Moments.of(seen, as_objects="datetime") if _naive(seen) else levels(seen),
 }
@@ -115,9 +115,9 @@ def _naive(seen: pd.Series) -> bool:
 def _text_coding(texts: pd.Series, name: str, decimal_marks: str) -> Coding | None:
     """Of distinct texts: numbers where numbers may be written, then dates, then levels."""
     for mark in decimal_marks:
-        if (numbers := cells.read_number_text(texts, mark)) is not None:
+        if (numbers := codings.read_number_text(texts, mark)) is not None:
             return numbers
-    if (text_format := cells.date_format(texts)) is not None:
+    if (text_format := codings.date_format(texts)) is not None:
         return Moments.of(texts, text_format)
     if decimal_marks:
         _warn_of_near_numbers(texts, name)
@@ -126,8 +126,8 @@ def _text_coding(texts: pd.Series, name: str, decimal_marks: str) -> Coding | No
 
 def _warn_of_near_numbers(texts: pd.Series, name: str) -> None:
     """One odd word makes a column of numbers a column of text: say so, for it is often a sign for a blank."""
-    numeric = texts.str.fullmatch(cells.NUMBER).to_numpy(dtype=bool)
-    if numeric.mean() > 0.5 and not texts.str.fullmatch(cells.ZERO_PADDED).any():
+    numeric = texts.str.fullmatch(codings.NUMBER).to_numpy(dtype=bool)
+    if numeric.mean() > 0.5 and not texts.str.fullmatch(codings.ZERO_PADDED).any():
         odd = texts[~numeric].iloc[0]
         warnings.warn(
             f"column {name!r} is read as text because of {odd!r}: if that means blank, add it to na_values",

@@ -1,0 +1,1 @@
+"""DataFrames and files, in and out."""

@@ -1,0 +1,165 @@
+"""Files as they were read, and how to write them completed; what the file formats need."""
+
+from __future__ import annotations
+
+import gzip
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lacuna.errors import UserError
+from lacuna.files import whole
+from lacuna.frames.codec import FrameCodec
+from lacuna.frames.delimited_text import DelimitedText
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")  # also with .gz
+PARQUET_SUFFIXES = (".parquet", ".pq")
+NA_VALUES = (  # what pandas.read_csv takes for blank
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"),
+    *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Source(ABC):
+    """A file as it was read, and how to write it completed."""
+
+    path: Path
+    frame: pd.DataFrame  # n rows, all columns; NA where blank
+    codec: FrameCodec
+
+    @property
+    def n_blank(self) -> int:
+        """Blank cells of the modelled columns: 0 means that there is nothing to impute."""
+        return int(self.frame.iloc[:, [c.position for c in self.codec.coded]].isna().to_numpy().sum())
+
+    def complete(self, final: np.ndarray) -> pd.DataFrame:
+        """The completed table, every column of the file with its type; cells of a text file are text.
+
+        Args:
+            final: (n, d) in the rows of the file; NaN where a cell is to stay blank.
+        """
+        return self.codec.complete(self.frame, self._hidden, final)
+
+    def write(self, final: np.ndarray, folder: Path) -> Path:
+        """Write the completed table as ``completed`` with the file's own suffix; return its path."""
+        path = folder / f"completed{file_suffix(self.path)}"
+        content = self._bytes(final)
+        with whole(path) as temporary:
+            temporary.write_bytes(content)
+        return path
+
+    @property
+    def _hidden(self) -> np.ndarray:
+        return self.frame.iloc[:, [c.position for c in self.codec.coded]].isna().to_numpy()
+
+    @abstractmethod
+    def _bytes(self, final: np.ndarray) -> bytes: ...
+
+
+@dataclass(frozen=True, eq=False)
+class TextSource(Source):
+    """A delimited text file, written back byte for byte except for the cells that are filled."""
+
+    text: DelimitedText
+    encoding: str
+
+    def _bytes(self, final: np.ndarray) -> bytes:
+        filled = self._hidden & ~np.isnan(final)
+        done = self.complete(final)
+        replaced: dict[int, dict[int, str]] = {}
+        for j, coded in enumerate(self.codec.coded):
+            rows = np.flatnonzero(filled[:, j])
+            for i, cell in zip(rows.tolist(), done.iloc[rows, coded.position].tolist(), strict=True):
+                replaced.setdefault(i, {})[coded.position] = cell
+        content = self.text.with_cells(replaced).encode(self.encoding)
+        return gzip.compress(content, mtime=0) if file_suffix(self.path).endswith(".gz") else content
+
+
+@dataclass(frozen=True, eq=False)
+class ParquetSource(Source):
+    """A Parquet file, written back with its own Arrow schema."""
+
+    arrow: pyarrow.Table
+
+    def _bytes(self, final: np.ndarray) -> bytes:
+        import pyarrow
+        from pyarrow import parquet
+
+        filled = self._hidden & ~np.isnan(final)
+        done, arrow = self.complete(final), self.arrow
+        for j, coded in enumerate(self.codec.coded):
+            if filled[:, j].any():
+                at = arrow.schema.get_field_index(coded.column.name)
+                field = arrow.schema.field(at)
+                cells = pyarrow.array(done.iloc[:, coded.position].array, type=field.type, from_pandas=True)
+                arrow = arrow.set_column(at, field, cells)
+        sink = pyarrow.BufferOutputStream()
+        parquet.write_table(arrow, sink)
+        return sink.getvalue().to_pybytes()
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a UserError where ``path`` names no format of a table."""
+    suffix = file_suffix(path)
+    if suffix.removesuffix(".gz") not in TEXT_SUFFIXES and suffix not in PARQUET_SUFFIXES:
+        raise UserError(f"{path}: a table must end in .csv, .tsv, .txt (also .gz), .parquet or .pq")
+
+
+def file_suffix(path: Path) -> str:
+    """The suffix in lower case, with what lies under a .gz.
+
+    >>> file_suffix(Path("my.data.CSV.gz"))
+    '.csv.gz'
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+
+def decode_text(path: Path, content: bytes) -> tuple[str, str]:
+    """Bytes -> encoding and text: UTF-8 or UTF-16 by their marks, else UTF-8, else Latin-1 with a warning."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", content.decode("latin-1")
+        warnings.warn(f"{path} is not UTF-8: read as Latin-1", stacklevel=2)
+    if "\0" in text:
+        raise UserError(f"{path} is not a text table: save it as CSV or Parquet")
+    return encoding, text
+
+
+def nullable_frame(arrow: pyarrow.Table) -> pd.DataFrame:
+    """An Arrow table as pandas gives it, but integers and booleans with blanks keep their type and digits."""
+    import pyarrow
+
+    nullable = {pyarrow.bool_(): pd.BooleanDtype()}
+    for size in (8, 16, 32, 64):
+        nullable[getattr(pyarrow, f"int{size}")()] = getattr(pd, f"Int{size}Dtype")()
+        nullable[getattr(pyarrow, f"uint{size}")()] = getattr(pd, f"UInt{size}Dtype")()
+    if len(set(arrow.column_names)) < len(arrow.column_names):
+        label = next(name for name in arrow.column_names if arrow.column_names.count(name) > 1)
+        raise UserError(f"two columns are called {label!r}: rename one")
+    frame = arrow.to_pandas()
+    for position, label in enumerate(frame.columns):
+        cells = arrow[str(label)]
+        if cells.null_count and cells.type in nullable:
+            frame.isetitem(position, cells.to_pandas(types_mapper=nullable.get).array)
+    return frame
+
+
+def reason(error: Exception) -> str:
+    """The operating system's or parser's words in one line."""
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(words.split())
