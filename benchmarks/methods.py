@@ -30,7 +30,6 @@ import torch
 from clocks import CUTS, Stopwatch, clocked, whole
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.datasets.mnar_oracle import MNAROracle
-from lacuna.environment import MemoryMeter, resident_gb
 from lacuna.errors import UserError
 from lacuna.masks.mcar import MCAR
 from lacuna.masks.self_masking import SelfMasking
@@ -39,6 +38,7 @@ from lacuna.methods.mean_mode import MeanMode
 from lacuna.metrics.discrete import acc_discrete
 from lacuna.metrics.numeric import rmse_all
 from lacuna.problem import hide
+from lacuna.records.environment import MemoryMeter, resident_gb
 from lacuna.rng import stream
 from lacuna.types import Imputation, Problem
 

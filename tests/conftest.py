@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from lacuna import records
 from lacuna.config import compose, plain
-from lacuna.records import Record
+from lacuna.records.record import Record, run_folder, run_id, run_name
 
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # where Triton is installed: its kernels run without a GPU too
@@ -48,9 +47,9 @@ def left_by(folder: Path, overrides: list[str], scores: dict[str, float], **othe
     about = {"status": "finished", "seconds": {"total": 2.0}, "device": "cpu", "peak_memory_gb": 0.5}
     about |= {"hardware": {"cpu": "a CPU", "cores": 2}, "commit": "c" * 40, "finished": "2026-01-01", "scores": scores}
     kept = {key: value for key, value in config.items() if key not in ("outputs", "tracking")}
-    named = {"run": records.run_id(config), "name": records.run_name(config), "config": kept}
+    named = {"run": run_id(config), "name": run_name(config), "config": kept}
     record = Record(**{"command": "python run.py " + " ".join(overrides), **named, **about, **other})
-    record.write(records.run_folder(config))
+    record.write(run_folder(config))
     return record
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from lacuna import cli, records
+from lacuna import cli
 from lacuna.checkpoint import Checkpoint
+from lacuna.records.record import find_records, read_record, run_folder
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = Path(__file__).parent / "extras"
@@ -95,7 +96,7 @@ def test_unsuitable_data_is_one_line_and_a_record(lacuna, tmp_path: Path, argume
     assert result.code == 2
     assert result.err.startswith(message)
     assert len(result.err.splitlines()) == 1
-    assert len(list(records.find(tmp_path))) == 1
+    assert len(list(find_records(tmp_path))) == 1
 
 
 def test_a_missing_path_is_asked_for(lacuna) -> None:
@@ -133,9 +134,9 @@ def test_a_run_prints_scores_beside_what_is_known(lacuna, tmp_path: Path) -> Non
         "always_na (test)",
     ]
     row = next(line.split() for line in result.out.splitlines() if line.strip().startswith("acc_discrete"))
-    ((_, record),) = records.find(tmp_path, "bayesnet/mean_mode/*/*")
+    ((_, record),) = find_records(tmp_path, "bayesnet/mean_mode/*/*")
     assert row[1:4] == [f"{record.scores[k]:.3f}" for k in ("test/acc_discrete", "train/acc_discrete")] + ["0.304"]
-    assert str(records.run_folder(record.config | {"outputs": str(tmp_path)}) / "record.json") in result.out
+    assert str(run_folder(record.config | {"outputs": str(tmp_path)}) / "record.json") in result.out
     again = lacuna("method=mean_mode")
     assert "reused" in again.out
     assert again.out.splitlines()[-1] == result.out.splitlines()[-1]
@@ -152,7 +153,7 @@ def test_a_sweep_compares_its_jobs(lacuna, tmp_path: Path) -> None:
     assert "bayesnet, mcar 0.1, test rows, 2 seeds" in result.out
     row = next(line for line in result.out.splitlines() if line.startswith("  oracle "))
     assert row.count("±") >= 5
-    assert len(list(records.find(tmp_path))) == 4
+    assert len(list(find_records(tmp_path))) == 4
 
 
 def test_a_sweep_goes_past_failures_and_says_how_to_repeat_them(lacuna, tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_a_sweep_goes_past_failures_and_says_how_to_repeat_them(lacuna, tmp_path
     again = lines[lines.index("failed: ZeroDivisionError: a bug in a method") + 1]
     assert again.startswith("  run again: python run.py --config-dir ")
     assert again.endswith("method.failure=bug seed=1")
-    assert len(list(records.find(tmp_path))) == 3
+    assert len(list(find_records(tmp_path))) == 3
 
 
 def test_what_no_method_supports_is_no_failure_of_a_sweep(lacuna) -> None:
@@ -190,7 +191,7 @@ def test_sweeps_of_quickstart_form_come_from_the_experiment_file(lacuna, tmp_pat
         [sys.executable, ROOT / "run.py", *options, f"outputs={tmp_path}"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert {record.config["names"]["method"] for _, record in records.find(tmp_path)} == {"mean_mode", "always_na"}
+    assert {record.config["names"]["method"] for _, record in find_records(tmp_path)} == {"mean_mode", "always_na"}
 
 
 @pytest.mark.slow
@@ -214,7 +215,7 @@ def test_mlflow_that_cannot_be_reached_costs_nothing(lacuna, tmp_path: Path) -> 
     result = lacuna("tracking=mlflow", "tracking.uri=sqlite:////proc/nowhere/mlflow.db")
     assert result.code == 0
     assert result.err.count("warning: MLflow does not have this run") == 1
-    assert len(list(records.find(tmp_path))) == 1
+    assert len(list(find_records(tmp_path))) == 1
 
 
 def test_multirun_may_be_asked_for_after_the_overrides(
@@ -260,7 +261,7 @@ def test_a_killed_process_leaves_no_record_and_the_next_one_goes_on(lacuna, tmp_
     left = {path.name for path in folder.iterdir()}
     assert left == {".lock", "config.yaml", "imputed.parquet", "log.txt", "plots", "record.json"}
     expected = lacuna(*arguments[:1], "method.pause=0", "method.trace=''")
-    first, second = (record for _, record in records.find(tmp_path))
+    first, second = (record for _, record in find_records(tmp_path))
     assert first.scores == second.scores
     assert expected.code == 0
 
@@ -274,7 +275,7 @@ def test_a_stopped_process_leaves_a_record_to_go_on_from(tmp_path: Path, signum:
     _, err = process.communicate(timeout=30)
     assert process.returncode == code
     assert err.splitlines() == [f"error: stopped by {signum.name}; the same command goes on from here"]
-    record = records.read(one_folder(tmp_path))
+    record = read_record(one_folder(tmp_path))
     assert (record.status, record.error) == ("failed", f"stopped by {signum.name}")
     assert Checkpoint(one_folder(tmp_path) / "checkpoint.pt").load() is not None
 
@@ -312,7 +313,7 @@ def test_run_py_is_short() -> None:
 
 def test_the_record_holds_the_command_that_made_it(lacuna, tmp_path: Path) -> None:
     lacuna("seed=4")
-    ((folder, record),) = records.find(tmp_path)
+    ((folder, record),) = find_records(tmp_path)
     assert record.command.startswith(f"python run.py --config-dir {EXTRAS / 'conf'} method=drift")
     assert record.command.endswith("seed=4")
     assert json.loads((folder / "record.json").read_text())["command"] == record.command

@@ -14,8 +14,8 @@ import pytest
 from lacuna import completion_plots as plots
 from lacuna.completion_report import write_report
 from lacuna.datasets.csv import CSV
-from lacuna.records import Record
-from lacuna.results import Completion
+from lacuna.records.completed_tables import Completion
+from lacuna.records.record import Record
 from lacuna.rng import stream
 from lacuna.types import Column, Draws, Imputation, Table
 

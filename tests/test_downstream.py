@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import experiment, records
+from lacuna import experiment
 from lacuna.build import build
 from lacuna.config import compose, plain
 from lacuna.downstream import Task, XGBoost
 from lacuna.errors import UserError
 from lacuna.experiment import Outcome
+from lacuna.records.record import identity
 from lacuna.rng import stream
 from lacuna.types import Column, Table
 
@@ -210,7 +211,7 @@ def test_keeping_na_pays(carry_out) -> None:
 def test_a_record_without_downstream_scores_does_not_count_for_a_run_that_wants_them(carry_out) -> None:
     before = carry_out(grid=())
     assert not any("downstream" in key for key in before.record.scores)
-    assert "downstream" not in records.identity(plain(compose(["method=oracle"])))
+    assert "downstream" not in identity(plain(compose(["method=oracle"])))
     after = carry_out()
     assert not after.reused
     assert after.folder != before.folder

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import experiment, records
+from lacuna import experiment
 from lacuna.checkpoint import Checkpoint
 from lacuna.config import compose, plain
 from lacuna.errors import StorageError, UserError
 from lacuna.experiment import Outcome
 from lacuna.limits import Stopped, stoppable
+from lacuna.records.record import find_records, read_record
 
 EXTRAS = Path(__file__).parent / "extras"
 SMALL = ("dataset.n_train=150", "dataset.n_test=60", "device=cpu", "tracking=none")
@@ -112,7 +113,7 @@ def test_a_broken_record_is_run_again(carry_out) -> None:
     with pytest.warns(UserWarning, match="not a whole record"):
         again = carry_out()
     assert not again.reused
-    assert records.read(first.folder).scores == first.record.scores
+    assert read_record(first.folder).scores == first.record.scores
 
 
 def test_a_run_goes_on_from_its_checkpoint_to_the_same_numbers(carry_out, tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_what_goes_wrong_is_a_record(carry_out, overrides: list[str], status: st
     assert outcome.record.status == status
     assert outcome.record.error.startswith(error)
     assert (outcome.record.traceback is not None) is traced
-    assert records.read(outcome.folder).status == status
+    assert read_record(outcome.folder).status == status
     assert (error in (outcome.folder / "log.txt").read_text()) or not traced
 
 
@@ -234,7 +235,7 @@ def test_a_signal_leaves_a_record_and_a_checkpoint(carry_out, signum: signal.Sig
     with pytest.raises(Stopped) as caught, stoppable():
         carry_out("method.pause=0.5", f"method.trace={trace}")
     assert caught.value.exit_code == 128 + signum
-    ((folder, record),) = records.find(tmp_path)
+    ((folder, record),) = find_records(tmp_path)
     assert (record.status, record.error) == ("failed", f"stopped by {signum.name}")
     assert Checkpoint(folder / "checkpoint.pt").load() is not None
 
@@ -243,7 +244,7 @@ def test_a_full_disk_is_said_once(carry_out, monkeypatch: pytest.MonkeyPatch, tm
     def full(path: Path, text: str) -> None:
         raise StorageError(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr(records, "write_text", full)
+    monkeypatch.setattr("lacuna.records.record.write_text", full)
     with pytest.raises(StorageError, match="No space left"):
         carry_out()
     assert not list(tmp_path.glob("**/record.json"))

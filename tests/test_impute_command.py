@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import commands, records
+from lacuna import commands
+from lacuna.records.record import find_records
 
 ROOT = Path(__file__).parents[1]
 HEADER = ["id", "pay ($)", "born", "town", "kids", "rate", "score"]
@@ -110,7 +111,7 @@ def test_only_blanks_change(messy: Path, tmp_path: Path) -> None:
                 assert now in {"Bonn, Rhein", 'the "Ulm"', "São Tomé"}
             else:
                 assert np.isfinite(float(now))
-    ((folder, record),) = records.find(tmp_path / "o")
+    ((folder, record),) = find_records(tmp_path / "o")
     blank = np.array([[is_blank(cell) for cell in row] for row in wanted])
     assert record.blanks["pay ($)"] == {"blank": blank[:, 1].sum(), "kept": blank[:, 1].sum()}
     assert record.blanks["town"] == {"blank": blank[:, 3].sum(), "kept": 0}
@@ -127,7 +128,7 @@ def test_it_is_the_run_of_run_py(lacuna, messy: Path, tmp_path: Path, monkeypatc
     )
     assert same.code == 0
     assert "reused" in same.out
-    ((_, record),) = records.find(tmp_path / "outputs")
+    ((_, record),) = find_records(tmp_path / "outputs")
     assert record.command.startswith(
         "lacuna impute --method=mean_mode 'my table.csv' --mm-candidates 'pay ($),town' --seed 3"
     )
@@ -163,7 +164,7 @@ def test_the_default_method_leaves_flags_and_intervals(lacuna, tmp_path: Path) -
     options = ["--alpha=0.5", "--set", f"outputs={tmp_path}/outputs", "method.rounds=10", "device=cpu"]
     result = lacuna("impute", "in.csv", "--mm-candidates=pay", *options, quick=False)
     assert result.code == 0, result.err
-    ((folder, record),) = records.find(tmp_path / "outputs", "csv/selective/*/*")
+    ((folder, record),) = find_records(tmp_path / "outputs", "csv/selective/*/*")
     assert record.verdicts
     assert record.verdicts[0] in result.out
     done, flags = pd.read_csv(tmp_path / "in.completed.csv"), pd.read_parquet(folder / "mm.parquet")
@@ -276,7 +277,7 @@ def test_an_unknown_method_is_one_line(lacuna, messy: Path) -> None:
 
 def test_a_completed_file_that_is_gone(lacuna, messy: Path, tmp_path: Path) -> None:
     assert lacuna("impute", messy.name, "-o", "a.csv").code == 0
-    ((_, record),) = records.find(tmp_path / "outputs")
+    ((_, record),) = find_records(tmp_path / "outputs")
     Path(record.completed).unlink()
     result = lacuna("impute", messy.name, "-o", "b.csv")
     assert result.code == 2

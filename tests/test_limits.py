@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna import experiment, limits, processes, records
+from lacuna import experiment, limits, processes
 from lacuna.config import compose, plain
 from lacuna.experiment import Outcome
 from lacuna.limits import Stopped, stoppable
+from lacuna.records.record import find_records, read_record
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ROOT / "tests" / "extras"
@@ -58,7 +59,7 @@ def test_time_ends_a_method_that_hears_no_signal(carry_out, monkeypatch: pytest.
     assert (record.status, record.error, record.traceback) == ("timeout", "limits.seconds=0.5 reached", None)
     assert 0.5 <= record.seconds["total"] < 30
     assert not alive(int(child.read_text()))
-    assert records.read(outcome.folder) == record
+    assert read_record(outcome.folder) == record
     assert carry_out("method=drift").record.status == "finished"
 
 
@@ -67,7 +68,7 @@ def test_a_limit_is_the_reason_also_where_a_method_swallows_it_and_fails(carry_o
     assert (outcome.record.status, outcome.record.error) == ("timeout", "limits.seconds=0.5 reached")
     assert outcome.record.traceback is None
     assert outcome.record.mask_rates  # it wrote its record itself
-    assert records.read(outcome.folder) == outcome.record
+    assert read_record(outcome.folder) == outcome.record
 
 
 def test_memory_counts_the_processes_that_a_method_started(carry_out, tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_a_signal_stops_a_run_under_limits_and_all_it_started(carry_out, tmp_pat
     threading.Thread(target=interrupt).start()
     with pytest.raises(Stopped), stoppable():
         carry_out(f"method.child={child}", "limits.seconds=300")
-    ((_, record),) = records.find(tmp_path)
+    ((_, record),) = find_records(tmp_path)
     assert (record.status, record.error) == ("failed", "stopped by SIGTERM")
     assert not alive(int(child.read_text()))
 
@@ -121,7 +122,7 @@ def test_a_sweep_goes_on_after_a_run_that_hears_no_signal(tmp_path: Path) -> Non
         [*command, *small, *swept], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = {record.config["method"]["blocks"]: record for _, record in records.find(tmp_path)}
+    found = {record.config["method"]["blocks"]: record for _, record in find_records(tmp_path)}
     assert {blocks: record.status for blocks, record in found.items()} == {True: "timeout", False: "finished"}
     assert "timeout: limits.seconds=15 reached" in done.stdout
 
@@ -139,7 +140,7 @@ def test_baselines_that_a_wide_table_is_too_much_for_are_results_of_a_sweep(tmp_
         [*command, f"outputs={tmp_path}"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = {record.config["names"]["method"]: record.status for _, record in records.find(tmp_path)}
+    found = {record.config["names"]["method"]: record.status for _, record in find_records(tmp_path)}
     assert found == {**dict.fromkeys(methods, "timeout"), "mean_mode": "finished"}
     assert not living(f"LACUNA_SWEEP={tmp_path}")
 

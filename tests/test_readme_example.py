@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lacuna import records
+from lacuna.records.record import find_records
 
 ROOT = Path(__file__).parents[1]
 # lacuna.methods takes a further folder, so that the example's file needs no place in this checkout.
@@ -45,6 +45,6 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
     program = PROGRAM.format(folder=str(tmp_path), arguments=arguments)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    ((_, record),) = records.find(tmp_path)
+    ((_, record),) = find_records(tmp_path)
     assert (record.status, record.config["names"]["method"]) == ("finished", name)
     assert record.scores["test/rmse"] > 0

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lacuna import records
+from lacuna.records.record import find_records
 from lacuna.tracking import Tracker
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def finish(outputs: Path, *arguments: str) -> tuple[str, str]:
 
 
 def scores(outputs: Path) -> dict[str, tuple[dict, list]]:
-    return {record.name: (record.scores, record.iterations) for _, record in records.find(outputs)}
+    return {record.name: (record.scores, record.iterations) for _, record in find_records(outputs)}
 
 
 def table(out: str) -> list[str]:
@@ -84,7 +84,7 @@ def test_one_record_deleted_or_damaged_is_one_job_to_do(tmp_path: Path) -> None:
     first, _ = finish(tmp_path, *arguments)
     assert trace.read_text().split() == ["1"] * 3
     before = scores(tmp_path)
-    (_, (gone, _), (damaged, _)) = records.find(tmp_path)
+    (_, (gone, _), (damaged, _)) = find_records(tmp_path)
 
     (gone / "record.json").unlink()
     again, _ = finish(tmp_path, *arguments)
@@ -122,7 +122,7 @@ def test_jobs_in_parallel_leave_what_jobs_in_turn_leave(tmp_path: Path) -> None:
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_no_run_stays_open(tmp_path: Path, signum: signal.Signals) -> None:
     sweep = start(tmp_path, "seed=0,1", "method.pause=0.5")
-    wait_for(lambda: len(list(records.find(tmp_path))) == 1 and len(list(tmp_path.glob("runs/**/log.txt"))) == 2)
+    wait_for(lambda: len(list(find_records(tmp_path))) == 1 and len(list(tmp_path.glob("runs/**/log.txt"))) == 2)
     os.kill(sweep.pid, signum)
     sweep.communicate()
     if signum == signal.SIGKILL:

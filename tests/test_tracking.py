@@ -10,9 +10,10 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from lacuna import experiment, records, sweep
+from lacuna import experiment, sweep
 from lacuna.config import compose, plain
 from lacuna.experiment import Outcome
+from lacuna.records.record import read_record
 from lacuna.sweep import RunningSweep, Sweep
 from lacuna.tracking import Tracker, forgiven, is_published
 
@@ -174,4 +175,4 @@ def test_mlflow_failing_is_one_warning(carry_out, monkeypatch: pytest.MonkeyPatc
     said = r"MLflow does not have this run \(server is down\); scripts/sync_mlflow.py"
     with pytest.warns(UserWarning, match=said), forgiven("this run"):
         tracker.publish(outcome.record, outcome.folder)
-    assert records.read(outcome.folder).status == "finished"
+    assert read_record(outcome.folder).status == "finished"

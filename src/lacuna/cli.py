@@ -20,12 +20,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
-from lacuna import paths, records
+from lacuna import paths
 from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import StorageError, UserError
 from lacuna.experiment import REPORT, Outcome, check, run
 from lacuna.launch import PastHydra, command
 from lacuna.limits import Stopped, stoppable
+from lacuna.records.record import Record, read_record, run_folder
 from lacuna.report import print_completion, print_downstream, print_scores
 from lacuna.sweep import RunningSweep, tell
 from lacuna.tracking import Tracker, forgiven, is_published
@@ -134,7 +135,7 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
     try:
         outcome = _carry_out(config, console, command(about, about.overrides.task), _publish_in_sweep)
     except (Exception, Stopped) as error:
-        kept = {"folder": str(records.run_folder(config))} if isinstance(error, Stopped) else {}
+        kept = {"folder": str(run_folder(config))} if isinstance(error, Stopped) else {}
         tell(folder, number, error=_judge(error)[1], **kept)
         _say(console, f"  failed: {_judge(error)[1]}")
         if isinstance(error, Stopped):
@@ -159,8 +160,8 @@ def _carry_out(config: dict[str, Any], console: Console, typed: str, publish: Ca
     try:
         return run(config, console, typed)
     except Stopped:
-        folder = records.run_folder(config)
-        if record := records.read(folder):
+        folder = run_folder(config)
+        if record := read_record(folder):
             publish(Outcome(record, folder))
         raise
 
@@ -173,14 +174,14 @@ def _headline(config: dict[str, Any]) -> str:
     return f"{names['method']} on {problem}; budget {budget}{chosen}, {config['device']}"
 
 
-def _durations(record: records.Record) -> str:
+def _durations(record: Record) -> str:
     """Total and the phases that count."""
     phases = {phase: took for phase, took in record.seconds.items() if took >= 0.05 and phase != "total"}
     parts = ", ".join(f"{phase} {took:.1f}" for phase, took in phases.items())
     return f"{record.seconds['total']:.1f}" + (f" ({parts})" if parts else "")
 
 
-def exit_code(record: records.Record) -> int:
+def exit_code(record: Record) -> int:
     """What the process should return for a record."""
     if record.status == "finished":
         return 0

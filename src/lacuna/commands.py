@@ -16,14 +16,15 @@ from typing import Any, NoReturn
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from lacuna import cli, environment
+from lacuna import cli
 from lacuna.build import build
 from lacuna.config import compose, plain
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
 from lacuna.experiment import REPORT, Outcome
-from lacuna.frames.files import convert, copy_table, same_format
+from lacuna.frames.files import convert, copy_file, same_format
 from lacuna.frames.sources import check_suffix, file_suffix
+from lacuna.records import environment
 from lacuna.rng import stream
 
 COMMANDS = """\
@@ -85,7 +86,7 @@ def impute(arguments: Sequence[str]) -> int:
     if outcome.record.status == "finished":
         _deliver(config, outcome, wanted[0])
         if options.report is not None:
-            copy_table(_present(outcome.folder / REPORT), wanted[1])
+            copy_file(_present(outcome.folder / REPORT), wanted[1])
         for path in wanted:
             print(f"written: {path}")
     return cli.exit_code(outcome.record)
@@ -161,7 +162,7 @@ def _check_paths(source: Path, wanted: Sequence[Path], force: bool) -> None:
 def _deliver(config: dict[str, Any], outcome: Outcome, target: Path) -> None:
     completed = _present(Path(outcome.record.completed or ""))
     if same_format(completed, target):
-        copy_table(completed, target)
+        copy_file(completed, target)
         return
     dataset: CSV = build({**config["dataset"], "path": str(completed)}, "dataset")
     convert(dataset.load(stream(0, "dataset"), stream(0, "split")).source, target)

@@ -18,8 +18,8 @@ from lacuna import completion_plots as plots
 from lacuna.files import write_text
 from lacuna.frames.codec import CodedColumn
 from lacuna.frames.codings import Durations, Moments
-from lacuna.records import Record
-from lacuna.results import Completion
+from lacuna.records.completed_tables import Completion
+from lacuna.records.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from lacuna import environment, records, results
 from lacuna.build import build
 from lacuna.checkpoint import Checkpoint
 from lacuna.datasets.base import Dataset
@@ -28,7 +27,9 @@ from lacuna.monitor import RunMonitor, Stage
 from lacuna.plots import write_plots
 from lacuna.problem import hide, with_posteriors
 from lacuna.progress import Clock, Display, log, logged
-from lacuna.records import Record
+from lacuna.records import environment
+from lacuna.records.completed_tables import Completion, write_tables
+from lacuna.records.record import SETTLED, Record, Status, as_json, read_record, run_folder, run_id, run_name
 from lacuna.rng import stream
 from lacuna.types import Imputation, Incomplete, Problem
 
@@ -88,7 +89,7 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
         Stopped: by a signal; the record says so.
     """
     console = console or Console(quiet=True)
-    folder = records.run_folder(config)
+    folder = run_folder(config)
     if kept := settled(config, folder):
         return Outcome(kept, folder, reused=True)
     parts = assemble(config)
@@ -102,14 +103,14 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise the UserError that ``run`` would raise before it starts, if any."""
-    if not settled(config, records.run_folder(config)):
+    if not settled(config, run_folder(config)):
         assemble(config)
 
 
 def settled(config: Mapping[str, Any], folder: Path) -> Record | None:
     """The record for which running ``config`` again would be idle, if there is one and it may be reused."""
-    kept = records.read(folder) if config["resume"] else None
-    return kept if kept and kept.status in records.SETTLED else None
+    kept = read_record(folder) if config["resume"] else None
+    return kept if kept and kept.status in SETTLED else None
 
 
 def _watched(config: Mapping[str, Any], limits: Limits, folder: Path, console: Console, command: str) -> Record:
@@ -121,11 +122,11 @@ def _watched(config: Mapping[str, Any], limits: Limits, folder: Path, console: C
     try:
         ended = watch("lacuna.limited", sent, limits)
     except Stopped as error:
-        if not records.read(folder):
+        if not read_record(folder):
             record.status, record.error, record.traceback = describe(error)
             record.write(folder)
         raise
-    if kept := records.read(folder):
+    if kept := read_record(folder):
         record, peak = kept, max(kept.peak_memory_gb, ended.peak_gb)
         if ended.limit and record.status == "failed":  # compiled code may swallow the exception and fail of that
             record.status, record.error, record.traceback = describe(ended.limit)
@@ -173,8 +174,8 @@ def execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Cons
 def _blank_record(config: Mapping[str, Any], command: str) -> Record:
     commit, dirty = environment.commit()
     return Record(
-        run=records.run_id(config),
-        name=records.run_name(config),
+        run=run_id(config),
+        name=run_name(config),
         config={key: value for key, value in config.items() if key not in NOT_RECORDED},
         command=command,
         device=config["device"],
@@ -190,7 +191,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def describe(error: BaseException) -> tuple[records.Status, str, str | None]:
+def describe(error: BaseException) -> tuple[Status, str, str | None]:
     """Status, one line, and the traceback where it helps, of what ended a run."""
     line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
     if isinstance(error, LimitReached):
@@ -242,15 +243,15 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             imputations[split] = method.impute(rows, config["draws"])
     with stage.phase("score"):
         record.scores, record.notes = _scores(problem, imputations, parts.metrics)
-        record.diagnostics = {split: records.plain(done.diagnostics) for split, done in imputations.items()}
+        record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
     if parts.downstream:
         with stage.phase("downstream"):
             found = parts.downstream.scores(table, imputations["train"].final, Path(config["outputs"], "downstream"))
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
-        completion = results.Completion.of(table, imputations, config["alpha"])
-        completed = results.write_tables(completion, folder)
+        completion = Completion.of(table, imputations, config["alpha"])
+        completed = write_tables(completion, folder)
         if completed is not None:
             record.completed, record.blanks = str(completed), completion.counts()
             if not mask.ordinary.any():

@@ -12,9 +12,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
-from lacuna import experiment, records
+from lacuna import experiment
 from lacuna.jobs import checked, config_dirs, overrides_of_jobs
 from lacuna.plan import print_plan
+from lacuna.records.record import run_folder
 from lacuna.sweep import RunningSweep, Sweep, tell
 from lacuna.tracking import Tracker, forgiven
 
@@ -45,9 +46,9 @@ class SweepCallback(Callback):
             folder = Path(config.hydra.sweep.dir)
             sweep.write(folder)
             for number, each in enumerate(settled):
-                run_folder = records.run_folder(each)
-                if experiment.settled(each, run_folder):
-                    tell(folder, number, folder=str(run_folder))
+                kept_in = run_folder(each)
+                if experiment.settled(each, kept_in):
+                    tell(folder, number, folder=str(kept_in))
         except Exception as error:
             raise PastHydra() from error
         uri = settled[0]["tracking"]["uri"]

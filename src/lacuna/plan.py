@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from lacuna import records
 from lacuna.experiment import settled
+from lacuna.records.record import find_records, read_record, run_folder
 
 
 def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:
@@ -20,8 +20,8 @@ def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:
         configs: resolved and checked, one for each job.
         console: where to print.
     """
-    folders = [records.run_folder(config) for config in configs]
-    kept = [records.read(folder) for folder in folders]
+    folders = [run_folder(config) for config in configs]
+    kept = [read_record(folder) for folder in folders]
     done = [bool(settled(config, folder)) for config, folder in zip(configs, folders, strict=True)]
     failed = sum(record is not None and not over for record, over in zip(kept, done, strict=True))
     missing = sum(record is None for record in kept)
@@ -35,7 +35,7 @@ def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:
 def _estimate(todo: Sequence[Mapping[str, Any]]) -> str:
     """The time of the runs one after the other, as finished runs of the same method, data, budget and device took."""
     past: dict[tuple[str, ...], list[float]] = {}
-    for _, record in records.find(Path(todo[0]["outputs"])):
+    for _, record in find_records(Path(todo[0]["outputs"])):
         if record.status == "finished":
             past.setdefault(_kind(record.config), []).append(record.seconds["total"])
     known = [mean(past[_kind(config)]) for config in todo if _kind(config) in past]

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lacuna import records
-from lacuna.records import Record
+from lacuna.records.record import Record, find_records
 from lacuna.tables.published import accuracy_in_print, published_for
 
 BOUNDS = ("oracle", "always_na")  # ceiling and floor, where their records exist
@@ -122,7 +121,7 @@ def _bound(record: Record, method: str, outputs: Path) -> dict[str, float]:
     if names["method"] == method:
         return {}
     pattern = f"{names['dataset']}/{method}/{names['mask']}-*/seed{record.config['seed']}-*"
-    for _, other in records.find(outputs, pattern):
+    for _, other in find_records(outputs, pattern):
         same_mask = all(other.config[key] == record.config[key] for key in ("mask", "ratio"))
         if other.status == "finished" and same_mask and other.data_digest == record.data_digest:
             return other.scores

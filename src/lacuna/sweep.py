@@ -14,9 +14,9 @@ from textwrap import indent
 
 from rich.console import Console
 
-from lacuna import records
 from lacuna.experiment import Outcome
 from lacuna.files import write_text
+from lacuna.records.record import find_records, read_record
 from lacuna.report import print_comparison
 from lacuna.tracking import Tracker, forgiven
 
@@ -63,7 +63,7 @@ def _result(path: Path) -> Outcome | str:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "it did not run to its end"
-    record = records.read(Path(told["folder"])) if "folder" in told else None
+    record = read_record(Path(told["folder"])) if "folder" in told else None
     return Outcome(record, Path(told["folder"])) if record else told.get("error", "the record is gone")
 
 
@@ -137,7 +137,7 @@ def sync(tracker: Tracker, outputs: Path) -> dict[str, int]:
         How many records there are, how many were written, how many runs were closed.
     """
     counts = {"records": 0, "written": 0, "closed": tracker.close_abandoned()}
-    for folder, record in records.find(outputs):
+    for folder, record in find_records(outputs):
         counts["records"] += 1
         counts["written"] += tracker.publish(record, folder)
     for sweep, folder in _sweeps(outputs):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lacuna.files import locked, write_text
-from lacuna.records import Record
+from lacuna.records.record import Record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lacuna import records
+from lacuna.records.record import find_records
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("mean_mode", "always_na")
@@ -91,7 +91,7 @@ def test_two_runs_of_a_sweep_are_compared(browser: Any, address: str, outputs: P
         click(f"//div[@role='row' and .//*[text()='{name}']]//div[contains(@class, 'ag-checkbox-input-wrapper')]")
     click("//button[.//text()='Compare']")
     see("//*[contains(text(), 'Comparing 2 Runs')]")
-    shown = {record.name: f"{record.scores['test/acc']:.3f}" for _, record in records.find(outputs)}
+    shown = {record.name: f"{record.scores['test/acc']:.3f}" for _, record in find_records(outputs)}
     for name in shown:
         wait_for(lambda name=name: browser.find_elements("xpath", f"//*[text()='{name}']"))
     value, other = shown.values()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables.grid import Grid
 from lacuna.tables.produce import chosen, filled, write_all
 from lacuna.tables.text import words

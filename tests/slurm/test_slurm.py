@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from lacuna import records
+from lacuna.records.record import find_records
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = ROOT / "tests" / "extras"
@@ -81,7 +81,7 @@ def test_a_sweep_survives_its_jobs_and_is_resumed_to_completion(slurm: dict[str,
     waits.touch()
     sweep = start(tmp_path, slurm)
     wait_for(lambda: len(begun(tmp_path)) == JOBS)
-    wait_for(lambda: len(list(records.find(tmp_path))) == JOBS - 1)
+    wait_for(lambda: len(list(find_records(tmp_path))) == JOBS - 1)
     wait_for(lambda: len(queue(slurm)) == 1)
     (job,) = queue(slurm)
     subprocess.run(["scancel", job], env=slurm, check=True)
@@ -91,7 +91,7 @@ def test_a_sweep_survives_its_jobs_and_is_resumed_to_completion(slurm: dict[str,
     assert "failed: ZeroDivisionError: a bug in a method" in out
     assert 'raise ZeroDivisionError("a bug in a method")' in out
     assert "failed: stopped by SIGTERM" in out
-    statuses = {r.config["seed"]: r.status for _, r in records.find(tmp_path)}
+    statuses = {r.config["seed"]: r.status for _, r in find_records(tmp_path)}
     assert statuses == {0: "finished", 1: "failed", 2: "failed", 3: "finished", 4: "finished", 5: "finished"}
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED", "FAILED", "KILLED"}
 
@@ -104,7 +104,7 @@ def test_a_sweep_survives_its_jobs_and_is_resumed_to_completion(slurm: dict[str,
     out, err = again.communicate(timeout=240)
     assert again.returncode == 0, err
     assert begun(tmp_path)[len(before) :] == [1, 2]
-    assert {r.status for _, r in records.find(tmp_path)} == {"finished"}
+    assert {r.status for _, r in find_records(tmp_path)} == {"finished"}
     found = runs(tmp_path)
     (parent,) = (run.info.run_id for run in found if "lacuna.sweep" in run.data.tags)
     children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent]
@@ -121,7 +121,7 @@ def test_a_requeued_job_goes_on_and_a_lost_one_is_told(slurm: dict[str, str], tm
     (tmp_path / "wait-0").touch()
     sweep = start(tmp_path, slurm, "tracking=none", "seed=0,1")
     wait_for(lambda: sorted(begun(tmp_path)) == [0, 1])
-    wait_for(lambda: len(list(records.find(tmp_path))) == 1)
+    wait_for(lambda: len(list(find_records(tmp_path))) == 1)
     wait_for(lambda: len(queue(slurm)) == 1)
     (job,) = queue(slurm)
     subprocess.run(["scancel", "--signal=USR2", job], env=slurm, check=True)  # as Slurm does before the time limit
@@ -129,7 +129,7 @@ def test_a_requeued_job_goes_on_and_a_lost_one_is_told(slurm: dict[str, str], tm
     (tmp_path / "wait-0").unlink()
     out, err = sweep.communicate(timeout=240)
     assert sweep.returncode == 0, out + err
-    assert {r.status for _, r in records.find(tmp_path)} == {"finished"}
+    assert {r.status for _, r in find_records(tmp_path)} == {"finished"}
 
     trace = tmp_path / "trace"
     long = ["method=drift", "method.iterations=4", "method.pause=2", f"method.trace={trace}"]

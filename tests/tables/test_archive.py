@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lacuna import paths, records
+from lacuna import paths
 from lacuna.config import compose, plain
 from lacuna.experiment import settled
-from lacuna.records import Record
+from lacuna.records.record import Record, parse_record, run_folder, run_id
 from lacuna.tables.archive import collect, load
 
 Fake = Callable[..., Record]
@@ -38,7 +38,7 @@ def test_results_are_records_without_folders_of_a_machine(outputs: Path, tmp_pat
         if path.is_file():
             assert str(tmp_path) not in path.read_text()
             source = outputs / "runs" / path.relative_to(tmp_path / "results")
-            assert records.parse(path).scores == records.parse(source).scores
+            assert parse_record(path).scores == parse_record(source).scores
     (oracle,) = (r for r in load([tmp_path / "results"]).records if r.config["names"]["method"] == "oracle")
     assert oracle.command == "python run.py method=oracle"
     assert oracle.error == "cannot read x.csv"
@@ -86,7 +86,7 @@ def test_of_two_folders_with_one_run_the_later_finished_counts(tmp_path: Path, f
 def test_committed_results_are_the_runs_that_their_configurations_ask_for() -> None:
     archive = load([RESULTS])
     assert not archive.broken
-    assert [records.run_id(record.config) for record in archive.records] == [record.run for record in archive.records]
+    assert [run_id(record.config) for record in archive.records] == [record.run for record in archive.records]
 
 
 @pytest.mark.skipif(not RESULTS.is_dir(), reason="no results are committed")
@@ -96,4 +96,4 @@ def test_committed_results_count_as_done_where_they_are_collected(tmp_path: Path
     for seed in (0, 1, 2):
         for dataset in ("wine", "concrete", "breast"):
             config = plain(compose([*asked, f"dataset={dataset}", f"seed={seed}"]))
-            assert settled(config, records.run_folder(config)), (dataset, seed)
+            assert settled(config, run_folder(config)), (dataset, seed)

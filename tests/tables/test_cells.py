@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables.cells import Cell, one_for_each_seed, value_of
 from lacuna.tables.published import Published
 

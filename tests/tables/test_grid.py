@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lacuna import paths
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables import experiments
 from lacuna.tables.archive import load
 from lacuna.tables.catalogue import TABLES

@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from lacuna import paths
 from lacuna.config import compose
 from lacuna.errors import UserError
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables import experiments
 from lacuna.tables.as_csv import as_csv, read_csv
 from lacuna.tables.as_html import as_html

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables import reasons as module
 from lacuna.tables.archive import load
 from lacuna.tables.catalogue import TABLES

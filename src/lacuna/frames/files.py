@@ -23,7 +23,7 @@ def same_format(path: Path, other: Path) -> bool:
     return _format(path) == _format(other)
 
 
-def copy_table(path: Path, target: Path) -> None:
+def copy_file(path: Path, target: Path) -> None:
     """Byte for byte, but for compression by ``target``'s suffix."""
     content = path.read_bytes()
     if _is_packed(path) and not _is_packed(target):

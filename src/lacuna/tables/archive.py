@@ -10,9 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lacuna import records
 from lacuna.files import write_text
-from lacuna.records import Record
+from lacuna.records.record import Record, as_json, parse_record, read_record
 
 LONGEST_LIST = 20  # of diagnostics that are kept in the repository
 FOLDERS = re.compile(r"(?<![\w.:])~?/(?:[^\s/'\",;:]+/)+")  # of an absolute path, in any text
@@ -54,7 +53,7 @@ def _scan(folder: Path) -> Iterator[tuple[Path, Record | str]]:
     """The path of each record below ``folder``, relative to it, with what it holds or why that is no record."""
     for path in sorted(folder.rglob("record.json")):
         try:
-            record: Record | str = records.parse(path)
+            record: Record | str = parse_record(path)
         except (OSError, ValueError) as error:
             record = str(error)
         if isinstance(record, Record) and not path.parent.name.endswith(f"-{record.run}"):
@@ -89,13 +88,13 @@ def collect(source: Path, target: Path) -> tuple[int, list[str]]:
 
 
 def _is_news(record: Record, path: Path) -> bool:
-    kept = records.read(path.parent)
+    kept = read_record(path.parent)
     return kept is None or _rank(record) > _rank(kept)
 
 
 def shareable(record: Record) -> dict[str, Any]:
     """A record in JSON's terms without folders of a machine, tracebacks and long lists."""
-    stored: dict[str, Any] = records.plain(asdict(record))
+    stored: dict[str, Any] = as_json(asdict(record))
     if record.config["names"].get("metrics") == "all":
         stored["config"].pop("metrics", None)  # names them one by one
     stored["command"] = " ".join(part for part in record.command.split(" ") if not part.startswith(OWN))

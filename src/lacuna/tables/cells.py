@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables.published import Published
 
 Verdict = Literal["better", "worse", "higher", "lower", "same", "unknown"]

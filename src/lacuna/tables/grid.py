@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables import experiments
 from lacuna.tables.archive import Archive
 from lacuna.tables.beside import STAND_IN, printed

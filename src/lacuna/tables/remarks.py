@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lacuna.records import Record
+from lacuna.records.record import Record
 from lacuna.tables.archive import Archive
 from lacuna.tables.beside import STAND_IN
 from lacuna.tables.grid import Grid

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import experiment, records
+from lacuna import experiment
 from lacuna.config import compose, plain
 from lacuna.datasets.mimic_ed import MimicED
 from lacuna.datasets.mimic_ed.meaningful import probabilities
 from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES, TARGETS
 from lacuna.errors import UserError
+from lacuna.records.record import read_record
 from lacuna.rng import stream
 from lacuna.tables.archive import collect
 from lacuna.tables.mm_rates import mm_rates, published_mm_rates
@@ -99,7 +100,7 @@ def outcome(folder: Path, tmp_path: Path) -> experiment.Outcome:
 def test_no_row_of_credentialed_data_reaches_mlflow(outcome: experiment.Outcome, tmp_path: Path) -> None:
     assert outcome.record.status == "finished", outcome.record.error
     assert outcome.record.credentialed
-    assert records.read(outcome.folder).credentialed
+    assert read_record(outcome.folder).credentialed
     files = {path.name for path in outcome.folder.iterdir()}
     assert {"imputed.parquet", "mm.parquet", "intervals.parquet", "log.txt", "plots"} <= files
     tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlflow")

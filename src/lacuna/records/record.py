@@ -70,14 +70,14 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """``folder/record.json``, whole or not at all; NaN and infinities become null."""
-        write_text(folder / "record.json", json.dumps(plain(asdict(self)), indent=2, allow_nan=False) + "\n")
+        write_text(folder / "record.json", json.dumps(as_json(asdict(self)), indent=2, allow_nan=False) + "\n")
 
 
-def read(folder: Path) -> Record | None:
+def read_record(folder: Path) -> Record | None:
     """The record in ``folder``; None where there is none, or (with a warning) where it cannot be read."""
     path = folder / "record.json"
     try:
-        return parse(path)
+        return parse_record(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -85,7 +85,7 @@ def read(folder: Path) -> Record | None:
         return None
 
 
-def parse(path: Path) -> Record:
+def parse_record(path: Path) -> Record:
     """The record in a file.
 
     Raises:
@@ -104,7 +104,7 @@ def parse(path: Path) -> Record:
     return record
 
 
-def find(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record]]:
+def find_records(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record]]:
     """Every readable record under ``outputs`` with its folder.
 
     Args:
@@ -112,7 +112,7 @@ def find(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record
         pattern: of the run folders, dataset/method/mask-ratio/seed-run.
     """
     for path in sorted((outputs / "runs").glob(f"{pattern}/record.json")):
-        if record := read(path.parent):
+        if record := read_record(path.parent):
             yield path.parent, record
 
 
@@ -160,19 +160,19 @@ def run_name(config: Mapping[str, Any]) -> str:
     return f"{names['method']}-{names['mask']}-{config['ratio']:g}-{config['seed']}"
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """``value`` in JSON's terms.
 
-    >>> plain({"a": np.float64(0.5), "b": np.array([1, 2]), "c": float("nan"), "d": np.zeros(1000)})
+    >>> as_json({"a": np.float64(0.5), "b": np.array([1, 2]), "c": float("nan"), "d": np.zeros(1000)})
     {'a': 0.5, 'b': [1, 2], 'c': None}
     """
     if isinstance(value, Mapping):
         kept = {str(k): v for k, v in value.items() if not _is_large(v)}
-        return {k: plain(v) for k, v in kept.items()}
+        return {k: as_json(v) for k, v in kept.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
+        return as_json(value.tolist())
     if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
+        return [as_json(v) for v in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | None) else str(value)

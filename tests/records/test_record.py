@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna import records
 from lacuna.config import compose, plain
 from lacuna.errors import StorageError
 from lacuna.files import locked, sweep_temporaries, whole, write_text
-from lacuna.records import Record
+from lacuna.records.record import Record, as_json, find_records, read_record, run_folder, run_id
 
 
 def config(*overrides: str) -> dict:
@@ -41,12 +40,12 @@ def config(*overrides: str) -> dict:
     ],
 )
 def test_only_what_decides_numbers_decides_the_id(overrides: list[str], same: bool) -> None:
-    assert (records.run_id(config(*overrides)) == records.run_id(config())) is same
+    assert (run_id(config(*overrides)) == run_id(config())) is same
 
 
 def test_the_processes_that_share_the_work_decide_no_number() -> None:
     one, two = (config("method=forest_diffusion", f"method.jobs={jobs}") for jobs in (1, 2))
-    assert records.run_id(one) == records.run_id(two)
+    assert run_id(one) == run_id(two)
 
 
 def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
@@ -54,13 +53,13 @@ def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
     first.write_text("x\n1\n")
     second.write_text("x\n1\n")
 
-    def run_id(path: Path) -> str:
-        return records.run_id(config("dataset=csv", f"dataset.path={path}"))
+    def run_id_of(path: Path) -> str:
+        return run_id(config("dataset=csv", f"dataset.path={path}"))
 
-    before = run_id(first)
-    assert run_id(second) == before
+    before = run_id_of(first)
+    assert run_id_of(second) == before
     second.write_text("x\n2\n")
-    assert run_id(second) != before
+    assert run_id_of(second) != before
 
 
 @pytest.mark.parametrize("dataset", ["concrete", "breast", "gisette"])
@@ -69,10 +68,8 @@ def test_a_run_has_one_id_wherever_its_files_are_kept(dataset: str, tmp_path: Pa
     here, there = (
         config(*asked, f"dataset.folder={tmp_path / name}", f"outputs={tmp_path / name}") for name in ("here", "there")
     )
-    assert records.run_id(here) == records.run_id(there) == records.run_id(config(*asked))
-    assert records.run_folder(here).relative_to(tmp_path / "here") == records.run_folder(there).relative_to(
-        tmp_path / "there"
-    )
+    assert run_id(here) == run_id(there) == run_id(config(*asked))
+    assert run_folder(here).relative_to(tmp_path / "here") == run_folder(there).relative_to(tmp_path / "there")
 
 
 def test_a_built_cohort_counts_by_its_manifest(tmp_path: Path) -> None:
@@ -80,15 +77,15 @@ def test_a_built_cohort_counts_by_its_manifest(tmp_path: Path) -> None:
     for name, content in (("a", "{1}"), ("moved", "{1}"), ("rebuilt", "{2}")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(content)
-        ids[name] = records.run_id(config("dataset=mimic_ed", f"dataset.folder={tmp_path / name}"))
+        ids[name] = run_id(config("dataset=mimic_ed", f"dataset.folder={tmp_path / name}"))
     assert ids["a"] == ids["moved"] != ids["rebuilt"]
 
 
 def test_the_folder_says_what_it_holds() -> None:
     settled = config("ratio=0.30", "seed=5", "outputs=/somewhere")
-    folder = records.run_folder(settled)
+    folder = run_folder(settled)
     assert folder.parent == Path("/somewhere/runs/bayesnet/mean_mode/mcar-0.3")
-    assert folder.name == f"seed5-{records.run_id(settled)}"
+    assert folder.name == f"seed5-{run_id(settled)}"
 
 
 def test_a_record_survives_the_disk_and_nan_is_null(tmp_path: Path) -> None:
@@ -98,12 +95,12 @@ def test_a_record_survives_the_disk_and_nan_is_null(tmp_path: Path) -> None:
     record.write(tmp_path)
     stored = json.loads((tmp_path / "record.json").read_text())
     assert stored["scores"] == {"test/acc": 0.5, "test/mm_f1": None}
-    back = records.read(tmp_path)
+    back = read_record(tmp_path)
     assert back is not None
     assert back.scores["test/acc"] == 0.5
     assert math.isnan(back.scores["test/mm_f1"])
     assert math.isnan(back.iterations[0]["scores"]["train/acc"])
-    assert [found.name for _, found in records.find(tmp_path.parent, "nothing")] == []
+    assert [found.name for _, found in find_records(tmp_path.parent, "nothing")] == []
 
 
 BROKEN = ["", '{"run": "x"', "[]", '{"run": "x"}', '{"run": 1, "scores": null}', "\x00" * 50]
@@ -113,16 +110,16 @@ BROKEN = ["", '{"run": "x"', "[]", '{"run": "x"}', '{"run": 1, "scores": null}',
 def test_a_broken_record_counts_as_absent(tmp_path: Path, content: str) -> None:
     (tmp_path / "record.json").write_text(content)
     with pytest.warns(UserWarning, match="record.json is not a whole record"):
-        assert records.read(tmp_path) is None
+        assert read_record(tmp_path) is None
 
 
 def test_no_record_is_no_warning(tmp_path: Path) -> None:
-    assert records.read(tmp_path) is None
+    assert read_record(tmp_path) is None
 
 
 def test_arrays_by_cell_stay_out_of_json() -> None:
     given = {"rate": np.float32(0.5), "ids": np.arange(3), "cells": np.zeros((2, 2)), "deep": {"long": np.zeros(500)}}
-    assert records.plain(given) == {"rate": 0.5, "ids": [0, 1, 2], "deep": {}}
+    assert as_json(given) == {"rate": 0.5, "ids": [0, 1, 2], "deep": {}}
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES])
