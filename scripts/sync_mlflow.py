@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from lacuna import paths
+from lacuna.runner.mlflow_tracking import Tracker
 from lacuna.sweep import sync
-from lacuna.tracking import Tracker
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from lacuna import cli
-from lacuna.checkpoint import Checkpoint
 from lacuna.records.record import find_records, read_record, run_folder
+from lacuna.runner.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = Path(__file__).parent / "extras"

@@ -21,7 +21,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from lacuna import experiment, paths
+from lacuna import paths
 from lacuna.build import build
 from lacuna.config import compose, plain
 from lacuna.errors import MissingPackage, NothingToScore, UserError
@@ -29,6 +29,7 @@ from lacuna.masks.mcar import MCAR
 from lacuna.methods.base import Method
 from lacuna.problem import hide
 from lacuna.rng import stream
+from lacuna.runner import experiment
 from lacuna.types import Column, Imputation, Incomplete, Problem, Table, where
 
 TINY: Any = OmegaConf.load(Path(__file__).parent / "tiny.yaml")

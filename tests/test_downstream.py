@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import experiment
 from lacuna.build import build
 from lacuna.config import compose, plain
 from lacuna.downstream import Task, XGBoost
 from lacuna.errors import UserError
-from lacuna.experiment import Outcome
 from lacuna.records.record import identity
 from lacuna.rng import stream
+from lacuna.runner import experiment
+from lacuna.runner.experiment import Outcome
 from lacuna.types import Column, Table
 
 SMALL_GRID = ("downstream=xgboost", "downstream.rounds=[5,20]", "downstream.learning_rate=[0.3]")

@@ -107,7 +107,7 @@ def test_the_core_imports_only_the_scientific_stack(module: str) -> None:
 
 def test_only_tracking_imports_mlflow() -> None:
     users = {m for m in MODULES if any(i.split(".")[0] == "mlflow" for i in imports(m))}
-    assert users == {"lacuna.tracking"}
+    assert users == {"lacuna.runner.mlflow_tracking"}
 
 
 BLOCKED = ("hydra", "omegaconf", "mlflow", "pydantic", "rich", "matplotlib", "pyarrow", "xgboost", "yaml", "skops")

@@ -11,10 +11,11 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from lacuna import experiment, paths
+from lacuna import paths
 from lacuna.config import compose, plain
 from lacuna.errors import MissingPackage, UserError
 from lacuna.jobs import checked, overrides_of_jobs
+from lacuna.runner import experiment
 
 FIXED = ["device=cpu", "tracking=none", "dataset.n_train=60"]
 

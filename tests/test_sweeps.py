@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lacuna.records.record import find_records
-from lacuna.tracking import Tracker
+from lacuna.runner.mlflow_tracking import Tracker
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ROOT / "tests" / "extras"

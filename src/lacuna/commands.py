@@ -21,11 +21,11 @@ from lacuna.build import build
 from lacuna.config import compose, plain
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
-from lacuna.experiment import REPORT, Outcome
 from lacuna.frames.files import convert, copy_file, same_format
 from lacuna.frames.sources import check_suffix, file_suffix
 from lacuna.records import environment
 from lacuna.rng import stream
+from lacuna.runner.experiment import REPORT, Outcome
 
 COMMANDS = """\
 lacuna impute FILE ...       complete a file of yours (lacuna impute --help)

@@ -15,9 +15,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from lacuna import experiment
 from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import MissingPackage, UserError
+from lacuna.runner import experiment
 
 PLAIN = ("seed", "ratio")  # keys that choose no file: jobs that differ in them alone are composed once
 

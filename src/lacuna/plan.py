@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from lacuna.experiment import settled
 from lacuna.records.record import find_records, read_record, run_folder
+from lacuna.runner.experiment import settled
 
 
 def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:

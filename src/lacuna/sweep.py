@@ -14,11 +14,11 @@ from textwrap import indent
 
 from rich.console import Console
 
-from lacuna.experiment import Outcome
 from lacuna.files import write_text
 from lacuna.records.record import find_records, read_record
 from lacuna.report import print_comparison
-from lacuna.tracking import Tracker, forgiven
+from lacuna.runner.experiment import Outcome
+from lacuna.runner.mlflow_tracking import Tracker, forgiven
 
 
 @dataclass(frozen=True)

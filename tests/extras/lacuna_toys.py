@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from lacuna.errors import UserError
-from lacuna.limits import LimitReached
 from lacuna.methods.base import Method
 from lacuna.rng import stream
+from lacuna.runner.limits import LimitReached
 from lacuna.types import Imputation, Incomplete
 
 

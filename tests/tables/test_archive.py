@@ -9,8 +9,8 @@ import pytest
 
 from lacuna import paths
 from lacuna.config import compose, plain
-from lacuna.experiment import settled
 from lacuna.records.record import Record, parse_record, run_folder, run_id
+from lacuna.runner.experiment import settled
 from lacuna.tables.archive import collect, load
 
 Fake = Callable[..., Record]

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import experiment
 from lacuna.config import compose, plain
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.masks.mcar import MCAR
 from lacuna.rng import stream
+from lacuna.runner import experiment
 from lacuna.tables.catalogue import TABLES
 from lacuna.tables.produce import filled
 

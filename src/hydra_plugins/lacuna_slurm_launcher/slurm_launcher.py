@@ -79,7 +79,7 @@ else:
 
         def __call__(self, batch: list[tuple[int, list[str]]], singletons: dict[type, Singleton]) -> None:
             """On the node: the jobs of a batch in turn. A batch that starts again passes over finished records."""
-            from lacuna.limits import stoppable
+            from lacuna.runner.limits import stoppable
 
             with stoppable():
                 for number, overrides in batch:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import experiment
 from lacuna.config import compose, plain
 from lacuna.datasets.mimic_ed import MimicED
 from lacuna.datasets.mimic_ed.meaningful import probabilities
@@ -17,9 +16,10 @@ from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES, TARGETS
 from lacuna.errors import UserError
 from lacuna.records.record import read_record
 from lacuna.rng import stream
+from lacuna.runner import experiment
+from lacuna.runner.mlflow_tracking import Tracker
 from lacuna.tables.archive import collect
 from lacuna.tables.mm_rates import mm_rates, published_mm_rates
-from lacuna.tracking import Tracker
 from lacuna.types import Table
 
 SIZES = {"train": 400, "test": 100}

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna import experiment, limits, processes
 from lacuna.config import compose, plain
-from lacuna.experiment import Outcome
-from lacuna.limits import Stopped, stoppable
 from lacuna.records.record import find_records, read_record
+from lacuna.runner import experiment, limits
+from lacuna.runner import process_tree as processes
+from lacuna.runner.experiment import Outcome
+from lacuna.runner.limits import Stopped, stoppable
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ROOT / "tests" / "extras"

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lacuna.checkpoint import Checkpoint
 from lacuna.errors import StorageError
 from lacuna.methods.base import Monitor
-from lacuna.progress import Clock, Display
+from lacuna.runner.checkpoint import Checkpoint
+from lacuna.runner.progress import Clock, Display
 from lacuna.types import Imputation, Incomplete
 
 Impute = Callable[[Incomplete], Imputation]

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import experiment
-from lacuna.checkpoint import Checkpoint
 from lacuna.config import compose, plain
 from lacuna.errors import StorageError, UserError
-from lacuna.experiment import Outcome
-from lacuna.limits import Stopped, stoppable
 from lacuna.records.record import find_records, read_record
+from lacuna.runner import experiment
+from lacuna.runner.checkpoint import Checkpoint
+from lacuna.runner.experiment import Outcome
+from lacuna.runner.limits import Stopped, stoppable
 
 EXTRAS = Path(__file__).parent / "extras"
 SMALL = ("dataset.n_train=150", "dataset.n_test=60", "device=cpu", "tracking=none")

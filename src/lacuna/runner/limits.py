@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lacuna import processes
+from lacuna.runner import process_tree as processes
 
 CHECK_EVERY = 0.2  # seconds
 GRACE = 5.0  # seconds that a run gets to end by itself after it was asked to

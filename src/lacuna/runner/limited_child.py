@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lacuna import experiment
-from lacuna.limits import Limits, Stopped, watched
+from lacuna.runner import experiment
+from lacuna.runner.limits import Limits, Stopped, watched
 
 
 def main(pipe: int) -> None:

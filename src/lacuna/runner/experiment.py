@@ -15,22 +15,22 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from lacuna.build import build
-from lacuna.checkpoint import Checkpoint
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
-from lacuna.limits import LimitReached, Limits, Stopped, watch
 from lacuna.masks.base import Mask
 from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
-from lacuna.monitor import RunMonitor, Stage
 from lacuna.plots import write_plots
 from lacuna.problem import hide, with_posteriors
-from lacuna.progress import Clock, Display, log, logged
 from lacuna.records import environment
 from lacuna.records.completed_tables import Completion, write_tables
 from lacuna.records.record import SETTLED, Record, Status, as_json, read_record, run_folder, run_id, run_name
 from lacuna.rng import stream
+from lacuna.runner.checkpoint import Checkpoint
+from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
+from lacuna.runner.monitor import RunMonitor, Stage
+from lacuna.runner.progress import Clock, Display, log, logged
 from lacuna.types import Imputation, Incomplete, Problem
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _watched(config: Mapping[str, Any], limits: Limits, folder: Path, console: C
     sent = {"config": dict(config), "folder": str(folder), "command": command, "quiet": console.quiet, "width": width}
     record = _blank_record(config, command)
     try:
-        ended = watch("lacuna.limited", sent, limits)
+        ended = watch("lacuna.runner.limited_child", sent, limits)
     except Stopped as error:
         if not read_record(folder):
             record.status, record.error, record.traceback = describe(error)
