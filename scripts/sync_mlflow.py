@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lacuna import paths
 from lacuna.runner.mlflow_tracking import Tracker
-from lacuna.sweep import sync
+from lacuna.sweeps.running import sync
 
 
 def main() -> None:

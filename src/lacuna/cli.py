@@ -23,13 +23,13 @@ from rich.console import Console
 from lacuna import paths
 from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import StorageError, UserError
-from lacuna.launch import PastHydra, command
 from lacuna.records.record import Record, read_record, run_folder
 from lacuna.report import print_completion, print_downstream, print_scores
 from lacuna.runner.experiment import REPORT, Outcome, check, run
 from lacuna.runner.limits import Stopped, stoppable
 from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
-from lacuna.sweep import RunningSweep, tell
+from lacuna.sweeps.callback import PastHydra, command
+from lacuna.sweeps.running import RunningSweep, tell
 
 
 def main() -> None:

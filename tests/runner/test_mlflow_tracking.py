@@ -10,13 +10,13 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from lacuna import sweep
 from lacuna.config import compose, plain
 from lacuna.records.record import read_record
 from lacuna.runner import experiment
 from lacuna.runner.experiment import Outcome
 from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
-from lacuna.sweep import RunningSweep, Sweep
+from lacuna.sweeps import running as sweep
+from lacuna.sweeps.running import RunningSweep, Sweep
 
 EXTRAS = Path(__file__).parent / "extras"
 SYNC = Path(__file__).parents[1] / "scripts" / "sync_mlflow.py"

@@ -20,7 +20,7 @@ from hydra.core.utils import JobReturn, JobStatus
 try:
     from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
-except ImportError:  # the extra `slurm` is not installed; lacuna.launch says so to those who ask for it
+except ImportError:  # the extra `slurm` is not installed; lacuna.sweeps.callback says so to those who ask for it
     pass
 else:
 
@@ -39,7 +39,7 @@ else:
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
             """Submit, wait, and tell for the jobs that could not; what came out lies in the sweep's folder."""
-            from lacuna.sweep import tell, was_told
+            from lacuna.sweeps.running import tell, was_told
 
             assert self.config is not None
             folder = Path(self.config.hydra.sweep.dir)

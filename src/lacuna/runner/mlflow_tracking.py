@@ -2,7 +2,7 @@
 
 A record is written before anything happens here, and everything here can be made good later by
 ``scripts/sync_mlflow.py``: one MLflow run for each record, found by the tag ``lacuna.run``, and one parent for
-each sweep and data set, found by ``lacuna.sweep``.
+each sweep and data set, found by ``lacuna.sweeps.running``.
 """
 
 from __future__ import annotations

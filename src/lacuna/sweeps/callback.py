@@ -12,12 +12,12 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
-from lacuna.jobs import checked, config_dirs, overrides_of_jobs
-from lacuna.plan import print_plan
 from lacuna.records.record import run_folder
 from lacuna.runner import experiment
 from lacuna.runner.mlflow_tracking import Tracker, forgiven
-from lacuna.sweep import RunningSweep, Sweep, tell
+from lacuna.sweeps.dry_run import print_plan
+from lacuna.sweeps.expand import checked, config_dirs, overrides_of_jobs
+from lacuna.sweeps.running import RunningSweep, Sweep, tell
 
 
 class PastHydra(BaseException):

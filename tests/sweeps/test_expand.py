@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 from lacuna import paths
 from lacuna.config import compose, plain
 from lacuna.errors import MissingPackage, UserError
-from lacuna.jobs import checked, overrides_of_jobs
 from lacuna.runner import experiment
+from lacuna.sweeps.expand import checked, overrides_of_jobs
 
 FIXED = ["device=cpu", "tracking=none", "dataset.n_train=60"]
 
