@@ -55,7 +55,7 @@ def load(name: str, n: int, p: int, ratio: float, seed: int) -> Problem:
 
 def settings(methods: list[str], budget: str) -> dict[str, dict[str, Any]]:
     """What conf/method/ says, resolved, by problem and method; the device is left to the run."""
-    from lacuna.config import compose, plain
+    from lacuna.config.compose import compose, plain
 
     def of(problem: str, method: str) -> Any:
         mask = "self" if problem == "mnar_oracle" else "mcar"

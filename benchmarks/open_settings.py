@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lacuna.build import build
-from lacuna.config import compose
+from lacuna.config.compose import compose
+from lacuna.config.instantiate import build
 from lacuna.methods.base import Method
 from lacuna.methods.external.ice import ICE
 from lacuna.methods.external.ot import OptimalTransport

@@ -56,7 +56,7 @@ GRACE = 60.0  # seconds beyond the limit in which a method may notice it by itse
 
 def settings(methods: list[str], budget: str) -> dict[str, Any]:
     """What conf/method/ says for this data set, resolved, by method."""
-    from lacuna.config import compose, plain
+    from lacuna.config.compose import compose, plain
 
     common = ["dataset=mimic_ed_standin", f"budget={budget}", "device=cpu"]
     return {method: plain(compose([f"method={method}", *common]))["method"] for method in methods}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.records.record import Record, run_folder, run_id, run_name
 
 if not Path("/dev/nvidia0").exists():

@@ -22,8 +22,8 @@ import torch
 from omegaconf import OmegaConf
 
 from lacuna import paths
-from lacuna.build import build
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
+from lacuna.config.instantiate import build
 from lacuna.errors import MissingPackage, NothingToScore, UserError
 from lacuna.masks.mcar import MCAR
 from lacuna.methods.base import Method

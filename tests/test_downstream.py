@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.build import build
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
+from lacuna.config.instantiate import build
 from lacuna.downstream import Task, XGBoost
 from lacuna.errors import UserError
 from lacuna.records.record import identity

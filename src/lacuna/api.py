@@ -395,7 +395,7 @@ def make_method(
         return copy.deepcopy(method)
     if not isinstance(method, str):
         raise UserError(f"method must be the id of a method or a Method, got {method!r}")
-    from lacuna.build import build
+    from lacuna.config.instantiate import build
 
     node = method_config(method, budget, device)
     for key, value in (options or {}).items():
@@ -411,7 +411,7 @@ def method_config(method: str, budget: str = "auto", device: str = "auto") -> di
 
 @functools.cache
 def _method_config(method: str, budget: str, device: str) -> dict[str, Any]:
-    from lacuna.config import compose, plain
+    from lacuna.config.compose import compose, plain
 
     table = ["dataset=csv", "dataset.path=none"]  # defaults for any table, not those of a benchmark
     return plain(compose([*table, f"method={method}", f"budget={budget}", f"device={device}"]))["method"]

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from lacuna import paths
-from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
+from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import StorageError, UserError
 from lacuna.records.record import Record, read_record, run_folder
 from lacuna.report import print_completion, print_downstream, print_scores

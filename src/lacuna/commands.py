@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from lacuna import cli
-from lacuna.build import build
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
+from lacuna.config.instantiate import build
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
 from lacuna.frames.files import convert, copy_file, same_format

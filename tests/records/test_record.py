@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.errors import StorageError
 from lacuna.files import locked, sweep_temporaries, whole, write_text
 from lacuna.records.record import Record, as_json, find_records, read_record, run_folder, run_id

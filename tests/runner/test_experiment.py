@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.errors import StorageError, UserError
 from lacuna.records.record import find_records, read_record
 from lacuna.runner import experiment

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.records.record import find_records, read_record
 from lacuna.runner import experiment, limits
 from lacuna.runner import process_tree as processes

@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.records.record import read_record
 from lacuna.runner import experiment
 from lacuna.runner.experiment import Outcome

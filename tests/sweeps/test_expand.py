@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from lacuna import paths
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.errors import MissingPackage, UserError
 from lacuna.runner import experiment
 from lacuna.sweeps.expand import checked, overrides_of_jobs

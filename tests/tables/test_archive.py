@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lacuna import paths
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.records.record import Record, parse_record, run_folder, run_id
 from lacuna.runner.experiment import settled
 from lacuna.tables.archive import collect, load

@@ -16,7 +16,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from lacuna import paths
-from lacuna.config import compose
+from lacuna.config.compose import compose
 from lacuna.errors import UserError
 from lacuna.records.record import Record
 from lacuna.tables import experiments

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.masks.mcar import MCAR
 from lacuna.rng import stream

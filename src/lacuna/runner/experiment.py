@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from lacuna.build import build
+from lacuna.config.instantiate import build
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
@@ -79,7 +79,7 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
     """Carry out one configuration, or find that it was carried out before.
 
     Args:
-        config: resolved and checked, as ``lacuna.config.plain`` gives it.
+        config: resolved and checked, as ``lacuna.config.compose.plain`` gives it.
         console: where to show progress; default: nowhere.
         command: what to type to run this again, for the record.
 

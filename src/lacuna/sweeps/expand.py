@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from lacuna.config import COMPOSITION_ERRORS, explain, plain, settle
+from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import MissingPackage, UserError
 from lacuna.runner import experiment
 

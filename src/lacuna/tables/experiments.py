@@ -13,8 +13,8 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from lacuna import paths
-from lacuna.build import build
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
+from lacuna.config.instantiate import build
 
 Settings = Mapping[str, str]  # of one cell: key of the configuration -> value, as on the command line
 PLACES = frozenset(("device", "folder", "jobs", "path"))  # keys that say where or by how many, not what

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.config import compose, plain
+from lacuna.config.compose import compose, plain
 from lacuna.datasets.mimic_ed import MimicED
 from lacuna.datasets.mimic_ed.meaningful import probabilities
 from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES, TARGETS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lacuna.config import compose
+from lacuna.config.compose import compose
 
 WIDE = [120] * 5
 TABLE_6: dict[str, Any] = {

@@ -11,8 +11,8 @@ from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
+from lacuna.config.schema import checked
 from lacuna.errors import UserError, did_you_mean
-from lacuna.schema import checked
 
 SPECIAL = ("_target_", "_partial_")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lacuna.build import build
-from lacuna.config import compose
+from lacuna.config.compose import compose
+from lacuna.config.instantiate import build
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.errors import UserError
 from lacuna.methods.mean_mode import MeanMode

@@ -20,9 +20,9 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from lacuna import paths
 from lacuna.backend.device import pick
+from lacuna.config.schema import validated
 from lacuna.errors import UserError, did_you_mean
 from lacuna.records.environment import n_cores
-from lacuna.schema import validated
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
