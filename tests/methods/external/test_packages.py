@@ -173,7 +173,7 @@ def test_an_absent_package_is_named_with_what_to_install() -> None:
 def test_an_absent_extra_is_one_line_before_any_work(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lacuna import cli
+    from lacuna.cli import run as cli
     from lacuna.methods.external import packages
 
     monkeypatch.setattr(packages, "find_spec", lambda package: None)

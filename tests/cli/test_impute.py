@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna import commands
+from lacuna.cli import main as commands
 from lacuna.records.record import find_records
 
 ROOT = Path(__file__).parents[1]
@@ -86,7 +86,7 @@ def is_blank(cell: str) -> bool:
 
 def test_only_blanks_change(messy: Path, tmp_path: Path) -> None:
     before = messy.read_bytes()
-    start = [sys.executable, "-c", "from lacuna.commands import main; main()"]
+    start = [sys.executable, "-c", "from lacuna.cli.main import main; main()"]
     options = ["impute", str(messy), "--mm-candidates", "pay ($)", "--method", "always_na"]
     done = subprocess.run(
         [*start, *options, "--set", f"outputs={tmp_path}/o"], capture_output=True, text=True, check=False

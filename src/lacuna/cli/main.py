@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from lacuna import cli
+from lacuna.cli import run as cli
 from lacuna.config.compose import compose, plain
 from lacuna.config.instantiate import build
 from lacuna.datasets.csv import CSV

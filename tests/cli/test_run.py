@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lacuna import cli
+from lacuna.cli import run as cli
 from lacuna.records.record import find_records, read_record, run_folder
 from lacuna.runner.checkpoint import Checkpoint
 
