@@ -24,7 +24,7 @@ from lacuna import paths
 from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import StorageError, UserError
 from lacuna.records.record import Record, read_record, run_folder
-from lacuna.report import print_completion, print_downstream, print_scores
+from lacuna.reports.terminal import print_completion, print_downstream, print_scores
 from lacuna.runner.experiment import REPORT, Outcome, check, run
 from lacuna.runner.limits import Stopped, stoppable
 from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published

@@ -21,11 +21,11 @@ from lacuna.files import locked, sweep_temporaries, write_text
 from lacuna.masks.base import Mask
 from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
-from lacuna.plots import write_plots
 from lacuna.problem import hide, with_posteriors
 from lacuna.records import environment
 from lacuna.records.completed_tables import Completion, write_tables
 from lacuna.records.record import SETTLED, Record, Status, as_json, read_record, run_folder, run_id, run_name
+from lacuna.reports.run_plots import write_plots
 from lacuna.rng import stream
 from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
@@ -255,7 +255,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         if completed is not None:
             record.completed, record.blanks = str(completed), completion.counts()
             if not mask.ordinary.any():
-                from lacuna.completion_report import write_report  # it brings pandas: not for a reused record
+                from lacuna.reports.completion_page import write_report  # it brings pandas: not for a reused record
 
                 with _spared("the report was not written"):
                     write_report(completion, record, folder / REPORT)

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lacuna.files import write_text
 from lacuna.records.record import find_records, read_record
-from lacuna.report import print_comparison
+from lacuna.reports.terminal import print_comparison
 from lacuna.runner.experiment import Outcome
 from lacuna.runner.mlflow_tracking import Tracker, forgiven
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna import completion_plots as plots
-from lacuna.completion_report import write_report
 from lacuna.datasets.csv import CSV
 from lacuna.records.completed_tables import Completion
 from lacuna.records.record import Record
+from lacuna.reports import completion_plots as plots
+from lacuna.reports.completion_page import write_report
 from lacuna.rng import stream
 from lacuna.types import Column, Draws, Imputation, Table
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacuna import completion_plots as plots
 from lacuna.files import write_text
 from lacuna.frames.codec import CodedColumn
 from lacuna.frames.codings import Durations, Moments
 from lacuna.records.completed_tables import Completion
 from lacuna.records.record import Record
+from lacuna.reports import completion_plots as plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

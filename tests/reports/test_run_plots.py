@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna.plots import calibration, sampler, write_plots
+from lacuna.reports.run_plots import calibration, sampler, write_plots
 from lacuna.types import Answer, Column, Draws, Imputation
 
 
