@@ -36,13 +36,13 @@ from lacuna.masks.self_logistic import SelfLogistic
 from lacuna.masks.self_masking import SelfMasking
 from lacuna.methods.base import Monitor
 from lacuna.methods.missbgm import MissBGM
+from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.fitting import alternate
 from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import PointParameters
 from lacuna.methods.missbgm.posterior import sample
 from lacuna.methods.missbgm.settings import LocalSteps, Sampling
-from lacuna.numerics.dense_adam import Adam
 from lacuna.problem import hide
 from lacuna.rng import stream, torch_stream
 from lacuna.types import Imputation, Problem, Table

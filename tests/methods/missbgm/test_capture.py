@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lacuna.methods.missbgm import fitting, posterior, warm_start
+from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
 from lacuna.methods.missbgm.settings import LocalSteps, Sampling, WarmStart
-from lacuna.numerics.dense_adam import Adam
 
 CPU = torch.device("cpu")
 # A value read by the host, or one that it brings along

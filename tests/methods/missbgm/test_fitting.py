@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lacuna.methods.missbgm import fitting
+from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.fitting import alternate
 from lacuna.methods.missbgm.local import at_rest, refine
 from lacuna.methods.missbgm.model import NORM_EPSILON, Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
 from lacuna.methods.missbgm.settings import LocalSteps
 from lacuna.nets.perceptron import Perceptron, views
-from lacuna.numerics.dense_adam import Adam
 
 CPU = torch.device("cpu")
 N_ROWS, D, BATCH, EPOCHS, INNER, BETA = 22, 5, 8, 4, 3, 0.3

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Normal
 from torch.nn import functional as F
 
+from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import (
     NORM_EPSILON,
@@ -22,7 +23,6 @@ from lacuna.methods.missbgm.model import (
 from lacuna.methods.missbgm.parameters import PointParameters
 from lacuna.methods.missbgm.targets import Networks, latent_target, missing_target
 from lacuna.nets.perceptron import Perceptron, views
-from lacuna.numerics.dense_adam import Adam
 
 CPU = torch.device("cpu")
 LEVELS = np.array([2, 3])

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.draws import DrawKeeper
 from lacuna.methods.missbgm.layout import Layout
 from lacuna.methods.missbgm.lookup import RowLookup
 from lacuna.methods.missbgm.settings import Sampling, Training
 from lacuna.methods.missbgm.warm_start import cycled_batches
-from lacuna.numerics.dense_adam import Adam
 from lacuna.types import Column, Incomplete
 
 COLUMNS = (

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lacuna.methods.missbgm.layout import Layout
-from lacuna.numerics.streaming import RunningSummary, summarise
+from lacuna.methods.missbgm.streaming import RunningSummary, summarise
 from lacuna.types import Draws, Incomplete
 
 N_WATCHED = 200  # cells whose chains are kept for diagnostics

@@ -14,12 +14,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.local import Rows
 from lacuna.methods.missbgm.model import NORM_EPSILON, NORM_MOMENTUM, VARIANCE_FLOOR, Generator, Missingness, Model
 from lacuna.methods.missbgm.parameters import PointParameters
 from lacuna.methods.missbgm.settings import LocalSteps
 from lacuna.nets.perceptron import SLOPE
-from lacuna.numerics.dense_adam import Adam
 
 try:
     import triton

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lacuna.methods.missbgm.dense_adam import Moments, coast, missed, no_moments, step_
 from lacuna.methods.missbgm.model import Model, mask_gradient
 from lacuna.methods.missbgm.settings import LocalSteps
 from lacuna.nets.perceptron import Perceptron
-from lacuna.numerics.dense_adam import Moments, coast, missed, no_moments, step_
 
 
 class Rows(NamedTuple):

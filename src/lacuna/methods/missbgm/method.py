@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lacuna.backend.device import pick
 from lacuna.methods.base import Method
+from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.draws import DrawKeeper
 from lacuna.methods.missbgm.fitting import alternate
 from lacuna.methods.missbgm.layout import Layout
@@ -29,10 +30,9 @@ from lacuna.methods.missbgm.settings import (
     at_least,
     inside_unit,
 )
+from lacuna.methods.missbgm.step_size import Rule
 from lacuna.methods.missbgm.warm_start import warm_start
-from lacuna.numerics.dense_adam import Adam
 from lacuna.numerics.knn import knn_complete
-from lacuna.numerics.step_size import Rule
 from lacuna.rng import stream, torch_stream
 from lacuna.types import Imputation, Incomplete
 

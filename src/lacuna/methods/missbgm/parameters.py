@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lacuna.methods.missbgm.dense_adam import Adam, no_moments, step_
 from lacuna.methods.missbgm.model import Model
 from lacuna.nets.flipout import GaussianWeights, divergence, flipout
 from lacuna.nets.perceptron import views
-from lacuna.numerics.dense_adam import Adam, no_moments, step_
 
 
 class PointParameters:

@@ -22,9 +22,9 @@ from lacuna.methods.missbgm.host import HostChains
 from lacuna.methods.missbgm.local import Rows
 from lacuna.methods.missbgm.model import Model
 from lacuna.methods.missbgm.settings import Sampling
+from lacuna.methods.missbgm.step_size import adapt, freeze, initial
 from lacuna.methods.missbgm.targets import Networks, gradient_dtype
 from lacuna.numerics.diagnostics import LEAST_DRAWS, effective_sample_size, split_rhat
-from lacuna.numerics.step_size import adapt, freeze, initial
 
 # Numbers in the widest layer for the rows that move together: on a CPU wide products are the faster ones, by a third
 # from 500 rows to 2500; on a GPU ten gigabytes of activations

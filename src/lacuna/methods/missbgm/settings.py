@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lacuna.backend.training import epochs_within
-from lacuna.numerics.dense_adam import Adam
-from lacuna.numerics.step_size import RULES, Rule
+from lacuna.methods.missbgm.dense_adam import Adam
+from lacuna.methods.missbgm.step_size import RULES, Rule
 
 Momentum = Literal["dense", "batch"]
 MOMENTA = ("dense", "batch")

@@ -8,8 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 from scipy.stats import chi2
 
-from lacuna.methods.selection.means import alike
-from lacuna.numerics.selection import (
+from lacuna.methods.selection.likelihood import (
     SLOPES,
     Cells,
     Selected,
@@ -18,8 +17,9 @@ from lacuna.numerics.selection import (
     fit_selected,
     unselected_log_likelihood,
 )
-from lacuna.numerics.sinh_arcsinh import max_log_likelihood
-from lacuna.numerics.tilting import Residuals, SlopeFit, fit_slope
+from lacuna.methods.selection.means import alike
+from lacuna.methods.selection.sinh_arcsinh import max_log_likelihood
+from lacuna.methods.selection.tilting import Residuals, SlopeFit, fit_slope
 
 Form = Literal["none", "residual", "slope", "value"]
 FEW_SEEN, FEW_BLANK = 20, 5  # cells below which a column says nothing of its blanks

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.stats import chi2
 
 from lacuna.methods.selection.blanks import Evidence, Form, Thresholded, Tilted
-from lacuna.numerics.selection import Selected, pooled
-from lacuna.numerics.tilting import shrink
+from lacuna.methods.selection.likelihood import Selected, pooled
+from lacuna.methods.selection.tilting import shrink
 
 SLOPES_LEVEL = 0.1  # of the level, for each of the two tests of slopes
 SLACK, ALONE = 6.0, 5.0  # log likelihood: odds of 400 and 150

@@ -10,8 +10,8 @@ from scipy.optimize import nnls
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 
 from lacuna.crossfit import Boosting, CrossFitted, cross_fit, fitting_threads
+from lacuna.methods.selection.likelihood import Cells, Selected, fit_selected, left_out_means
 from lacuna.numerics.ridge import Ridge
-from lacuna.numerics.selection import Cells, Selected, fit_selected, left_out_means
 
 Kind = Literal["linear", "boosted", "mixed"]
 Part: TypeAlias = Ridge | CrossFitted | ExtraTreesRegressor

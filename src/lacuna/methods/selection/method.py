@@ -15,8 +15,8 @@ from lacuna.methods.boosting import sample_levels
 from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh, weigh_again
 from lacuna.methods.selection.diagnosis import Verdict, decide, judge, warnings_for
 from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
+from lacuna.methods.selection.tilting import beyond_prediction
 from lacuna.methods.selection.widths import ENOUGH, PROBES, hide_again, widths
-from lacuna.numerics.tilting import beyond_prediction
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
 

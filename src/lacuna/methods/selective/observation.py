@@ -15,8 +15,8 @@ from scipy.special import logit
 
 from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fit
 from lacuna.errors import UserError
-from lacuna.numerics.drivers import find_drivers, leading_directions
-from lacuna.numerics.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
+from lacuna.methods.selective.drivers import find_drivers, leading_directions
+from lacuna.methods.selective.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
 from lacuna.types import Column, Incomplete
 
 Ordinary = Literal["common", "per_row"] | float

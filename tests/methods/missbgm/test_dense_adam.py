@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lacuna.numerics.dense_adam import Adam, Moments, coast, missed, no_moments, step_
+from lacuna.methods.missbgm.dense_adam import Adam, Moments, coast, missed, no_moments, step_
 
 N_ROWS, BATCH, N_STEPS = 40, 4, 600
 

@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.optimize import approx_fprime
 from scipy.stats import norm
 
-from lacuna.numerics.sinh_arcsinh import max_log_likelihood, negative_log_likelihood
+from lacuna.methods.selection.sinh_arcsinh import max_log_likelihood, negative_log_likelihood
 
 AT = np.array([2.0, 0.3, 0.4, 0.2])
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from lacuna.numerics.step_size import adapt, freeze, initial
+from lacuna.methods.missbgm.step_size import adapt, freeze, initial
 
 TARGET = 0.75
 

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 from scipy.stats import norm, truncnorm
 
-from lacuna.numerics.selection import (
+from lacuna.methods.selection.likelihood import (
     Cells,
     Selected,
     blank_moments,

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import chi2_contingency
 
-from lacuna.numerics.drivers import find_drivers, score_statistics
+from lacuna.methods.selective.drivers import find_drivers, score_statistics
 
 
 def test_of_an_indicator_it_is_pearsons_statistic():

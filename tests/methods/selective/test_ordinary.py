@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from lacuna.numerics.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
+from lacuna.methods.selective.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
 
 
 def blanks(n: int, unknown: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

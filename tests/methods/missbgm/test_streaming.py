@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lacuna.numerics.streaming import RunningSummary, summarise
+from lacuna.methods.missbgm.streaming import RunningSummary, summarise
 
 
 def summarised(draws: np.ndarray, alpha: float) -> RunningSummary:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from lacuna.numerics.tilting import Residuals, beyond_prediction, fit_slope, shrink
+from lacuna.methods.selection.tilting import Residuals, beyond_prediction, fit_slope, shrink
 
 
 def test_tilt_of_a_gaussian_is_a_shift_by_slope_times_variance():
