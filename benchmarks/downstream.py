@@ -19,9 +19,9 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from lacuna import paths
-from lacuna.api import make_method
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.downstream import Classifier, Task, evaluate
+from lacuna.imputer import make_method
 from lacuna.masks.mcar import MCAR
 from lacuna.problem import hide
 from lacuna.rng import stream

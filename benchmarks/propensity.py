@@ -13,7 +13,7 @@ import argparse
 import itertools
 from pathlib import Path
 
-from lacuna.api import make_method
+from lacuna.imputer import make_method
 from lacuna.metrics.numeric import rmse
 from lines import Line, measured_once
 from selective import MASKS, load, scored

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lacuna.api import Imputer, load
+    from lacuna.imputer import Imputer, load
 
 __version__ = "0.1.0"
 __all__ = ["Imputer", "load"]
@@ -12,7 +12,7 @@ __all__ = ["Imputer", "load"]
 def __getattr__(name: str) -> Any:
     """The public API, imported when it is asked for: a run from the command line does not need it."""
     if name in __all__:
-        from lacuna import api
+        from lacuna import imputer as api
 
         return getattr(api, name)
     raise AttributeError(f"module 'lacuna' has no attribute {name!r}")

@@ -21,8 +21,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import lacuna
 from lacuna import paths
-from lacuna.api import make_method
 from lacuna.errors import MissingPackage, UserError
+from lacuna.imputer import make_method
 from lacuna.methods.base import Method
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.rng import stream
