@@ -15,26 +15,38 @@ MODULES = {
     ".".join(("lacuna", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-# The one way of the data. What is not named here serves any stage, as long as nothing turns in a circle.
-STAGES = (
-    ("types", "rng", "errors", "numerics"),
-    ("datasets", "masks"),
-    ("problem",),
-    ("encoding", "nets", "training"),
+# Every module and room of the package, from the ground up: a layer imports from itself and from those before it.
+LAYERS = (
+    ("errors", "paths"),
+    ("files", "figures", "rng", "types"),
+    ("laws", "numerics"),
+    ("backend",),
+    ("crossfit", "encoding", "masks", "nets", "problem"),
     ("methods",),
     ("metrics",),
-    ("downstream",),
-    ("experiment",),
-    ("tracking", "tables", "report", "sweep", "jobs", "launch", "cli", "api"),
+    ("frames",),
+    ("datasets",),
+    ("downstream", "records", "saving"),
+    ("config",),
+    ("imputer", "tables"),
+    ("physionet", "reports"),
+    ("runner",),
+    ("sweeps",),
+    ("cli",),
+    ("__main__",),
 )
-CORE = [top for tops in STAGES[:6] for top in tops]
+CORE = [room for layer in LAYERS[:7] for room in layer if room not in ("files", "figures", "paths")] + ["datasets"]
 # triton ships with torch for CUDA, threadpoolctl with scikit-learn
 SCIENTIFIC = {"numpy", "scipy", "pandas", "sklearn", "torch", "triton", "threadpoolctl"}
 
 
-def stage(module: str) -> int | None:
-    top = module.split(".")[1] if "." in module else ""
-    return next((i for i, tops in enumerate(STAGES) if top in tops), None)
+def room(module: str) -> str:
+    """The first name below the package: of ``lacuna.tables.grid``, ``tables``."""
+    return module.split(".")[1]
+
+
+def layer(module: str) -> int:
+    return next(i for i, rooms in enumerate(LAYERS) if room(module) in rooms)
 
 
 def is_core(module: str) -> bool:
@@ -74,16 +86,28 @@ def own(names: set[str]) -> set[str]:
     return known
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_no_stage_imports_a_later_one(module: str) -> None:
-    if (here := stage(module)) is None:
-        return
-    later = {name for name in own(imports(module)) if (there := stage(name)) is not None and there > here}
+BELOW_ROOT = [module for module in MODULES if module != "lacuna"]
+
+
+def test_every_room_has_its_layer() -> None:
+    assert sorted({room(module) for module in BELOW_ROOT}) == sorted(name for rooms in LAYERS for name in rooms)
+
+
+@pytest.mark.parametrize("module", BELOW_ROOT)
+def test_no_layer_imports_a_later_one(module: str) -> None:
+    later = {name for name in own(imports(module)) if layer(name) > layer(module)}
     assert not later, f"{module} comes before {sorted(later)}"
 
 
-def test_nothing_turns_in_a_circle() -> None:
-    graph = {module: own(imports(module, at_import_only=True)) - {module} for module in MODULES if module != "lacuna"}
+def test_no_circle_of_modules() -> None:
+    graph = {module: own(imports(module, at_import_only=True)) - {module} for module in BELOW_ROOT}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def test_no_circle_of_rooms() -> None:
+    graph: dict[str, set[str]] = {}
+    for module in BELOW_ROOT:
+        graph.setdefault(room(module), set()).update({room(name) for name in own(imports(module))} - {room(module)})
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
 
 

@@ -12,7 +12,7 @@ __all__ = ["Imputer", "load"]
 def __getattr__(name: str) -> Any:
     """The public API, imported when it is asked for: a run from the command line does not need it."""
     if name in __all__:
-        from lacuna import imputer as api
+        from lacuna import imputer
 
-        return getattr(api, name)
+        return getattr(imputer, name)
     raise AttributeError(f"module 'lacuna' has no attribute {name!r}")

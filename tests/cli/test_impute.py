@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.cli import main as commands
+from lacuna.cli import main as command_line
 from lacuna.records.record import find_records
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEADER = ["id", "pay ($)", "born", "town", "kids", "rate", "score"]
 
 
@@ -41,7 +41,7 @@ def lacuna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
             arguments = (command, "--method=mean_mode", *rest, "--set", f"outputs={tmp_path}/outputs")
         monkeypatch.setattr(sys, "argv", ["lacuna", *arguments])
         with pytest.raises(SystemExit) as end:
-            commands.main()
+            command_line.main()
         printed = capsys.readouterr()
         return Result(int(end.value.code or 0), printed.out, printed.err)
 
@@ -135,7 +135,7 @@ def test_it_is_the_run_of_run_py(lacuna, messy: Path, tmp_path: Path, monkeypatc
 
 
 def test_options_become_overrides() -> None:
-    options = commands._parser().parse_args(
+    options = command_line._parser().parse_args(
         [
             "a b.csv",
             "--mm-candidates",
@@ -147,7 +147,7 @@ def test_options_become_overrides() -> None:
             "device=cpu",
         ]
     )
-    overrides = commands._overrides(options)
+    overrides = command_line._overrides(options)
     assert "dataset.path='a b.csv'" in overrides
     assert "dataset.mm_candidates=['x, y','z']" in overrides
     assert {"draws=7", "alpha=0.2", "mask=none", "device=cpu", "method=mean_mode"} <= set(overrides)
@@ -286,12 +286,12 @@ def test_a_completed_file_that_is_gone(lacuna, messy: Path, tmp_path: Path) -> N
 
 def test_help(lacuna) -> None:
     assert "lacuna impute survey.csv" in lacuna("impute", "--help", quick=False).out
-    assert lacuna("--help", quick=False).out == commands.COMMANDS
+    assert lacuna("--help", quick=False).out == command_line.COMMANDS
     nothing = lacuna(quick=False)
-    assert (nothing.code, nothing.err) == (2, commands.COMMANDS)
+    assert (nothing.code, nothing.err) == (2, command_line.COMMANDS)
 
 
 def test_the_console_script_is_this_command() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     module, name = project["scripts"]["lacuna"].split(":")
-    assert getattr(importlib.import_module(module), name) is commands.main
+    assert getattr(importlib.import_module(module), name) is command_line.main

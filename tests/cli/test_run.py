@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from lacuna.cli import run as cli
+from lacuna.cli.run import main
 from lacuna.records.record import find_records, read_record, run_folder
 from lacuna.runner.checkpoint import Checkpoint
 
-ROOT = Path(__file__).parents[1]
-EXTRAS = Path(__file__).parent / "extras"
+ROOT = Path(__file__).parents[2]
+EXTRAS = Path(__file__).parents[1] / "extras"
 SIZE = ("dataset.n_train=150", "dataset.n_test=60")
 
 
@@ -41,7 +41,7 @@ def lacuna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         overrides = [a for a in arguments if not a.startswith("-")]
         monkeypatch.setattr(sys, "argv", ["run.py", f"--config-dir={EXTRAS / 'conf'}", *options, *always, *overrides])
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            main()
         printed = capsys.readouterr()
         return Result(end.value.code, printed.out, printed.err)
 
@@ -225,7 +225,7 @@ def test_multirun_may_be_asked_for_after_the_overrides(
     asked = ["method=mean_mode,always_na", "-m", "seed=0,1", "tracking=none", f"outputs={tmp_path}"]
     monkeypatch.setattr(sys, "argv", ["run.py", *asked, "sweep.dry_run=true"])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main()
     assert end.value.code == 0
     assert capsys.readouterr().out.startswith("4 runs: 0 exist, 4 missing")
 

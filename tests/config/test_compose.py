@@ -13,7 +13,7 @@ from lacuna.errors import UserError
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.rng import stream
 
-EXTRAS = Path(__file__).parent / "extras"
+EXTRAS = Path(__file__).parents[1] / "extras"
 
 
 @pytest.fixture(autouse=True)

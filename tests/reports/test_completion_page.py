@@ -14,7 +14,7 @@ import pytest
 from lacuna.datasets.csv import CSV
 from lacuna.records.completed_tables import Completion
 from lacuna.records.record import Record
-from lacuna.reports import completion_plots as plots
+from lacuna.reports import completion_plots
 from lacuna.reports.completion_page import write_report
 from lacuna.rng import stream
 from lacuna.types import Column, Draws, Imputation, Table
@@ -121,7 +121,7 @@ def test_the_pictures_are_there(page: Page) -> None:
 def test_names_and_labels_are_text(page: Page) -> None:
     assert page.text.count(EVIL) >= 5
     drawn = "".join(text for picture in page.pictures for text in ET.fromstring(picture).itertext())
-    assert plots.short(EVIL) in drawn
+    assert completion_plots.short(EVIL) in drawn
     assert "北京" in drawn
 
 
@@ -226,9 +226,9 @@ def test_rows_of_splits_are_those_of_the_file(table: Table) -> None:
     ],
 )
 def test_every_cell_has_a_bar(kind: str, cells: np.ndarray) -> None:
-    edges = plots.histogram_edges(Column("x", kind), cells)
+    edges = completion_plots.histogram_edges(Column("x", kind), cells)
     assert (np.diff(edges) > 0).all()
-    assert len(edges) <= plots.MAX_BINS + 2
+    assert len(edges) <= completion_plots.MAX_BINS + 2
     inside = (cells >= edges[0]) & (cells <= edges[-1])
     assert inside.mean() >= 0.99
     counts, _ = np.histogram(np.clip(cells, edges[0], edges[-1]), edges)
@@ -236,7 +236,7 @@ def test_every_cell_has_a_bar(kind: str, cells: np.ndarray) -> None:
 
 
 def test_far_values_do_not_squeeze_the_others() -> None:
-    edges = plots.histogram_edges(Column("x"), np.r_[np.linspace(0, 1, 1000), 1e9])
+    edges = completion_plots.histogram_edges(Column("x"), np.r_[np.linspace(0, 1, 1000), 1e9])
     assert edges[-1] < 2
 
 
@@ -244,7 +244,7 @@ def test_far_values_do_not_squeeze_the_others() -> None:
 def test_guesses_that_are_all_alike_do_not_hide_what_was_observed(at: float | None, expected: str | None) -> None:
     observed = np.linspace(0, 100, 1001)
     filled = observed[::10] if at is None else np.full(30, at)
-    with plots.styled():
-        axis = plots.before_and_after(Column("x"), observed, filled).axes[0]
+    with completion_plots.styled():
+        axis = completion_plots.before_and_after(Column("x"), observed, filled).axes[0]
     assert [text.get_text() for text in axis.texts] == ([expected] if expected else [])
-    assert axis.get_ylim()[1] <= 4.1 / plots.MAX_BINS  # each bar of the observed is 1 / MAX_BINS high
+    assert axis.get_ylim()[1] <= 4.1 / completion_plots.MAX_BINS  # each bar of the observed is 1 / MAX_BINS high

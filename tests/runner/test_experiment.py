@@ -21,7 +21,7 @@ from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.experiment import Outcome
 from lacuna.runner.limits import Stopped, stoppable
 
-EXTRAS = Path(__file__).parent / "extras"
+EXTRAS = Path(__file__).parents[1] / "extras"
 SMALL = ("dataset.n_train=150", "dataset.n_test=60", "device=cpu", "tracking=none")
 
 

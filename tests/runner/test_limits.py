@@ -17,12 +17,11 @@ import pytest
 
 from lacuna.config.compose import compose, plain
 from lacuna.records.record import find_records, read_record
-from lacuna.runner import experiment, limits
-from lacuna.runner import process_tree as processes
+from lacuna.runner import experiment, limits, process_tree
 from lacuna.runner.experiment import Outcome
 from lacuna.runner.limits import Stopped, stoppable
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXTRAS = ROOT / "tests" / "extras"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits need /proc")
 
@@ -39,7 +38,7 @@ def carry_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def alive(pid: int) -> bool:
-    return pid in processes.tree(pid)
+    return pid in process_tree.tree(pid)
 
 
 def test_limits_that_are_not_reached_change_nothing(carry_out, tmp_path: Path) -> None:
@@ -166,12 +165,12 @@ def test_the_tree_of_a_session_and_its_memory() -> None:
     try:
         assert leader.stdout is not None
         leader.stdout.readline()
-        members = processes.tree(leader.pid)
+        members = process_tree.tree(leader.pid)
         assert len(members) == 2  # also the one that left the session
         assert os.getpid() not in members
-        assert 0.125 < processes.memory_gb(members) < 0.5
-        assert processes.memory_gb([os.getpid()]) > np.float64(0.05)
+        assert 0.125 < process_tree.memory_gb(members) < 0.5
+        assert process_tree.memory_gb([os.getpid()]) > np.float64(0.05)
     finally:
-        processes.kill(leader.pid)
+        process_tree.kill(leader.pid)
         leader.wait()
-    assert processes.tree(leader.pid) == []
+    assert process_tree.tree(leader.pid) == []

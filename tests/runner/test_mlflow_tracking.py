@@ -18,8 +18,8 @@ from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
 from lacuna.sweeps import running as sweep
 from lacuna.sweeps.running import RunningSweep, Sweep
 
-EXTRAS = Path(__file__).parent / "extras"
-SYNC = Path(__file__).parents[1] / "scripts" / "sync_mlflow.py"
+EXTRAS = Path(__file__).parents[1] / "extras"
+SYNC = Path(__file__).parents[2] / "scripts" / "sync_mlflow.py"
 
 
 @pytest.fixture(scope="module")

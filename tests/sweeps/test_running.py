@@ -17,7 +17,7 @@ import pytest
 from lacuna.records.record import find_records
 from lacuna.runner.mlflow_tracking import Tracker
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXTRAS = ROOT / "tests" / "extras"
 SYNC = ROOT / "scripts" / "sync_mlflow.py"
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(EXTRAS)]), "OMP_NUM_THREADS": "1"}

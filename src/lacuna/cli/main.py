@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from lacuna.cli import run as cli
+from lacuna.cli import run
 from lacuna.config.compose import compose, plain
 from lacuna.config.instantiate import build
 from lacuna.datasets.csv import CSV
@@ -51,9 +51,9 @@ def main() -> None:
     command, arguments = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
     if command == "run":
         sys.argv = ["lacuna run", *arguments]
-        cli.main()
+        run.main()
     elif command == "impute":
-        sys.exit(cli.guarded(lambda: sys.exit(impute(arguments))))
+        sys.exit(run.guarded(lambda: sys.exit(impute(arguments))))
     elif command == "--version":
         print(f"lacuna {environment.versions().get('lacuna', '')}")
     else:
@@ -82,14 +82,14 @@ def impute(arguments: Sequence[str]) -> int:
         wanted.append(Path(options.report))
     _check_paths(source, wanted, options.force)
     config = plain(compose(_overrides(options)))
-    outcome = cli.single_run(config, shlex.join(["lacuna", "impute", *arguments]))
+    outcome = run.single_run(config, shlex.join(["lacuna", "impute", *arguments]))
     if outcome.record.status == "finished":
         _deliver(config, outcome, wanted[0])
         if options.report is not None:
             copy_file(_present(outcome.folder / REPORT), wanted[1])
         for path in wanted:
             print(f"written: {path}")
-    return cli.exit_code(outcome.record)
+    return run.exit_code(outcome.record)
 
 
 class _Parser(ArgumentParser):

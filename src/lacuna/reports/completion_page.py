@@ -19,7 +19,15 @@ from lacuna.frames.codec import CodedColumn
 from lacuna.frames.codings import Durations, Moments
 from lacuna.records.completed_tables import Completion
 from lacuna.records.record import Record
-from lacuna.reports import completion_plots as plots
+from lacuna.reports.completion_plots import (
+    MAX_COLUMNS,
+    before_and_after,
+    blank_patterns,
+    meaningful_probability,
+    percent,
+    styled,
+    svg,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +72,7 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
         record: of the run, with its diagnostics.
         path: of the page.
     """
-    with plots.styled():
+    with styled():
         sections = [
             _overview(completion),
             "".join(f'<p class="warn">{escape(_sentence(text))}</p>' for text in record.doubts),
@@ -95,7 +103,7 @@ def _overview(completion: Completion) -> str:
     if left := n_blank - n_modelled:
         done.append(f"{left:,} stay blank in columns that were not modelled")
     return (
-        f'<p class="lead">{size}. Of {frame.size:,} cells, {n_blank:,} ({plots.percent(n_blank / frame.size)}) were '
+        f'<p class="lead">{size}. Of {frame.size:,} cells, {n_blank:,} ({percent(n_blank / frame.size)}) were '
         f"blank: {_listed(done)}. Every other cell is as it was.</p>"
     )
 
@@ -108,12 +116,15 @@ def _blanks(completion: Completion) -> str:
     names = [str(label) for label in frame.columns]
     rows = _blanks_by_column(completion, names, blank)
     note = "Right: each column of squares is a pattern of blanks (dark), the most frequent first."
-    if len(rows) > plots.MAX_COLUMNS:
-        note += f" Only the {plots.MAX_COLUMNS} columns with the most blanks are drawn."
+    if len(rows) > MAX_COLUMNS:
+        note += f" Only the {MAX_COLUMNS} columns with the most blanks are drawn."
     n_complete = len(names) - len(rows)
     return _section(
         "Where the blanks were",
-        _picture(plots.blank_patterns(names, blank), "share of blanks by column, and columns that are blank together"),
+        _picture(
+            blank_patterns(names, blank),
+            "share of blanks by column, and columns that are blank together",
+        ),
         f'<p class="small">{note}</p>',
         _table(["column", "kind", "blank", "share", "filled in", "kept"], rows),
         f"<p>{_count(n_complete, 'column has', 'columns have')} no blanks.</p>" if n_complete else "",
@@ -130,7 +141,7 @@ def _blanks_by_column(completion: Completion, names: Sequence[str], blank: np.nd
         n_blank, j = int(blank[:, position].sum()), modelled.get(position)
         n_kept = n_blank if j is None else int(kept[j])
         kind = "not modelled" if j is None else _kind(coded_columns[j])
-        share = plots.percent(n_blank / len(blank))
+        share = percent(n_blank / len(blank))
         rows.append([names[position], kind, f"{n_blank:,}", share, f"{n_blank - n_kept:,}", f"{n_kept:,}"])
     return rows
 
@@ -151,7 +162,7 @@ def _meaningful(completion: Completion, record: Record) -> str:
         if completion.probability is not None:
             probability = completion.probability[at, j]
             cells.append(f"{probability.sum():,.1f}")
-            figure = plots.meaningful_probability(probability, kept)
+            figure = meaningful_probability(probability, kept)
             pictures.append(_picture(figure, "histogram of P(meaningful)", columns[j].name))
         rows.append(cells)
     headers = ["column", "blank", "kept as meaningful", "expected to be meaningful"][: len(rows[0])]
@@ -178,7 +189,7 @@ def _before_and_after(completion: Completion) -> str:
         filled = final[blank[:, j], j]
         dates = isinstance(coded.coding, Moments)
         cells = completion.table.values[~blank[:, j], j], filled[~np.isnan(filled)]
-        figure = plots.before_and_after(coded.column, *cells, dates)
+        figure = before_and_after(coded.column, *cells, dates)
         pictures.append(_picture(figure, "histogram of observed and of filled-in cells", coded.column.name))
     left = len(most_first) - len(pictures)
     return _section(
@@ -283,7 +294,7 @@ def _row(tag: str, cells: Iterable[str]) -> str:
 
 
 def _picture(figure: Figure, alt: str, caption: str = "") -> str:
-    content = base64.b64encode(plots.svg(figure)).decode()
+    content = base64.b64encode(svg(figure)).decode()
     above = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     about = escape(f"{caption}: {alt}" if caption else alt)
     return f'<figure>{above}<img alt="{about}" src="data:image/svg+xml;base64,{content}"></figure>'

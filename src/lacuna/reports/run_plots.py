@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacuna.errors import NothingToScore
+from lacuna.figures import blank_figure
 from lacuna.files import whole
 from lacuna.metrics.uncertainty import empirical_coverage
 from lacuna.types import Answer, Imputation
@@ -153,19 +154,6 @@ def sampler(imputation: Imputation) -> Figure | None:
 def _candidates_with_both_states(answer: Answer) -> list[int]:
     both = np.logical_and(answer.meaningful.any(axis=0), answer.ordinary.any(axis=0))
     return [j for j, column in enumerate(answer.columns) if column.mm_candidate and both[j]]
-
-
-def blank_figure(n: int) -> tuple[Figure, list[Any]]:
-    """A figure of n axes in rows of three; never a window."""
-    from matplotlib.figure import Figure
-
-    across = min(n, 3)
-    down = -(-n // across)
-    figure = Figure(figsize=(1 + 3.6 * across, 3.2 * down), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False).ravel()
-    for spare in axes[n:]:
-        spare.remove()
-    return figure, list(axes[:n])
 
 
 def _listed(names: list[str]) -> str:

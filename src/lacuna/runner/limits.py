@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lacuna.runner import process_tree as processes
+from lacuna.runner import process_tree
 
 CHECK_EVERY = 0.2  # seconds
 GRACE = 5.0  # seconds that a run gets to end by itself after it was asked to
@@ -99,13 +99,13 @@ def watch(module: str, sent: Mapping[str, Any], limits: Limits) -> Watched:
         raise
     finally:
         os.close(ours)
-        processes.kill(process.pid)
+        process_tree.kill(process.pid)
 
 
 def _watched(process: subprocess.Popen[bytes], limits: Limits) -> Watched:
     began, peak, limit = time.monotonic(), 0.0, None
     while (exit_code := _wait(process, CHECK_EVERY)) is None:
-        seconds, memory_gb = time.monotonic() - began, processes.memory_gb(processes.tree(process.pid))
+        seconds, memory_gb = time.monotonic() - began, process_tree.memory_gb(process_tree.tree(process.pid))
         peak = max(peak, memory_gb)
         if limit := limits.reached(seconds, memory_gb):
             exit_code = _end(process, SIGNALS[limit.status])
@@ -117,7 +117,7 @@ def _end(process: subprocess.Popen[bytes], signum: signal.Signals) -> int:
     """Ask a process to end; after ``GRACE`` make it. Returns its exit code."""
     process.send_signal(signum)
     if _wait(process, GRACE) is None:
-        processes.kill(process.pid)
+        process_tree.kill(process.pid)
     return process.wait()
 
 
@@ -141,7 +141,7 @@ def watched(limits: Limits, parent: int) -> Iterator[None]:
             time.sleep(CHECK_EVERY)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE)
-        processes.kill(os.getpid())
+        process_tree.kill(os.getpid())
 
     threading.Thread(target=follow, daemon=True).start()
     with stoppable(), _handling(tuple(SIGNALS.values()), reached):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lacuna.reports.run_plots import blank_figure
+from lacuna.figures import blank_figure
 from lacuna.tables.cells import Cell
 from lacuna.tables.grid import Grid, Row
 from lacuna.tables.labels import axis_label, metric, value_label

@@ -173,14 +173,14 @@ def test_an_absent_package_is_named_with_what_to_install() -> None:
 def test_an_absent_extra_is_one_line_before_any_work(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lacuna.cli import run as cli
+    from lacuna.cli.run import main
     from lacuna.methods.external import packages
 
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
     arguments = [f"method={name}", f"outputs={tmp_path / 'outputs'}", "tracking=none", "device=cpu"]
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main()
     assert end.value.code == 2
     line = f"error: method {name} needs {PACKAGE[name]}"
     shown = capsys.readouterr().err.strip()
