@@ -28,7 +28,7 @@ from lacuna.masks.mnar import MNAR
 from lacuna.methods.base import Monitor
 from lacuna.methods.diffjoint import DiffJoint
 from lacuna.methods.diffputer import DiffPuter
-from lacuna.methods.diffusion import SIGMA_DATA, DiffusionModel, Sampling
+from lacuna.methods.diffusion import SIGMA_DATA, DiffusionModel, SamplerSettings
 from lacuna.nets.denoiser import MLPDenoiser
 from lacuna.numerics import edm
 from lacuna.problem import hide
@@ -121,7 +121,7 @@ def ours(n: int, hidden: int, batch: int, states: int, precision: str) -> dict[s
 
         return (fit(long) - fit(short)) / (long - short)
 
-    sampling = Sampling(steps=10, repeats=10)
+    sampling = SamplerSettings(steps=10, repeats=10)
     known, is_known = data[: states // 30], torch.rand(states // 30, WIDTH, device=device) < 0.5
     first = seconds(lambda: model.sample(known, is_known, 30, sampling, seed=0))
     again = seconds(lambda: model.sample(known, is_known, 30, sampling, seed=0))

@@ -42,7 +42,7 @@ from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import PointParameters
 from lacuna.methods.missbgm.posterior import sample
-from lacuna.methods.missbgm.settings import LocalSteps, Sampling
+from lacuna.methods.missbgm.settings import ChainSettings, LocalSteps
 from lacuna.problem import hide
 from lacuna.rng import stream, torch_stream
 from lacuna.types import Imputation, Problem, Table
@@ -358,7 +358,7 @@ def speed(arguments: argparse.Namespace) -> dict[str, Any]:
         return torch_stream(0, name, device=device)
 
     def sweeps(count: int) -> float:
-        settings = Sampling(count, 0.1, 5, "simple", 0.8, 0.75)
+        settings = ChainSettings(count, 0.1, 5, "simple", 0.8, 0.75)
         return seconds(
             lambda: sample(state, plain.r, model, settings, 4, new_noise, lambda x: x[0, :4], lambda i, rate: None)
         )

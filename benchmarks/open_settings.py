@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from lacuna.config.compose import compose
-from lacuna.config.instantiate import build
+from lacuna.config.instantiate import instantiate
 from lacuna.methods.base import Method
 from lacuna.methods.external.ice import ICE
 from lacuna.methods.external.ot import OptimalTransport
@@ -103,8 +103,8 @@ def configured(key: Line) -> Any:
 @cache
 def problem(dataset: str, n: int | None, ratio: float) -> Problem:
     config = configured({"dataset": dataset, "n": n, "ratio": ratio, "method": "mean_mode"})
-    table = build(config.dataset, "dataset").load(stream(0, "dataset"), stream(0, "split"))
-    return hide(table, build(config.mask, "mask").draw(table, ratio, stream(0, "mask")))
+    table = instantiate(config.dataset, "dataset").load(stream(0, "dataset"), stream(0, "split"))
+    return hide(table, instantiate(config.mask, "mask").draw(table, ratio, stream(0, "mask")))
 
 
 def changed(node: Any, setting: Setting) -> Method:
@@ -112,7 +112,7 @@ def changed(node: Any, setting: Setting) -> Method:
     options = {key: value for key, value in (dict(node) | setting).items() if key not in ("_target_", "class")}
     if "class" in setting:
         return setting["class"](**options)
-    return build({"_target_": node["_target_"], **options}, "method")
+    return instantiate({"_target_": node["_target_"], **options}, "method")
 
 
 def measure(key: Line) -> Line:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lacuna import paths
 from lacuna.errors import StorageError, UserError
-from lacuna.physionet.build import build
+from lacuna.physionet.build import build_cohort
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="default: as many as there are cores")
     arguments = parser.parse_args()
     try:
-        build(**vars(arguments), report=lambda line: print(line, flush=True))
+        build_cohort(**vars(arguments), report=lambda line: print(line, flush=True))
     except UserError as error:
         return fail(2, str(error))
     except StorageError as error:

@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 
 from lacuna import paths
 from lacuna.config.compose import compose, plain
-from lacuna.config.instantiate import build
+from lacuna.config.instantiate import instantiate
 from lacuna.errors import MissingPackage, NothingToScore, UserError
 from lacuna.masks.mcar import MCAR
 from lacuna.methods.base import Method
@@ -81,8 +81,8 @@ def mixed() -> Problem:
 @cache
 def of_config(*overrides: str) -> Problem:
     cfg = compose(["method=mean_mode", "device=cpu", *overrides])
-    table = build(cfg.dataset, "dataset").load(stream(0, "dataset"), stream(0, "split"))
-    return hide(table, build(cfg.mask, "mask").draw(table, 0.3, stream(0, "mask")))
+    table = instantiate(cfg.dataset, "dataset").load(stream(0, "dataset"), stream(0, "split"))
+    return hide(table, instantiate(cfg.mask, "mask").draw(table, 0.3, stream(0, "mask")))
 
 
 def without_candidates(problem: Problem) -> Problem:
@@ -106,7 +106,7 @@ PROBLEMS: tuple[Callable[[], Problem], ...] = (
 def built_or_skipped(node: Any, where: str) -> Any:
     """A method whose package is not installed skips its test, unless the environment demands all of them."""
     try:
-        return build(node, where)
+        return instantiate(node, where)
     except MissingPackage as missing:
         if os.environ.get("LACUNA_REQUIRE_BASELINES"):
             raise
@@ -301,7 +301,7 @@ def test_dataset_loads_the_same_table_for_the_same_seed(
 
     monkeypatch.setattr(socket.socket, "connect", offline)
     cfg = compose([f"dataset={name}", "method=mean_mode", *tiny("dataset", name, csv=csv_file)])
-    dataset = build(cfg.dataset, "dataset")
+    dataset = instantiate(cfg.dataset, "dataset")
     try:
         seeds = (1, 1 if dataset.seeded else 2)
         table, again = (dataset.load(stream(seed, "dataset"), stream(seed, "split")) for seed in seeds)
@@ -320,13 +320,13 @@ def test_dataset_loads_the_same_table_for_the_same_seed(
 
 @pytest.mark.parametrize("name", ids("mask"))
 def test_mask_hides_at_its_rate_and_the_same_for_the_same_seed(name: str) -> None:
-    mask = build(compose([f"mask={name}", "method=mean_mode"]).mask, "mask")
+    mask = instantiate(compose([f"mask={name}", "method=mean_mode"]).mask, "mask")
     for dataset, options in (
         ("bayesnet", ["dataset.n_train=3000"]),
         ("mnar_oracle", ["dataset.n=3000", "dataset.p=8"]),
     ):
         cfg = compose([f"dataset={dataset}", "method=mean_mode", *options])
-        table = build(cfg.dataset, "dataset").load(stream(1, "dataset"), stream(1, "split"))
+        table = instantiate(cfg.dataset, "dataset").load(stream(1, "dataset"), stream(1, "split"))
         if mask.unsupported(table):
             continue
         drawn, again = (mask.draw(table, 0.3, stream(seed, "mask")) for seed in (1, 1 if mask.seeded else 2))
@@ -342,7 +342,7 @@ def test_mask_hides_at_its_rate_and_the_same_for_the_same_seed(name: str) -> Non
 
 @pytest.mark.parametrize("name", ids("metric"))
 def test_metric_is_a_number_or_absent(name: str) -> None:
-    metric = build(compose(["method=mean_mode", f"metrics=[{name}]"]).metrics, "metrics")[name]
+    metric = instantiate(compose(["method=mean_mode", f"metrics=[{name}]"]).metrics, "metrics")[name]
     found = []
     for method in ("mean_mode", "always_na", "oracle"):
         known = fitted(method)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lacuna.config.compose import compose, plain
-from lacuna.config.instantiate import build
+from lacuna.config.instantiate import instantiate
 from lacuna.downstream import Task, XGBoost
 from lacuna.errors import UserError
 from lacuna.records.record import identity
@@ -235,6 +235,6 @@ def test_a_file_names_its_targets(carry_out, tmp_path: Path) -> None:
     record = carry_out(*options, "dataset.targets=[kind]").record
     assert record.error is None
     assert record.scores["test/downstream/kind/accuracy"] > 0.9
-    dataset = build(plain(compose([*options, "dataset.targets=[kinds]"]))["dataset"], "dataset")
+    dataset = instantiate(plain(compose([*options, "dataset.targets=[kinds]"]))["dataset"], "dataset")
     with pytest.raises(UserError, match=r"no categorical column 'kinds': did you mean 'kind'\?"):
         dataset.load(stream(0, "dataset"), stream(0, "split"))

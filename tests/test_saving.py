@@ -26,7 +26,7 @@ from sklearn.isotonic import IsotonicRegression
 from lacuna.errors import UserError
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.rng import stream
-from lacuna.saving import load, save
+from lacuna.saving import load_object, save_object
 from lacuna.types import Column
 
 
@@ -35,8 +35,8 @@ class Own(MeanMode):
 
 
 def round_trip(value: Any, folder: Path, **options: Any) -> Any:
-    save(value, folder / "saved")
-    return load(folder / "saved", **options)
+    save_object(value, folder / "saved")
+    return load_object(folder / "saved", **options)
 
 
 leaves = (
@@ -143,28 +143,28 @@ def test_objects_of_lacuna_are_made_without_their_constructor(tmp_path: Path) ->
 
 
 def test_a_class_of_the_users_own_has_to_be_named_as_trusted(tmp_path: Path) -> None:
-    save(Own(), tmp_path / "saved")
+    save_object(Own(), tmp_path / "saved")
     with pytest.raises(UserError, match=r":Own, which is not trusted: if it is yours, pass it in trusted="):
-        load(tmp_path / "saved")
-    assert type(load(tmp_path / "saved", trusted=[Own])) is Own
+        load_object(tmp_path / "saved")
+    assert type(load_object(tmp_path / "saved", trusted=[Own])) is Own
 
 
 def test_what_cannot_be_saved_is_named_by_its_place(tmp_path: Path) -> None:
     method = MeanMode()
     method.hooks_ = {"step": [1, lambda x: x]}  # type: ignore[attr-defined]
     with pytest.raises(UserError, match=r"hooks_\['step'\]\[1\] cannot be saved: .* builtins:function"):
-        save(method, tmp_path / "saved")
+        save_object(method, tmp_path / "saved")
     loop: list[Any] = []
     loop.append(loop)
     with pytest.raises(UserError, match="it holds itself"):
-        save(loop, tmp_path / "saved")
+        save_object(loop, tmp_path / "saved")
     assert list(tmp_path.iterdir()) == []
 
 
 def forged(folder: Path, value: Any) -> Path:
     path = folder / "forged"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("structure.json", json.dumps({"format": "lacuna 1", "value": value}))
+        archive.writestr("structure.json", json.dumps({"format": "lacuna 2", "value": value}))
         np.save(folder / "0.npy", np.array([print], dtype=object), allow_pickle=True)
         archive.write(folder / "0.npy", "0.npy")
     return path
@@ -179,7 +179,7 @@ def forged(folder: Path, value: Any) -> Path:
             ["object", "lacuna.saving:Path", []],
             "not trusted",
         ),  # a class that lies in a module of ours only by import
-        (["object", "lacuna.saving:save", []], "not trusted"),
+        (["object", "lacuna.saving:save_object", []], "not trusted"),
         (["object", "lacuna.saving:_Reader.value", []], "not trusted"),
         (["object", "lacuna.nowhere:X", []], "which this version does not have"),
         (["object", "sklearn.base:BaseEstimator", []], "not trusted"),
@@ -192,16 +192,16 @@ def forged(folder: Path, value: Any) -> Path:
 )
 def test_a_forged_file_runs_nothing(value: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
-        load(forged(tmp_path, value))
+        load_object(forged(tmp_path, value))
 
 
 def test_files_that_are_no_saved_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be read as a saved model: .*No such file"):
-        load(tmp_path / "nope")
+        load_object(tmp_path / "nope")
     (tmp_path / "text").write_text("hello")
     with pytest.raises(UserError, match="cannot be read as a saved model: File is not a zip"):
-        load(tmp_path / "text")
+        load_object(tmp_path / "text")
     with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
         archive.writestr("a", "b")
-    with pytest.raises(UserError, match="is of format None; this version reads 'lacuna 1'"):
-        load(tmp_path / "zip")
+    with pytest.raises(UserError, match="is of format None; this version reads 'lacuna 2'"):
+        load_object(tmp_path / "zip")

@@ -274,7 +274,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         from lacuna import saving
 
         check_is_fitted(self)
-        saving.save({k: v for k, v in vars(self).items() if not k.startswith("_train")}, Path(path))
+        saving.save_object({k: v for k, v in vars(self).items() if not k.startswith("_train")}, Path(path))
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -347,7 +347,7 @@ def load(path: str | Path, trusted: Sequence[type] = ()) -> Imputer:
     from lacuna import saving
 
     imputer = Imputer()
-    imputer.__dict__.update(saving.load(Path(path), trusted))
+    imputer.__dict__.update(saving.load_object(Path(path), trusted))
     return imputer
 
 
@@ -395,13 +395,13 @@ def make_method(
         return copy.deepcopy(method)
     if not isinstance(method, str):
         raise UserError(f"method must be the id of a method or a Method, got {method!r}")
-    from lacuna.config.instantiate import build
+    from lacuna.config.instantiate import instantiate
 
     node = method_config(method, budget, device)
     for key, value in (options or {}).items():
         is_id = isinstance(value, str) and isinstance(node.get(key), dict)  # base="missforest"
         node[key] = method_config(value, budget, device) if is_id else value
-    return build(node, "method")
+    return instantiate(node, "method")
 
 
 def method_config(method: str, budget: str = "auto", device: str = "auto") -> dict[str, Any]:

@@ -31,7 +31,7 @@ from lacuna.errors import UserError
 from lacuna.files import whole
 from lacuna.methods.base import Method
 
-FORMAT = "lacuna 1"
+FORMAT = "lacuna 2"  # 2: modules moved
 STRUCTURE = "structure.json"
 SKLEARN_PARTS = [  # what estimators are made of, beyond what skops trusts by itself
     "functools.partial",
@@ -44,7 +44,7 @@ SKLEARN_PARTS = [  # what estimators are made of, beyond what skops trusts by it
 ]
 
 
-def save(value: Any, path: Path) -> None:
+def save_object(value: Any, path: Path) -> None:
     """Write ``value`` to ``path``, whole or not at all.
 
     Raises:
@@ -59,14 +59,14 @@ def save(value: Any, path: Path) -> None:
             archive.writestr(name, content)
 
 
-def load(path: Path, trusted: Sequence[type] = ()) -> Any:
-    """Read what ``save`` wrote.
+def load_object(path: Path, trusted: Sequence[type] = ()) -> Any:
+    """Read what ``save_object`` wrote.
 
     Args:
         trusted: further classes that the file may name, such as a method of your own.
 
     Raises:
-        UserError: there is no such file, ``save`` did not write it, or it names a class that is not trusted.
+        UserError: there is no such file, ``save_object`` did not write it, or it names a class that is not trusted.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -87,7 +87,7 @@ def load(path: Path, trusted: Sequence[type] = ()) -> Any:
 # --- what can be saved beside plain values, lists, dicts, arrays and objects ----------------------------------
 
 
-class Kind(NamedTuple):
+class Codec(NamedTuple):
     """Values of one type, taken apart into simpler ones and made again."""
 
     type: type
@@ -146,37 +146,37 @@ def _torch_dtype(name: str) -> torch.dtype:
 
 
 KINDS = {
-    "tuple": Kind(tuple, list, tuple),
-    "set": Kind(set, list, set),
-    "frozenset": Kind(frozenset, list, frozenset),
-    "slice": Kind(slice, operator.attrgetter("start", "stop", "step"), lambda parts: slice(*parts)),
-    "timestamp": Kind(pd.Timestamp, pd.Timestamp.isoformat, pd.Timestamp),
-    "timedelta": Kind(pd.Timedelta, pd.Timedelta.isoformat, pd.Timedelta),
-    "datetime": Kind(datetime.datetime, datetime.datetime.isoformat, datetime.datetime.fromisoformat),
-    "date": Kind(datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
-    "decimal": Kind(Decimal, str, Decimal),
-    "dtype": Kind(np.dtype, lambda dtype: dtype.str, np.dtype),
-    "scalar": Kind(np.generic, np.asarray, lambda array: array[()]),
-    "generator": Kind(
+    "tuple": Codec(tuple, list, tuple),
+    "set": Codec(set, list, set),
+    "frozenset": Codec(frozenset, list, frozenset),
+    "slice": Codec(slice, operator.attrgetter("start", "stop", "step"), lambda parts: slice(*parts)),
+    "timestamp": Codec(pd.Timestamp, pd.Timestamp.isoformat, pd.Timestamp),
+    "timedelta": Codec(pd.Timedelta, pd.Timedelta.isoformat, pd.Timedelta),
+    "datetime": Codec(datetime.datetime, datetime.datetime.isoformat, datetime.datetime.fromisoformat),
+    "date": Codec(datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
+    "decimal": Codec(Decimal, str, Decimal),
+    "dtype": Codec(np.dtype, lambda dtype: dtype.str, np.dtype),
+    "scalar": Codec(np.generic, np.asarray, lambda array: array[()]),
+    "generator": Codec(
         np.random.Generator,
         lambda g: (type(g.bit_generator).__name__, g.bit_generator.state),
         _make_generator,
     ),
-    "parameter": Kind(
+    "parameter": Codec(
         torch.nn.Parameter, lambda p: (p.data, p.requires_grad), lambda parts: torch.nn.Parameter(*parts)
     ),
-    "tensor": Kind(torch.Tensor, _take_tensor, _make_tensor),
-    "device": Kind(torch.device, lambda device: device.type, lambda name: torch.device(_there(name))),
-    "torch dtype": Kind(torch.dtype, lambda dtype: str(dtype).removeprefix("torch."), _torch_dtype),
-    "torch generator": Kind(torch.Generator, lambda g: (g.get_state(), g.device.type), _make_torch_generator),
+    "tensor": Codec(torch.Tensor, _take_tensor, _make_tensor),
+    "device": Codec(torch.device, lambda device: device.type, lambda name: torch.device(_there(name))),
+    "torch dtype": Codec(torch.dtype, lambda dtype: str(dtype).removeprefix("torch."), _torch_dtype),
+    "torch generator": Codec(torch.Generator, lambda g: (g.get_state(), g.device.type), _make_torch_generator),
 }
 OPEN = ("dtype", "scalar")  # whose subclasses are saved as what they are
 
 
 def class_name(cls: type) -> str:
     """
-    >>> class_name(Kind)
-    'lacuna.saving:Kind'
+    >>> class_name(Codec)
+    'lacuna.saving:Codec'
     """
     return f"{cls.__module__}:{cls.__qualname__}"
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lacuna.errors import UserError
+
+if TYPE_CHECKING:  # protocols and classes that are written in terms of these nouns
+    from lacuna.frames.sources import Source
+    from lacuna.laws import DataLaw, HiddenLaw, HidingLaw
 
 Kind = Literal["continuous", "integer", "categorical"]
 KINDS = ("continuous", "integer", "categorical")
@@ -64,8 +68,8 @@ class Table:
     values: np.ndarray  # (n, d) float64 data units or codes; NaN where meaningful, and where the source is blank
     meaningful: np.ndarray  # (n, d) bool, the paper's c
     train_rows: np.ndarray | None = None  # (n,) bool; None: every row is a training row
-    law: Any = None  # answers Bayes-oracle questions about the data; None where the law is unknown
-    source: Any = None  # how to write a completed table in the form it came in (frames.sources); None otherwise
+    law: DataLaw | None = None  # answers Bayes-oracle questions about the data; None where the law is unknown
+    source: Source | None = None  # how to write a completed table in the form it came in ; None otherwise
     targets: tuple[str, ...] = ()  # categorical columns that downstream tasks predict
 
     def __post_init__(self) -> None:
@@ -101,7 +105,7 @@ class OrdinaryMask:
     """What an observation process did to a table."""
 
     ordinary: np.ndarray  # (n, d) bool: drawn for every cell, also where the cell is meaningfully missing
-    mechanism: Any = None  # answers hide_probability questions (masks.logistic); None where there is no law
+    mechanism: HidingLaw | None = None  # None where the process has no known law
 
     def rates(self, columns: tuple[Column, ...]) -> dict[str, float]:
         """The share of cells hidden in each column."""
@@ -171,7 +175,7 @@ class Problem:
     train: Incomplete
     test: Incomplete | None
     answers: dict[str, Answer]  # by split: "train", "test"
-    law: Any = None  # posterior of hidden cells for the oracle (problem.py joins table law and mask mechanism)
+    law: HiddenLaw | None = None  # of the hidden cells, for the oracle; problem.py joins it
 
     @property
     def splits(self) -> dict[str, Incomplete]:

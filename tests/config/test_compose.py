@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lacuna.config.compose import compose
-from lacuna.config.instantiate import build
+from lacuna.config.instantiate import instantiate
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.errors import UserError
 from lacuna.methods.mean_mode import MeanMode
@@ -90,7 +90,7 @@ def test_metrics_are_chosen_by_name() -> None:
 def test_a_method_on_top_of_another_takes_it_by_name() -> None:
     cfg = settled("method=wrapper", "method.base=scaled", "budget=paper")
     assert cfg.method.base.iterations == 10
-    assert isinstance(build(settled("method=wrapper").method, "method").base, MeanMode)
+    assert isinstance(instantiate(settled("method=wrapper").method, "method").base, MeanMode)
     with pytest.raises(UserError, match="unknown method 'mean_moda': did you mean 'mean_mode'"):
         settled("method=wrapper", "method.base=mean_moda")
 
@@ -117,10 +117,10 @@ NODE = {"_target_": "lacuna.datasets.bayesnet.BayesNet", "n_train": 10, "n_test"
 
 
 def test_build_calls_what_the_config_names() -> None:
-    built = build(NODE, "dataset")
+    built = instantiate(NODE, "dataset")
     assert isinstance(built, BayesNet)
     assert (built.n_train, built.n_test) == (10, 5)
-    bound = build({"a": [1, {"_target_": "lacuna.rng.stream", "_partial_": True, "seed": 2}]}, "x")["a"][1]
+    bound = instantiate({"a": [1, {"_target_": "lacuna.rng.stream", "_partial_": True, "seed": 2}]}, "x")["a"][1]
     assert bound().random() == stream(2).random()
 
 
@@ -137,11 +137,11 @@ def test_build_calls_what_the_config_names() -> None:
 )
 def test_build_refuses_in_one_line(change: dict, message: str) -> None:
     with pytest.raises(UserError) as caught:
-        build(NODE | change, "dataset")
+        instantiate(NODE | change, "dataset")
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
 def test_build_names_a_missing_argument() -> None:
     with pytest.raises(UserError, match=r"dataset\.path is not given"):
-        build({"_target_": "lacuna.datasets.csv.CSV"}, "dataset")
+        instantiate({"_target_": "lacuna.datasets.csv.CSV"}, "dataset")

@@ -201,8 +201,8 @@ def test_the_next_iteration_learns_from_the_flags_of_propensity():
 
 def test_a_saved_method_with_propensity_answers_as_before(tmp_path):
     method = DiffJoint(**PROPENSITY).fit(PROBLEM.train, 3)
-    saving.save(method, tmp_path / "method")
-    loaded = saving.load(tmp_path / "method")
+    saving.save_object(method, tmp_path / "method")
+    loaded = saving.load_object(tmp_path / "method")
     for rows in (PROBLEM.train, PROBLEM.test):
         before, after = method.impute(rows), loaded.impute(rows)
         np.testing.assert_array_equal(after.final, before.final)

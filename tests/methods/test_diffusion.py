@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lacuna.backend.training import Schedule
-from lacuna.methods.diffusion import DiffusionModel, Sampling
-from lacuna.saving import load, save
+from lacuna.methods.diffusion import DiffusionModel, SamplerSettings
+from lacuna.saving import load_object, save_object
 
 CPU = torch.device("cpu")
 CORRELATION = 0.8
@@ -25,7 +25,7 @@ def exact_denoiser(state: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
 def conditional_moments(model: DiffusionModel, repeats: int) -> tuple[np.ndarray, np.ndarray]:
     known = torch.tensor([[-0.6, 0.0], [0.0, 0.0], [0.9, 0.0]])
     is_known = torch.tensor([[True, False]]).expand(3, 2)
-    states = model.sample(known, is_known, 1500, Sampling(steps=30, repeats=repeats), seed=0)
+    states = model.sample(known, is_known, 1500, SamplerSettings(steps=30, repeats=repeats), seed=0)
     assert torch.equal(states[..., 0], known[:, None, 0].expand(3, 1500)), "known coordinates come back as given"
     return states[..., 1].mean(1).numpy(), states[..., 1].std(1).numpy()
 
@@ -64,7 +64,7 @@ def test_batches_do_not_mix_rows(monkeypatch):
     model.network.reset(torch.Generator().manual_seed(0))
     model.rows_at_once = 7
     known = torch.arange(10.0)[:, None].expand(10, 2)
-    states = model.sample(known, torch.tensor([[True, False]]).expand(10, 2), 3, Sampling(4, 1), seed=0)
+    states = model.sample(known, torch.tensor([[True, False]]).expand(10, 2), 3, SamplerSettings(4, 1), seed=0)
     assert states.shape == (10, 3, 2)
     assert torch.equal(states[:, :, 0], known[:, :1].expand(10, 3))
 
@@ -75,7 +75,7 @@ def test_the_seed_decides():
     known, is_known = torch.zeros(5, 3), torch.zeros(5, 3, dtype=torch.bool)
 
     def draw(seed: int) -> torch.Tensor:
-        return model.sample(known, is_known, 2, Sampling(4, 2), seed)
+        return model.sample(known, is_known, 2, SamplerSettings(4, 2), seed)
 
     assert torch.equal(draw(1), draw(1))
     assert not torch.equal(draw(1), draw(2))
@@ -85,7 +85,7 @@ def test_a_copy_draws_the_same(tmp_path):
     model = DiffusionModel(3, 8, CPU)
     model.network.reset(torch.Generator().manual_seed(0))
     known, is_known = torch.zeros(5, 3), torch.zeros(5, 3, dtype=torch.bool)
-    drawn = model.sample(known, is_known, 2, Sampling(4, 2), 1)
-    save(model, tmp_path / "model")
-    for other in (copy.deepcopy(model), load(tmp_path / "model")):
-        assert torch.equal(other.sample(known, is_known, 2, Sampling(4, 2), 1), drawn)
+    drawn = model.sample(known, is_known, 2, SamplerSettings(4, 2), 1)
+    save_object(model, tmp_path / "model")
+    for other in (copy.deepcopy(model), load_object(tmp_path / "model")):
+        assert torch.equal(other.sample(known, is_known, 2, SamplerSettings(4, 2), 1), drawn)

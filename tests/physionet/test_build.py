@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("duckdb")
 
 from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES
-from lacuna.physionet.build import build
+from lacuna.physionet.build import build_cohort
 
 YES, NO = 1, 0
 # Stays of people of their own: (number, what is recorded at triage, what the table says)
@@ -222,7 +222,7 @@ def built(request, tmp_path_factory: pytest.TempPathFactory, make_download) -> t
     folder = tmp_path_factory.mktemp("built")
     case = whole_case(make_download())
     root = case.download.write(folder / "raw", core="core" in request.param, gz="gz" in request.param)
-    build(root, folder / "out", threads=1)
+    build_cohort(root, folder / "out", threads=1)
     return case.expected, finished_rows(folder / "out"), folder / "out"
 
 
@@ -301,7 +301,7 @@ def test_layout_and_compression_do_not_matter(make_download, tmp_path: Path) -> 
     contents = []
     for number, layout in enumerate(({"core": True}, {"gz": True})):
         download = whole_case(make_download()).download
-        build(download.write(tmp_path / f"raw{number}", **layout), tmp_path / f"out{number}", threads=1)
+        build_cohort(download.write(tmp_path / f"raw{number}", **layout), tmp_path / f"out{number}", threads=1)
         contents.append(json.loads((tmp_path / f"out{number}" / "manifest.json").read_text())["files"])
     assert contents[0] == contents[1]
 
@@ -312,6 +312,6 @@ def test_a_download_may_lie_as_physionet_names_it(small: Callable[..., Path], tm
     (tmp_path / "files" / "mimic-iv-ed" / "2.2").mkdir(parents=True)
     (root / "ed").rename(tmp_path / "files" / "mimic-iv-ed" / "2.2" / "ed")
     root.rename(tmp_path / "files" / "mimiciv" / "3.1")
-    manifest = build(tmp_path / "files", tmp_path / "out", threads=1)
+    manifest = build_cohort(tmp_path / "files", tmp_path / "out", threads=1)
     assert manifest["sources"]["triage"]["version"] == "2.2"
     assert manifest["sources"]["patients"]["version"] == "3.1"

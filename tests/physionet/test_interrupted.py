@@ -14,19 +14,19 @@ import pytest
 
 pytest.importorskip("duckdb")
 
-from lacuna.physionet.build import build
+from lacuna.physionet.build import build_cohort
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_mimic_ed.py"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lacuna.physionet.build import build
+from lacuna.physionet.build import build_cohort
 
 def report(line):
     if line.startswith(sys.argv[3] + ":"):
         os.kill(os.getpid(), signal.SIGKILL)
 
-build(Path(sys.argv[1]), Path(sys.argv[2]), threads=1, report=report)
+build_cohort(Path(sys.argv[1]), Path(sys.argv[2]), threads=1, report=report)
 """
 
 
@@ -41,9 +41,9 @@ def test_a_killed_build_goes_on_to_the_same_bytes(small: Callable[..., Path], tm
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "out" / "manifest.json").exists()
     lines: list[str] = []
-    build(root, tmp_path / "out", threads=1, report=lines.append)
+    build_cohort(root, tmp_path / "out", threads=1, report=lines.append)
     assert any(re.fullmatch(rf"{step}: 20 rows \(step \d+ of 14, from before\)", line) for line in lines)
-    build(root, tmp_path / "straight", threads=1)
+    build_cohort(root, tmp_path / "straight", threads=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "straight")
 
 
@@ -52,13 +52,13 @@ def test_a_build_killed_between_its_files_is_not_taken_for_a_whole_one(
 ) -> None:
     root, out = small(), tmp_path / "out"
     dies = "import os, signal, lacuna.physionet.build as it; it.data_card = lambda *_: os.kill(os.getpid(), 9)"
-    call = "import sys, pathlib; it.build(*map(pathlib.Path, sys.argv[1:]), threads=1)"
+    call = "import sys, pathlib; it.build_cohort(*map(pathlib.Path, sys.argv[1:]), threads=1)"
     done = subprocess.run([sys.executable, "-c", f"{dies}; {call}", root, out], check=False)
     assert done.returncode == -signal.SIGKILL
     assert (out / "test.parquet").exists()
     assert not (out / "manifest.json").exists()
-    build(root, out, threads=1)
-    build(root, tmp_path / "straight", threads=1)
+    build_cohort(root, out, threads=1)
+    build_cohort(root, tmp_path / "straight", threads=1)
     assert contents(out) == contents(tmp_path / "straight")
 
 
@@ -68,10 +68,10 @@ def test_a_table_that_changed_is_read_again(small: Callable[..., Path], tmp_path
     triage = root / "ed" / "triage.csv"
     triage.write_text(triage.read_text().replace(",Ankle injury", ",Chest pain"))
     lines: list[str] = []
-    build(root, tmp_path / "out", threads=1, report=lines.append)
+    build_cohort(root, tmp_path / "out", threads=1, report=lines.append)
     assert "edstays: 20 rows (step 1 of 14, from before)" in lines
     assert "triage: 20 rows (step 2 of 14)" in lines
-    build(root, tmp_path / "straight", threads=1)
+    build_cohort(root, tmp_path / "straight", threads=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "straight")
 
 
@@ -79,13 +79,13 @@ def test_a_finished_build_is_left_alone_unless_a_file_of_it_is_not_whole(
     small: Callable[..., Path], tmp_path: Path
 ) -> None:
     root, out = small(), tmp_path / "out"
-    manifest = build(root, out, threads=1)
+    manifest = build_cohort(root, out, threads=1)
     before = contents(out)
     lines: list[str] = []
-    assert build(root, out, threads=1, report=lines.append) == manifest
+    assert build_cohort(root, out, threads=1, report=lines.append) == manifest
     assert lines[-1] == f"{out} is up to date"
     (out / "train.parquet").write_bytes(b"half")
-    build(root, out, threads=1)
+    build_cohort(root, out, threads=1)
     assert contents(out) == before
 
 

@@ -14,12 +14,12 @@ import pytest
 pytest.importorskip("duckdb")
 
 from lacuna.errors import UserError
-from lacuna.physionet.build import build
+from lacuna.physionet.build import build_cohort
 
 
 def refused(root: Path, tmp_path: Path, match: str) -> None:
     with pytest.raises(UserError, match=match) as caught:
-        build(root, tmp_path / "out", threads=1)
+        build_cohort(root, tmp_path / "out", threads=1)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out" / "manifest.json").exists()
 

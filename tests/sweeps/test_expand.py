@@ -15,7 +15,7 @@ from lacuna import paths
 from lacuna.config.compose import compose, plain
 from lacuna.errors import MissingPackage, UserError
 from lacuna.runner import experiment
-from lacuna.sweeps.expand import checked, overrides_of_jobs
+from lacuna.sweeps.expand import overrides_of_jobs, settle_jobs
 
 FIXED = ["device=cpu", "tracking=none", "dataset.n_train=60"]
 
@@ -31,7 +31,7 @@ def test_every_job_is_what_its_command_alone_is(multirun: DictConfig, tmp_path: 
     multirun.hydra.sweeper.params = {"method": "mean_mode,knn", "ratio": "0.2,3e-1", "seed": "range(1,3)"}
     jobs = overrides_of_jobs(multirun)
     assert len(jobs) == 8
-    found = checked(multirun, jobs)
+    found = settle_jobs(multirun, jobs)
     assert [(c["names"]["method"], c["ratio"], c["seed"]) for c in found][:3] == [
         ("mean_mode", 0.2, 1),
         ("mean_mode", 0.2, 2),
@@ -44,9 +44,9 @@ def test_every_job_is_what_its_command_alone_is(multirun: DictConfig, tmp_path: 
 
 def test_an_unknown_key_is_told_with_its_job(multirun: DictConfig) -> None:
     with pytest.raises(UserError, match=r"unknown key 'method.iterations'.*, in the job method=mean_mode method.it"):
-        checked(multirun, [["seed=1", "method=mean_mode", "method.iterations=2"]])
+        settle_jobs(multirun, [["seed=1", "method=mean_mode", "method.iterations=2"]])
     with pytest.raises(UserError, match="ratio must be less than 1"):
-        checked(multirun, [["ratio=2"]])
+        settle_jobs(multirun, [["ratio=2"]])
 
 
 def test_a_missing_package_fails_its_own_jobs_only(multirun: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,5 +56,5 @@ def test_a_missing_package_fails_its_own_jobs_only(multirun: DictConfig, monkeyp
 
     monkeypatch.setattr(experiment, "check", check)
     with pytest.warns(UserWarning, match="knn needs more"):
-        found = checked(multirun, [["method=knn"], ["method=median"]])
+        found = settle_jobs(multirun, [["method=knn"], ["method=median"]])
     assert [each["names"]["method"] for each in found] == ["knn", "median"]

@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from lacuna.cli import run
 from lacuna.config.compose import compose, plain
-from lacuna.config.instantiate import build
+from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
 from lacuna.frames.files import convert, copy_file, same_format
@@ -164,8 +164,10 @@ def _deliver(config: dict[str, Any], outcome: Outcome, target: Path) -> None:
     if same_format(completed, target):
         copy_file(completed, target)
         return
-    dataset: CSV = build({**config["dataset"], "path": str(completed)}, "dataset")
-    convert(dataset.load(stream(0, "dataset"), stream(0, "split")).source, target)
+    dataset: CSV = instantiate({**config["dataset"], "path": str(completed)}, "dataset")
+    source = dataset.load(stream(0, "dataset"), stream(0, "split")).source
+    assert source is not None  # of a file there is one
+    convert(source, target)
 
 
 def _present(path: Path) -> Path:

@@ -11,13 +11,13 @@ from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from lacuna.config.schema import checked
+from lacuna.config.schema import as_annotated
 from lacuna.errors import UserError, did_you_mean
 
 SPECIAL = ("_target_", "_partial_")
 
 
-def build(node: Any, where: str) -> Any:
+def instantiate(node: Any, where: str) -> Any:
     """The object that a config describes: ``_target_`` names what to call with the other keys.
 
     Arguments are checked against the annotations of the signature. ``_partial_: true`` gives the callable
@@ -33,10 +33,10 @@ def build(node: Any, where: str) -> Any:
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=True)
     if isinstance(node, list):
-        return [build(item, f"{where}[{i}]") for i, item in enumerate(node)]
+        return [instantiate(item, f"{where}[{i}]") for i, item in enumerate(node)]
     if not isinstance(node, dict):
         return node
-    parts = {key: build(value, f"{where}.{key}") for key, value in node.items() if key not in SPECIAL}
+    parts = {key: instantiate(value, f"{where}.{key}") for key, value in node.items() if key not in SPECIAL}
     if "_target_" not in node:
         return parts
     target = _locate(node["_target_"], where)
@@ -70,4 +70,4 @@ def _arguments(target: Any, given: dict[str, Any], where: str, complete: bool) -
         if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in given:
             raise UserError(f"{where}.{p.name} is not given")
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    return {key: checked(hints.get(key, Any), value, f"{where}.{key}") for key, value in given.items()}
+    return {key: as_annotated(hints.get(key, Any), value, f"{where}.{key}") for key, value in given.items()}

@@ -14,7 +14,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Names(Strict):
+class NamesNode(Strict):
     """The chosen file of each group, and the metrics as they were asked for."""
 
     dataset: str
@@ -27,24 +27,24 @@ class Names(Strict):
     metrics: Literal["all"] | list[str]
 
 
-class Budget(Strict):
+class BudgetNode(Strict):
     name: Literal["paper", "quick"]
 
 
-class Tracking(Strict):
+class TrackingNode(Strict):
     uri: str | None
 
 
-class Limits(Strict):
+class LimitsNode(Strict):
     seconds: float | None = Field(gt=0)
     memory_gb: float | None = Field(gt=0)
 
 
-class Sweep(Strict):
+class SweepNode(Strict):
     dry_run: bool
 
 
-class Lacuna(Strict):
+class LacunaNode(Strict):
     debug: bool
 
 
@@ -54,9 +54,9 @@ class Settings(Strict):
     method: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
     downstream: dict[str, Any]
-    names: Names
-    budget: Budget
-    tracking: Tracking
+    names: NamesNode
+    budget: BudgetNode
+    tracking: TrackingNode
     ratio: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"]
@@ -65,9 +65,9 @@ class Settings(Strict):
     score_iterations: list[Literal["train", "test"]]
     resume: bool
     outputs: str = Field(min_length=1)
-    limits: Limits
-    sweep: Sweep
-    lacuna: Lacuna
+    limits: LimitsNode
+    sweep: SweepNode
+    lacuna: LacunaNode
 
 
 def validated(values: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def validated(values: dict[str, Any]) -> dict[str, Any]:
         raise UserError(_one_line(error)) from None
 
 
-def checked(hint: Any, value: Any, where: str) -> Any:
+def as_annotated(hint: Any, value: Any, where: str) -> Any:
     """``value`` as the annotation ``hint``, or a UserError that names the key ``where`` it stands."""
     try:
         return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)

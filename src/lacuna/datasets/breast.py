@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lacuna.datasets.base import Dataset
-from lacuna.datasets.uci import cached, checked, fetch_frame, standardised_table
+from lacuna.datasets.uci import cached, fetch_frame, of_shape, standardised_table
 from lacuna.types import Table
 
 UCI_NUMBER = 15
@@ -42,7 +42,7 @@ class Breast(Dataset):
         path = cached(Path(self.folder) / "breast-cancer-wisconsin.data", UCI_NUMBER, _fetch)
         frame = pd.read_csv(path, header=None, na_values="?").iloc[:, 1:-1].dropna()
         matrix = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-        return standardised_table("breast", checked(matrix, (683, 9), path), NAMES)
+        return standardised_table("breast", of_shape(matrix, (683, 9), path), NAMES)
 
 
 def _fetch() -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lacuna.datasets.base import Dataset
-from lacuna.datasets.uci import cached, checked, fetch_frame, standardised_table
+from lacuna.datasets.uci import cached, fetch_frame, of_shape, standardised_table
 from lacuna.types import Table
 
 UCI_NUMBER = 165
@@ -40,7 +40,7 @@ class Concrete(Dataset):
 
         path = cached(Path(self.folder) / "concrete.csv", UCI_NUMBER, _fetch)
         frame = pd.read_csv(path).iloc[:, : len(NAMES)].apply(pd.to_numeric, errors="coerce")
-        return standardised_table("concrete", checked(frame.to_numpy(np.float64), (1030, 8), path), NAMES)
+        return standardised_table("concrete", of_shape(frame.to_numpy(np.float64), (1030, 8), path), NAMES)
 
 
 def _fetch() -> bytes:

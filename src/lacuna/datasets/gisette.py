@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from lacuna.datasets.base import Dataset
-from lacuna.datasets.uci import cached, checked, fetch_archive, standardised_table
+from lacuna.datasets.uci import cached, fetch_archive, of_shape, standardised_table
 from lacuna.errors import UserError
 from lacuna.files import whole
 from lacuna.types import Table
@@ -38,7 +38,7 @@ class Gisette(Dataset):
             )
             with whole(numbers) as temporary, temporary.open("wb") as file:
                 np.save(file, _read(archive))
-        matrix = checked(np.load(numbers), (sum(PARTS.values()), N_FEATURES), numbers)
+        matrix = of_shape(np.load(numbers), (sum(PARTS.values()), N_FEATURES), numbers)
         return standardised_table("gisette", matrix, [f"f{i + 1}" for i in range(N_FEATURES)])
 
 

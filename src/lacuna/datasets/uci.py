@@ -85,7 +85,7 @@ def fetch_archive(number: int, slug: str) -> bytes:
     return content
 
 
-def checked(matrix: np.ndarray, shape: tuple[int, int], path: Path) -> np.ndarray:
+def of_shape(matrix: np.ndarray, shape: tuple[int, int], path: Path) -> np.ndarray:
     """``matrix`` if it has this shape and no blanks.
 
     Raises:

@@ -142,7 +142,7 @@ class Levels:
 
 
 @dataclass(frozen=True)
-class Moments:
+class DateTimes:
     """Dates and times as days since 1970 by their own clock; integer where every cell is a midnight."""
 
     step: int  # microseconds: decoded moments are multiples of it
@@ -155,7 +155,7 @@ class Moments:
         return "integer" if self.step % DAY == 0 else "continuous"
 
     @classmethod
-    def of(cls, cells: pd.Series, text_format: str | None = None, as_objects: str | None = None) -> Moments:
+    def of(cls, cells: pd.Series, text_format: str | None = None, as_objects: str | None = None) -> DateTimes:
         return cls(coarsest_step(microseconds(cells, text_format)), text_format, as_objects)
 
     def encode(self, cells: pd.Series) -> np.ndarray:
@@ -209,7 +209,7 @@ def within(numbers: np.ndarray, limits: Any) -> np.ndarray:
 
 
 def microseconds(cells: pd.Series, text_format: str | None) -> np.ndarray:
-    """Moments (datetimes of any unit and zone, date objects, text) -> float64 since 1970 by their own clock.
+    """Moments in time (datetimes of any unit and zone, date objects, text) -> float64 since 1970 by their own clock.
 
     NaN for text that is not in ``text_format``.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from lacuna.files import whole
-from lacuna.frames.codings import Coding, Moments, NumberText
+from lacuna.frames.codings import Coding, DateTimes, NumberText
 from lacuna.frames.sources import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 
 SEPARATORS = {".tsv": "\t"}  # else a comma
@@ -69,7 +69,7 @@ def _typed(cells: pd.Series, coding: Coding) -> pd.Series:
             return digits.astype("Int64")  # not by float64, which has 15 digits
         except (OverflowError, ValueError):
             return cells  # longer than any integer
-    if isinstance(coding, Moments):
+    if isinstance(coding, DateTimes):
         moments = pd.to_datetime(cells, format=coding.text_format)
         return moments.dt.date if coding.kind == "integer" else moments
     return cells

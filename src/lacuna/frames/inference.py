@@ -14,7 +14,7 @@ from pandas.api import types as dtypes
 
 from lacuna.errors import UserError
 from lacuna.frames import codings
-from lacuna.frames.codings import Coding, Durations, Levels, Moments, Numbers, NumberText
+from lacuna.frames.codings import Coding, DateTimes, Durations, Levels, Numbers, NumberText
 
 Wanted = Literal["continuous", "integer", "categorical", "date", "ignore"]
 WANTED: tuple[Wanted, ...] = ("continuous", "integer", "categorical", "date", "ignore")
@@ -89,7 +89,7 @@ def _natural_coding(seen: pd.Series, name: str, decimal_marks: str = "") -> Codi
     if dtypes.is_any_real_numeric_dtype(dtype):
         return Numbers(dtypes.is_integer_dtype(dtype))
     if dtypes.is_datetime64_any_dtype(dtype):
-        return Moments.of(seen)
+        return DateTimes.of(seen)
     if dtypes.is_timedelta64_dtype(dtype):
         return Durations.of(seen)
     content = dtypes.infer_dtype(seen)
@@ -103,8 +103,8 @@ OBJECTS: dict[str, Callable[[pd.Series], Coding | None]] = {  # by what pandas' 
     "floating": lambda seen: Numbers(whole=False),
     "mixed-integer-float": lambda seen: Numbers(whole=False),
     "decimal": lambda seen: Numbers(whole=False, exponent=codings.decimal_exponent(seen)),
-    "date": lambda seen: Moments.of(seen, as_objects="date"),
-    "datetime": lambda seen: Moments.of(seen, as_objects="datetime") if _naive(seen) else levels(seen),
+    "date": lambda seen: DateTimes.of(seen, as_objects="date"),
+    "datetime": lambda seen: DateTimes.of(seen, as_objects="datetime") if _naive(seen) else levels(seen),
 }
 
 
@@ -118,7 +118,7 @@ def _text_coding(texts: pd.Series, name: str, decimal_marks: str) -> Coding | No
         if (numbers := codings.read_number_text(texts, mark)) is not None:
             return numbers
     if (text_format := codings.date_format(texts)) is not None:
-        return Moments.of(texts, text_format)
+        return DateTimes.of(texts, text_format)
     if decimal_marks:
         _warn_of_near_numbers(texts, name)
     return levels(texts)
@@ -159,7 +159,7 @@ def _wanted_coding(seen: pd.Series, name: str, wanted: Wanted) -> Coding:
         return _wanted_numbers(coding, seen, name, wanted)
     if coding is None:
         raise UserError(f"schema: column {name!r} cannot be {wanted}: its cells cannot be compared")
-    if wanted == "date" and not isinstance(coding, Moments):
+    if wanted == "date" and not isinstance(coding, DateTimes):
         raise UserError(f"schema: column {name!r} is not a date: {seen.iloc[0]!r} is in none of the known formats")
     return coding
 

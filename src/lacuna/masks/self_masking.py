@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.stats import norm
@@ -13,11 +13,19 @@ from lacuna.masks.base import Mask
 from lacuna.types import OrdinaryMask, Table
 
 
+@runtime_checkable
+class AnchoredLaw(Protocol):
+    """A law that knows the last t columns given the others, the anchors."""
+
+    def given_anchors(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (n, t) and sd (t,) of the last t columns, for rows (n, d)."""
+
+
 @dataclass(frozen=True)
 class SelfHiding:
     """A target is hidden where it lies more than ``threshold`` sds above its mean given the anchors."""
 
-    law: Any  # gives ``given_anchors``: the mean (n, t) and sd (t,) of the last t columns
+    law: AnchoredLaw
     threshold: float
 
     def hide_probability(self, values: np.ndarray) -> np.ndarray:
@@ -37,12 +45,13 @@ class SelfMasking(Mask):
     seeded = False
 
     def unsupported(self, table: Table) -> str | None:
-        if not hasattr(table.law, "given_anchors"):
+        if not isinstance(table.law, AnchoredLaw):
             return f"mask=self needs the law of each value given its row: dataset=mnar_oracle, not {table.name!r}"
         return None
 
     def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
         if reason := self.unsupported(table):
             raise UserError(reason)
+        assert isinstance(table.law, AnchoredLaw)
         law = SelfHiding(table.law, float(norm.isf(ratio)))
         return OrdinaryMask(law.hide_probability(table.values).astype(bool), law)

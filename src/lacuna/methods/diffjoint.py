@@ -15,7 +15,7 @@ from lacuna.backend.device import pick
 from lacuna.backend.training import Schedule
 from lacuna.encoding import Encoder
 from lacuna.methods.base import Method
-from lacuna.methods.diffusion import SIGMA_DATA, DiffusionModel, Precision, Sampling
+from lacuna.methods.diffusion import SIGMA_DATA, DiffusionModel, Precision, SamplerSettings
 from lacuna.methods.selective import MeaningfulPosterior
 from lacuna.numerics.clustering import two_means_threshold
 from lacuna.numerics.samples import mean_and_sd, mode_and_entropy
@@ -36,7 +36,7 @@ class DiffJoint(Method):
         rule: how uncertainty cluster and sampled mask make a flag (equation 7 is ``or``). ``propensity`` is not the
             paper's: it asks whether P(meaningful) of ``MeaningfulPosterior`` exceeds 1/2.
         joint: False models x alone, without a mask: what DiffPuter's state is.
-        steps, repeats, sigma_min, sigma_max, rho, churn: of the sampler, see ``Sampling``.
+        steps, repeats, sigma_min, sigma_max, rho, churn: of the sampler, see ``SamplerSettings``.
         hidden: width of the network and of its noise embedding.
         epochs, batch, lr, plateau, patience: of the training at every outer iteration, see ``Schedule``.
         precision: of the network's evaluation.
@@ -70,7 +70,7 @@ class DiffJoint(Method):
         if iterations < 0 or samples < 1:
             raise ValueError(f"need iterations >= 0 and samples >= 1, got {iterations} and {samples}")
         self.iterations, self.samples, self.rule, self.joint = iterations, samples, rule, joint
-        self.sampling = Sampling(steps, repeats, sigma_min, sigma_max, rho, churn)
+        self.sampling = SamplerSettings(steps, repeats, sigma_min, sigma_max, rho, churn)
         self.schedule = Schedule(epochs, batch, lr, plateau=plateau, patience=patience)
         self.hidden, self.precision, self.device = hidden, precision, device
 

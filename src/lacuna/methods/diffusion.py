@@ -27,7 +27,7 @@ SMALL = 256  # hidden width up to which one CPU thread trains fastest
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplerSettings:
     """Conditional sampling by inpainting.
 
     ``repeats`` resampling rounds at each of ``steps`` noise levels; ``churn`` is S_churn of EDM, spread over
@@ -151,7 +151,7 @@ class DiffusionModel:
         known: Tensor,
         is_known: Tensor,
         n_samples: int,
-        sampling: Sampling,
+        sampling: SamplerSettings,
         seed: int,
         on_batch: Callable[[int, int], None] = lambda done, total: None,
     ) -> Tensor:
@@ -182,7 +182,7 @@ class DiffusionModel:
         known: Tensor,
         is_known: Tensor,
         n_samples: int,
-        sampling: Sampling,
+        sampling: SamplerSettings,
         seed: int,
         on_batch: Callable[[int, int], None],
     ) -> Tensor:
@@ -204,7 +204,7 @@ class DiffusionModel:
         return out.view(len(known), n_samples, -1)
 
     @torch.no_grad()
-    def _draw(self, held: Tensor, is_held: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+    def _draw(self, held: Tensor, is_held: Tensor, sampling: SamplerSettings, generator: torch.Generator) -> Tensor:
         """One batch of states from noise, given where it is held."""
         sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(self.device)
         again_or_not = torch.tensor([0.0, 1.0], device=self.device)
@@ -217,7 +217,7 @@ class DiffusionModel:
         return state
 
     def _step(
-        self, shape: torch.Size, sampling: Sampling, correct: bool, generator: torch.Generator
+        self, shape: torch.Size, sampling: SamplerSettings, correct: bool, generator: torch.Generator
     ) -> Callable[..., Tensor]:
         """The inpainting step for one batch shape; on a GPU captured when first asked for."""
         churn = min(sampling.churn / sampling.steps, math.sqrt(2) - 1)

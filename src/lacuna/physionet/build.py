@@ -13,7 +13,7 @@ from lacuna.files import locked, sha256, sweep_temporaries, whole, write_text
 from lacuna.physionet.card import data_card
 from lacuna.physionet.cleaning import Cohort, finish
 from lacuna.physionet.engine import Engine
-from lacuna.physionet.sources import TABLES, Source, find, inspect
+from lacuna.physionet.sources import TABLES, RawFile, find, inspect
 
 # Each step of sql/ and what it is made of.
 STEPS = {
@@ -31,7 +31,7 @@ WORK = ".build"  # intermediate results; gone when the build is done
 RECIPE = (Path(__file__).parent, Path(__file__).parents[1] / "datasets" / "mimic_ed")
 
 
-def build(
+def build_cohort(
     root: Path,
     out: Path,
     memory_gb: float = 4.0,
@@ -81,7 +81,7 @@ def build(
 
 
 def _carry_out(
-    engine: Engine, sources: dict[str, Source], out: Path, made_of: dict[str, Any], report: Callable[[str], None]
+    engine: Engine, sources: dict[str, RawFile], out: Path, made_of: dict[str, Any], report: Callable[[str], None]
 ) -> dict[str, Any]:
     import pyarrow.parquet as pq
 

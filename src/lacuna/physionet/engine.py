@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lacuna.errors import UserError
 from lacuna.files import whole
 from lacuna.physionet.comorbidities import prefixes
-from lacuna.physionet.sources import READ, STRICT, Source
+from lacuna.physionet.sources import READ, STRICT, RawFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,7 +38,7 @@ class Engine:
         self._connection = _connect(folder / "spilled", memory_gb, threads)
         self._keys: dict[str, str] = {}
 
-    def load(self, source: Source) -> bool:
+    def load(self, source: RawFile) -> bool:
         """Make a raw table known by its name, its columns typed.
 
         Returns:
@@ -102,7 +102,7 @@ class Engine:
         self._keys[name] = key
         self._connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{_quoted(self.path(name))}')")
 
-    def _refuse_unreadable(self, source: Source, reader: str, typed: dict[str, str]) -> None:
+    def _refuse_unreadable(self, source: RawFile, reader: str, typed: dict[str, str]) -> None:
         strict = {name: sql for name, sql in typed.items() if source.raw.columns[name] in STRICT}
         counts = ", ".join(
             f"""count(*) FILTER (trim("{name}") <> '' AND {sql} IS NULL)""" for name, sql in strict.items()
@@ -113,7 +113,7 @@ class Engine:
                 wanted = STRICT[source.raw.columns[name]]
                 raise UserError(f"{source.path}: {n_bad:,} cells of column {name!r} are no {wanted}")
 
-    def _refuse_repeated(self, source: Source, key: str) -> None:
+    def _refuse_repeated(self, source: RawFile, key: str) -> None:
         sql = f"SELECT count(*), count(DISTINCT {key}) FROM {source.table}"
         n_rows, n_distinct = self._connection.sql(sql).fetchall()[0]
         if n_rows != n_distinct:

@@ -73,7 +73,7 @@ DEPTH = 4  # folders between the root and the tables, at most: physionet.org/fil
 
 
 @dataclass(frozen=True)
-class Source:
+class RawFile:
     """A raw table that was found."""
 
     table: str
@@ -135,7 +135,7 @@ def stated_version(path: Path) -> str | None:
     return found[-1]["version"] if found else None
 
 
-def inspect(table: str, path: Path) -> Source:
+def inspect(table: str, path: Path) -> RawFile:
     """Read the whole file once: its checksum, its header, and whether a .gz is whole.
 
     Raises:
@@ -154,7 +154,7 @@ def inspect(table: str, path: Path) -> Source:
         raise UserError(f"{path}: the header is not text") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    source = Source(table, path, header, digest)
+    source = RawFile(table, path, header, digest)
     for column in source.raw.columns:
         if column not in header:
             raise UserError(

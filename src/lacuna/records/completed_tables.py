@@ -16,6 +16,8 @@ from lacuna.types import Column, Imputation, Table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lacuna.frames.sources import Source
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -35,6 +37,12 @@ class Completion:
         probability = _joined_if_all(table, {split: i.meaningful_probability for split, i in imputations.items()})
         flags = None if meaningful is None else meaningful.astype(bool)
         return cls(table, imputations, final, flags, probability, alpha)
+
+    @property
+    def source(self) -> Source:
+        """The file that the table came from; only asked for where there is one."""
+        assert self.table.source is not None
+        return self.table.source
 
     @property
     def blank(self) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from lacuna.files import write_text
 from lacuna.frames.codec import CodedColumn
-from lacuna.frames.codings import Durations, Moments
+from lacuna.frames.codings import DateTimes, Durations
 from lacuna.records.completed_tables import Completion
 from lacuna.records.record import Record
 from lacuna.reports.completion_plots import (
@@ -83,7 +83,7 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
             _self_assessment(record),
             _making(record),
         ]
-    title = f"{escape(completion.table.source.path.name)}, completed"
+    title = f"{escape(completion.source.path.name)}, completed"
     write_text(path, PAGE.format(title=title, style=STYLE, content="\n".join(filter(None, sections))))
 
 
@@ -91,7 +91,7 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
 
 
 def _overview(completion: Completion) -> str:
-    frame = completion.table.source.frame
+    frame = completion.source.frame
     n_blank, n_modelled = int(frame.isna().to_numpy().sum()), int(completion.blank.sum())
     n_kept = int(np.isnan(completion.final).sum())
     size = f"{len(frame):,} rows and {frame.shape[1]:,} columns"
@@ -109,7 +109,7 @@ def _overview(completion: Completion) -> str:
 
 
 def _blanks(completion: Completion) -> str:
-    frame = completion.table.source.frame
+    frame = completion.source.frame
     blank = frame.isna().to_numpy()
     if not blank.any():
         return ""
@@ -133,7 +133,7 @@ def _blanks(completion: Completion) -> str:
 
 def _blanks_by_column(completion: Completion, names: Sequence[str], blank: np.ndarray) -> list[list[str]]:
     """Rows of the columns of the file that have blanks (n, columns of the file), modelled or not."""
-    coded_columns = completion.table.source.codec.coded
+    coded_columns = completion.source.codec.coded
     modelled = {coded.position: j for j, coded in enumerate(coded_columns)}
     kept = np.isnan(completion.final).sum(0)
     rows = []
@@ -185,9 +185,9 @@ def _before_and_after(completion: Completion) -> str:
     most_first = np.argsort(-n_filled, kind="stable")[: np.count_nonzero(n_filled)]
     pictures = []
     for j in most_first[:MAX_PICTURES].tolist():
-        coded = completion.table.source.codec.coded[j]
+        coded = completion.source.codec.coded[j]
         filled = final[blank[:, j], j]
-        dates = isinstance(coded.coding, Moments)
+        dates = isinstance(coded.coding, DateTimes)
         cells = completion.table.values[~blank[:, j], j], filled[~np.isnan(filled)]
         figure = before_and_after(coded.column, *cells, dates)
         pictures.append(_picture(figure, "histogram of observed and of filled-in cells", coded.column.name))
@@ -209,7 +209,7 @@ def _certainty(completion: Completion) -> str:
     for name, cells in intervals.groupby("column", observed=True):
         j = [column.name for column in completion.table.columns].index(str(name))
         spread = np.nanstd(completion.table.values[:, j])
-        unit = " (days)" if isinstance(completion.table.source.codec.coded[j].coding, Moments | Durations) else ""
+        unit = " (days)" if isinstance(completion.source.codec.coded[j].coding, DateTimes | Durations) else ""
         numbers = cells["sd"].median(), spread, (cells["upper"] - cells["lower"]).median()
         rows.append([f"{name}{unit}", f"{len(cells):,}", *(_number(float(x)) for x in numbers)])
     level = f"{100 * (1 - completion.alpha):g}%"
@@ -268,7 +268,7 @@ def _making(record: Record) -> str:
 
 
 def _kind(coded: CodedColumn) -> str:
-    if isinstance(coded.coding, Moments):
+    if isinstance(coded.coding, DateTimes):
         return "date"
     if isinstance(coded.coding, Durations):
         return "duration"

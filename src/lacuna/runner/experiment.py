@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from lacuna.config.instantiate import build
+from lacuna.config.instantiate import instantiate
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import locked, sweep_temporaries, write_text
@@ -71,7 +71,7 @@ def assemble(config: Mapping[str, Any]) -> Parts:
         UserError: an argument is unknown, of the wrong type, or refused by a constructor.
     """
     nouns = ("dataset", "mask", "method", "metrics", "downstream")
-    built = {key: build(config[key], key) for key in nouns}
+    built = {key: instantiate(config[key], key) for key in nouns}
     return Parts(**built | {"downstream": built["downstream"] or None})
 
 

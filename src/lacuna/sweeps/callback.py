@@ -16,7 +16,7 @@ from lacuna.records.record import run_folder
 from lacuna.runner import experiment
 from lacuna.runner.mlflow_tracking import Tracker, forgiven
 from lacuna.sweeps.dry_run import print_plan
-from lacuna.sweeps.expand import checked, config_dirs, overrides_of_jobs
+from lacuna.sweeps.expand import config_dirs, overrides_of_jobs, settle_jobs
 from lacuna.sweeps.running import RunningSweep, Sweep, tell
 
 
@@ -34,7 +34,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         try:
             jobs = overrides_of_jobs(config)
-            settled = checked(config, jobs)
+            settled = settle_jobs(config, jobs)
             if settled[0]["sweep"]["dry_run"]:
                 print_plan(settled, Console())
                 sys.exit(0)

@@ -29,7 +29,7 @@ def overrides_of_jobs(config: DictConfig) -> list[list[str]]:
     return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
 
 
-def checked(config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+def settle_jobs(config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """The settled configuration of every job, after everything in it was built once.
 
     A package that a method needs and that is not here fails the jobs of that method, and is warned of.

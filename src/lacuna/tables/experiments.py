@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from lacuna import paths
 from lacuna.config.compose import compose, plain
-from lacuna.config.instantiate import build
+from lacuna.config.instantiate import instantiate
 
 Settings = Mapping[str, str]  # of one cell: key of the configuration -> value, as on the command line
 PLACES = frozenset(("device", "folder", "jobs", "path"))  # keys that say where or by how many, not what
@@ -62,7 +62,7 @@ def drawn(config: Mapping[str, Any]) -> bool:
 @cache
 def _seeded(node: str, noun: str) -> bool:
     """Of what a node of a configuration, as JSON, builds: thousands of cells share a few."""
-    return bool(build(json.loads(node), noun).seeded)
+    return bool(instantiate(json.loads(node), noun).seeded)
 
 
 @cache

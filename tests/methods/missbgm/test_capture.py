@@ -16,7 +16,7 @@ from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
-from lacuna.methods.missbgm.settings import LocalSteps, Sampling, WarmStart
+from lacuna.methods.missbgm.settings import ChainSettings, LocalSteps, WarmStart
 
 CPU = torch.device("cpu")
 # A value read by the host, or one that it brings along
@@ -82,7 +82,7 @@ def test_a_visit(bayesian: bool, captured: list[set[str]]) -> None:
 def test_a_sweep(captured: list[set[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(posterior.CHAINS, "cpu", posterior.CHAINS["cuda"])
     model, z, x, r, generator = parts()
-    settings = Sampling(2, 0.1, 2, "simple", 0.8, 0.75)
+    settings = ChainSettings(2, 0.1, 2, "simple", 0.8, 0.75)
     rows = at_rest(z, x, 4)
     posterior.sample(
         rows, r, model, settings, 2, lambda name: generator, lambda state: state[0], lambda sweeps, rate: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lacuna.methods.missbgm.dense_adam import Adam, Moments, coast, missed, no_moments, step_
+from lacuna.methods.missbgm.dense_adam import Adam, AdamMoments, coast, missed, no_moments, step_
 
 N_ROWS, BATCH, N_STEPS = 40, 4, 600
 
@@ -27,7 +27,7 @@ def both_ways(scale: float, adam: Adam) -> tuple[torch.Tensor, torch.Tensor, tor
         optimizer.step()
 
         gap = missed(coasts, last[rows], torch.tensor(t), adam)
-        mine, moments = coast(lazy[rows], Moments(state.mean[rows], state.square[rows]), gap, adam)
+        mine, moments = coast(lazy[rows], AdamMoments(state.mean[rows], state.square[rows]), gap, adam)
         step_([mine], [scale * (mine - 1 + noise)], [moments], torch.tensor(t + 1.0), adam)
         lazy[rows], state.mean[rows], state.square[rows] = mine, moments.mean, moments.square
         last[rows] = t + 1
@@ -46,7 +46,7 @@ def test_closed_form_is_dense_adam(scale: float, tolerance: float) -> None:
 
 def test_no_missed_steps_change_nothing() -> None:
     adam, variable = Adam(0.01), torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
-    state = Moments(torch.rand(5, 2), torch.rand(5, 2))
+    state = AdamMoments(torch.rand(5, 2), torch.rand(5, 2))
     now = torch.tensor(7)
     gap = missed(torch.tensor(adam.coasts()).float(), now.expand(5), now, adam)
     moved, after = coast(variable, state, gap, adam)

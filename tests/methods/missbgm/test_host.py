@@ -18,14 +18,14 @@ from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import VARIANCE_FLOOR, Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.outlook import Outlook
 from lacuna.methods.missbgm.posterior import cut
-from lacuna.methods.missbgm.settings import Sampling
+from lacuna.methods.missbgm.settings import ChainSettings
 from lacuna.methods.missbgm.targets import Networks
 from lacuna.nets.flipout import GaussianWeights
 from lacuna.nets.perceptron import SLOPE, Perceptron
 
 CPU = torch.device("cpu")
 ROWS, N, STEP = 200, 6, torch.tensor([[0.25]])
-SETTINGS = Sampling(0, 0.25, 5, "simple", 0.8, 0.75)
+SETTINGS = ChainSettings(0, 0.25, 5, "simple", 0.8, 0.75)
 
 
 def parts(levels: list[int], beta: float = 0.5) -> tuple[Model, Tensor, Tensor, Tensor]:

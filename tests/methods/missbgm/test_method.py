@@ -125,8 +125,8 @@ def test_every_adaptation_samples(adaptation: Any) -> None:
 
 def test_a_saved_model_imputes_alike(tmp_path: Path) -> None:
     problem, method = self_masked(), fitted()
-    saving.save(method, tmp_path / "model")
-    loaded = saving.load(tmp_path / "model")
+    saving.save_object(method, tmp_path / "model")
+    loaded = saving.load_object(tmp_path / "model")
     new = problem.train.take(np.arange(3))
     new = replace(new, values=new.values + 0.5)
     np.testing.assert_array_equal(loaded.impute(new).values, method.impute(new).values)

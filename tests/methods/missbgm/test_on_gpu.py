@@ -13,7 +13,7 @@ from lacuna.methods.missbgm import MissBGM
 from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.posterior import Trace, sample
-from lacuna.methods.missbgm.settings import Sampling
+from lacuna.methods.missbgm.settings import ChainSettings
 from lacuna.nets.flipout import GaussianWeights
 
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ def sampled(device: torch.device, bayesian: bool) -> tuple[Trace, Tensor]:
         at_rest(z.to(device), x.to(device), N),
         r.to(device),
         model,
-        Sampling(100, 0.3, 5, "simple", 0.8, 0.75),
+        ChainSettings(100, 0.3, 5, "simple", 0.8, 0.75),
         100,
         lambda name: torch.Generator(device).manual_seed(99 if name == "weights" else int(name)),
         collect,

@@ -12,7 +12,7 @@ from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.draws import DrawKeeper
 from lacuna.methods.missbgm.layout import Layout
 from lacuna.methods.missbgm.lookup import RowLookup
-from lacuna.methods.missbgm.settings import Sampling, Training
+from lacuna.methods.missbgm.settings import ChainSettings, Training
 from lacuna.methods.missbgm.warm_start import cycled_batches
 from lacuna.types import Column, Incomplete
 
@@ -100,6 +100,6 @@ def test_epochs_are_cut_short_on_large_tables(max_batches: int | None, n_rows: i
 
 def test_settings_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"target_acceptance must lie in \(0, 1\), got 1"):
-        Sampling(10, 0.1, 5, "simple", 0.8, 1.0)
+        ChainSettings(10, 0.1, 5, "simple", 0.8, 1.0)
     with pytest.raises(ValueError, match="n_leapfrog must be at least 1, got 0"):
-        Sampling(10, 0.1, 0, "simple", 0.8, 0.75)
+        ChainSettings(10, 0.1, 0, "simple", 0.8, 0.75)

@@ -25,7 +25,7 @@ from lacuna.metrics.numeric import rmse_all
 from lacuna.metrics.uncertainty import uq_coverage
 from lacuna.problem import hide
 from lacuna.rng import stream
-from lacuna.saving import load, save
+from lacuna.saving import load_object, save_object
 from lacuna.types import Column, Imputation, Incomplete, Problem
 
 
@@ -276,8 +276,8 @@ def test_a_saved_model_with_random_trees_gives_the_same_draws(tmp_path: Path):
     rows = table(values, rng.random(values.shape) > 0.2)
     method = Selection(sweeps=2).fit(rows, 0)
     assert any(isinstance(part, ExtraTreesRegressor) for m in method.models_.values() for part in m.mean.parts)
-    save(method, tmp_path / "model")
-    once, again = method.impute(rows, 20), load(tmp_path / "model").impute(rows, 20)
+    save_object(method, tmp_path / "model")
+    once, again = method.impute(rows, 20), load_object(tmp_path / "model").impute(rows, 20)
     np.testing.assert_array_equal(again.values, once.values)
     np.testing.assert_array_equal(again.draws.samples, once.draws.samples)
 

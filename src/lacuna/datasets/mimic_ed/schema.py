@@ -28,7 +28,7 @@ NAMES = tuple(column.name for column in COLUMNS)
 
 
 @dataclass(frozen=True)
-class Range:
+class ValidRange:
     """What a measurement can be: outside ``outer`` it is a slip of the pen, between the two it is clipped."""
 
     outer: tuple[float, float]
@@ -46,14 +46,14 @@ class Range:
 
 # By what is measured, in degrees Celsius, per minute, per cent, mmHg, and points.
 RANGES = {
-    "temperature": Range((14.2, 47), (26, 45)),
-    "heartrate": Range((0, 390), (0, 350)),
-    "resprate": Range((0, 330), (0, 300)),
-    "o2sat": Range((0, 150), (0, 100)),
-    "sbp": Range((0, 375), (0, 375)),
-    "dbp": Range((0, 375), (0, 375)),
-    "pain": Range((0, 10), (0, 10)),
-    "acuity": Range((1, 5), (1, 5)),
+    "temperature": ValidRange((14.2, 47), (26, 45)),
+    "heartrate": ValidRange((0, 390), (0, 350)),
+    "resprate": ValidRange((0, 330), (0, 300)),
+    "o2sat": ValidRange((0, 150), (0, 100)),
+    "sbp": ValidRange((0, 375), (0, 375)),
+    "dbp": ValidRange((0, 375), (0, 375)),
+    "pain": ValidRange((0, 10), (0, 10)),
+    "acuity": ValidRange((1, 5), (1, 5)),
 }
 
 

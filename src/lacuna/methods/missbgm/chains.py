@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lacuna.methods.missbgm.local import Rows
 from lacuna.methods.missbgm.model import Model
-from lacuna.methods.missbgm.settings import Sampling
+from lacuna.methods.missbgm.settings import ChainSettings
 from lacuna.methods.missbgm.targets import Networks, latent_density, latent_target, missing_target
 from lacuna.numerics import hmc
 
@@ -20,7 +20,9 @@ class Chains:
         The others as of ``sample``.
     """
 
-    def __init__(self, rows: Rows, r: Tensor, model: Model, settings: Sampling, generator: torch.Generator) -> None:
+    def __init__(
+        self, rows: Rows, r: Tensor, model: Model, settings: ChainSettings, generator: torch.Generator
+    ) -> None:
         self.rows, self.r, self.model, self.settings, self.generator = rows, r, model, settings, generator
         self._begin()
 

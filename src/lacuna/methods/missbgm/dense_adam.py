@@ -51,22 +51,22 @@ class Adam:
         return total
 
 
-class Moments(NamedTuple):
+class AdamMoments(NamedTuple):
     """First and second moment of each variable, shaped like it."""
 
     mean: Tensor
     square: Tensor
 
 
-def no_moments(variable: Tensor) -> Moments:
+def no_moments(variable: Tensor) -> AdamMoments:
     """Of a variable that has seen no gradient yet."""
-    return Moments(torch.zeros_like(variable), torch.zeros_like(variable))
+    return AdamMoments(torch.zeros_like(variable), torch.zeros_like(variable))
 
 
 def step_(
     variables: Sequence[Tensor],
     gradients: Sequence[Tensor],
-    states: Sequence[Moments],
+    states: Sequence[AdamMoments],
     time: Tensor,
     adam: Adam,
     divisor: Tensor | None = None,
@@ -113,8 +113,8 @@ def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> Missed:
     return Missed(weight, adam.betas[0] ** k, adam.betas[1] ** k)
 
 
-def coast(variable: Tensor, state: Moments, steps: Missed, adam: Adam) -> tuple[Tensor, Moments]:
+def coast(variable: Tensor, state: AdamMoments, steps: Missed, adam: Adam) -> tuple[Tensor, AdamMoments]:
     """``variable`` (b, q) and its moments after the steps that it missed."""
     slope = state.mean / (state.square.sqrt() + adam.epsilon)
     moved = torch.addcmul(variable, slope, steps.weight, value=-adam.lr)
-    return moved, Moments(state.mean * steps.fade_mean, state.square * steps.fade_square)
+    return moved, AdamMoments(state.mean * steps.fade_mean, state.square * steps.fade_square)

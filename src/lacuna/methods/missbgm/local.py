@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lacuna.methods.missbgm.dense_adam import Moments, coast, missed, no_moments, step_
+from lacuna.methods.missbgm.dense_adam import AdamMoments, coast, missed, no_moments, step_
 from lacuna.methods.missbgm.model import Model, mask_gradient
 from lacuna.methods.missbgm.settings import LocalSteps
 from lacuna.nets.perceptron import Perceptron
@@ -20,8 +20,8 @@ class Rows(NamedTuple):
     z: Tensor  # (b, d)
     numeric: Tensor  # (b, N)
     levels: Tensor  # (b, C L) probabilities
-    z_moments: Moments
-    x_moments: Moments  # of numeric
+    z_moments: AdamMoments
+    x_moments: AdamMoments  # of numeric
 
     @property
     def x(self) -> Tensor:
@@ -41,7 +41,7 @@ class Rows(NamedTuple):
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Rows:
         z, numeric, levels, *moments = map(change, self.tensors())
-        return Rows(z, numeric, levels, Moments(*moments[:2]), Moments(*moments[2:]))
+        return Rows(z, numeric, levels, AdamMoments(*moments[:2]), AdamMoments(*moments[2:]))
 
     def put(self, rows: Tensor, new: Rows) -> None:
         """Write rows back, in place."""

@@ -22,9 +22,9 @@ from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
 from lacuna.methods.missbgm.posterior import sample
 from lacuna.methods.missbgm.settings import (
+    ChainSettings,
     LocalSteps,
     Momentum,
-    Sampling,
     Training,
     WarmStart,
     at_least,
@@ -134,7 +134,7 @@ class MissBGM(Method):
         )
         self.steps = LocalSteps(Adam(lr_z), Adam(lr_x), n_inner_steps, clip_norm, momentum)
         self.warm_start = WarmStart(egm_enabled, egm_n_iter, egm_lr, e_units, dz_units, dx_units)
-        self.sampling = Sampling(burn_in, step_size, n_leapfrog, adaptation, adapt_share, target_acceptance)
+        self.sampling = ChainSettings(burn_in, step_size, n_leapfrog, adaptation, adapt_share, target_acceptance)
         self.beta, self.test_epochs, self.standardise = beta, test_epochs, standardise
         self.alpha, self.draws_gb, self.device = alpha, draws_gb, device
 

@@ -21,7 +21,7 @@ from lacuna.methods.missbgm.chains import Chains
 from lacuna.methods.missbgm.host import HostChains
 from lacuna.methods.missbgm.local import Rows
 from lacuna.methods.missbgm.model import Model
-from lacuna.methods.missbgm.settings import Sampling
+from lacuna.methods.missbgm.settings import ChainSettings
 from lacuna.methods.missbgm.step_size import adapt, freeze, initial
 from lacuna.methods.missbgm.targets import Networks, gradient_dtype
 from lacuna.numerics.diagnostics import LEAST_DRAWS, effective_sample_size, split_rhat
@@ -69,7 +69,7 @@ def sample(
     rows: Rows,
     r: Tensor,
     model: Model,
-    settings: Sampling,
+    settings: ChainSettings,
     n_draws: int,
     new_generator: Callable[[str | int], torch.Generator],
     collect: Callable[[Tensor], Tensor],

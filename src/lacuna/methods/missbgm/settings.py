@@ -108,7 +108,7 @@ class WarmStart:
 
 
 @dataclass(frozen=True)
-class Sampling:
+class ChainSettings:
     """HMC within Gibbs."""
 
     burn_in: int

@@ -13,7 +13,7 @@ from lacuna.crossfit import Boosting, CrossFitted, cross_fit, fitting_threads
 from lacuna.methods.selection.likelihood import Cells, Selected, fit_selected, left_out_means
 from lacuna.numerics.ridge import Ridge
 
-Kind = Literal["linear", "boosted", "mixed"]
+MeanKind = Literal["linear", "boosted", "mixed"]
 Part: TypeAlias = Ridge | CrossFitted | ExtraTreesRegressor
 FEW = 30  # observed cells below which there are no trees
 SCREENED = 600  # observed cells that decide whether trees are worth their time
@@ -62,7 +62,7 @@ def fit_mean(
     target: np.ndarray,
     features: np.ndarray,
     seen_share: np.ndarray,
-    kind: Kind,
+    kind: MeanKind,
     rng: np.random.Generator,
 ) -> Mean:
     """From the observed cells, (n, width) and (n,); ``seen_share`` (f,) of the rows show each of the features (f,)."""

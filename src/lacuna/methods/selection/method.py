@@ -14,7 +14,7 @@ from lacuna.methods.base import Method
 from lacuna.methods.boosting import sample_levels
 from lacuna.methods.selection.blanks import Blanks, Evidence, Form, Tilted, weigh, weigh_again
 from lacuna.methods.selection.diagnosis import Verdict, decide, judge, warnings_for
-from lacuna.methods.selection.means import Kind, Mean, fit_mean, nearest_features, refined, trees_help
+from lacuna.methods.selection.means import Mean, MeanKind, fit_mean, nearest_features, refined, trees_help
 from lacuna.methods.selection.tilting import beyond_prediction
 from lacuna.methods.selection.widths import ENOUGH, PROBES, hide_again, widths
 from lacuna.rng import stream
@@ -28,7 +28,7 @@ LINEAR_SWEEPS = 2  # the first sweeps, before trees are worth their time
 
 
 @dataclass(frozen=True)
-class ColumnModel:
+class SelectionColumn:
     """One numeric column: what is predicted of observed cells, and what that says of blanks."""
 
     mean: Mean
@@ -95,7 +95,7 @@ class Selection(Method):
         self.seen_share_ = np.repeat(train.observed.mean(0), [b.stop - b.start for b in self.encoder_.blocks])
         self.numeric_ = [j for j, c in enumerate(train.columns) if not c.discrete]
         self.levels_ = {j: self._fit_levels(train, j) for j, c in enumerate(train.columns) if c.discrete}
-        self.kinds_: dict[int, Kind] = {}
+        self.kinds_: dict[int, MeanKind] = {}
         hidden, encoded = train.hidden, self.encoder_.encode(train.values).astype(np.float64)
         incomplete = [j for j in self.numeric_ if hidden[:, j].any()]
         # Whether there is selection is judged before any blank is filled, a level's included: what fills a blank
@@ -123,7 +123,7 @@ class Selection(Method):
         evidence: dict[int, Evidence],
         verdicts_on: Judge,
         again: np.ndarray | None = None,
-    ) -> tuple[dict[int, ColumnModel], dict[int, Evidence]]:
+    ) -> tuple[dict[int, SelectionColumn], dict[int, Evidence]]:
         """Learn the columns of ``evidence`` one after the other, again and again; fill their blanks in ``encoded``.
 
         Cells hidden ``again`` (n, d) are filled as what they are, cells that would have been seen.
@@ -176,7 +176,7 @@ class Selection(Method):
         early: bool,
         verdict: Verdict | None = None,
         again: np.ndarray | None = None,
-    ) -> tuple[ColumnModel, Evidence]:
+    ) -> tuple[SelectionColumn, Evidence]:
         """Learn the mean of column j and what its blanks say; fill them in ``encoded`` by the verdict so far.
 
         Cells hidden ``again`` (n,) count neither as observed nor as blanks.
@@ -198,14 +198,14 @@ class Selection(Method):
         encoded[hidden, at] = blanks.mean(predicted)
         if again is not None:
             encoded[again, at] = mean.predict(encoded[again]) + found.errors.mean()
-        return ColumnModel(mean, blanks, False, False), found
+        return SelectionColumn(mean, blanks, False, False), found
 
     def _conclude(self, verdicts: dict[int, Verdict], widths: dict[int, float]) -> None:
         """Put the last verdicts into the models."""
         for j, verdict in verdicts.items():
             direction = verdict.direction
             blanks = verdict.blanks(widths.get(j, 1.0))
-            self.models_[j] = ColumnModel(self.models_[j].mean, blanks, direction < 0, direction > 0)
+            self.models_[j] = SelectionColumn(self.models_[j].mean, blanks, direction < 0, direction > 0)
         self.diagnostics_ = {
             "columns": {verdict.name: verdict.as_dict() for verdict in verdicts.values()},
             "warnings": warnings_for(list(verdicts.values()), self.level),

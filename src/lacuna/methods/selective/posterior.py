@@ -18,7 +18,7 @@ PROCESS_ROWS = 20_000
 
 
 @dataclass(frozen=True)
-class ColumnModel:
+class CandidateColumn:
     """Both kinds of blanks of one candidate column."""
 
     index: int
@@ -76,7 +76,7 @@ class MeaningfulPosterior:
         self.process_ = ObservationProcess.fit(sample, self.ordinary)
         modelled = np.flatnonzero(train.candidates & train.hidden.any(0) & train.observed.any(0))
         meaningful = np.zeros(train.values.shape)
-        self.columns_: list[ColumnModel] = []
+        self.columns_: list[CandidateColumn] = []
         self.diagnoses_: list[ColumnDiagnosis] = []
         # A driver that may be meaningful comes first: what it is where hidden bears on the others.
         for j in sorted(modelled, key=lambda j: j not in self.process_.drivers):
@@ -84,7 +84,7 @@ class MeaningfulPosterior:
             ordinary = blanks.probability(train, meaningful)
             meaning = MeaningRate.fit(train, int(j), ordinary, self.boosting, rng)
             meaningful[:, j] = given_hidden(meaning.out_of_fold, ordinary)
-            self.columns_.append(ColumnModel(int(j), blanks, meaning))
+            self.columns_.append(CandidateColumn(int(j), blanks, meaning))
             self.diagnoses_.append(
                 ColumnDiagnosis.of(
                     train.columns[j].name,
