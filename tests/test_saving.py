@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import tracemalloc
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -199,9 +201,69 @@ def test_files_that_are_no_saved_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be read as a saved model: .*No such file"):
         load_object(tmp_path / "nope")
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(UserError, match="cannot be read as a saved model: File is not a zip"):
+    with pytest.raises(UserError, match="cannot be read as a saved model: BadZipFile: File is not a zip"):
         load_object(tmp_path / "text")
     with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
         archive.writestr("a", "b")
     with pytest.raises(UserError, match="is of format None; this version reads 'lacuna 2'"):
         load_object(tmp_path / "zip")
+
+
+def archive_of(path: Path, structure: str = "{}", **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("structure.json", structure)
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def hostile(path: Path) -> Iterator[Path]:
+    """Files that ask for memory, nest without end, or are no structure."""
+    yield archive_of(path / "bomb", x=bytes(2**28))
+    yield archive_of(path / "deep", "[" * 100_000)
+    yield archive_of(path / "nested", json.dumps({"format": "lacuna 2", "value": None})[:-5] + '["list",' * 2000)
+    deep: Any = None
+    for _ in range(800):
+        deep = ["list", deep]
+    yield archive_of(path / "deep value", json.dumps({"format": "lacuna 2", "value": deep}))
+    for name, structure in (("list", "[]"), ("number", "1"), ("null", "null"), ("no value", '{"format": "lacuna 2"}')):
+        yield archive_of(path / name, structure)
+    header = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000,), }"
+    array = json.dumps({"format": "lacuna 2", "value": ["array", "a"]})
+    yield archive_of(path / "no cells", array, a=header.ljust(127) + b"\n")
+    yield archive_of(path / "no array", array, a=b"hello")
+    estimator = json.dumps({"format": "lacuna 2", "value": ["sklearn", "a"]})
+    yield archive_of(path / "no estimator", estimator, a=b"hello")
+    inner = archive_of(path / "inner", x=bytes(2**28)).read_bytes()
+    yield archive_of(path / "bomb inside", estimator, a=inner)
+    whole = archive_of(path / "whole", array, a=bytes(range(256)) * 50).read_bytes()
+    for at in range(30, len(whole), 97):
+        damaged = path / f"damaged {at}"
+        damaged.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        yield damaged
+
+
+def test_hostile_files_are_one_line_in_little_memory(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        for path in hostile(tmp_path):
+            with pytest.raises(UserError) as caught:
+                load_object(path)
+            assert str(path) in str(caught.value)
+            assert "\n" not in str(caught.value)
+        assert tracemalloc.get_traced_memory()[1] < 2**27 + 2**28  # this test itself makes 2**28 zeros
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["impute", "__class__", "_impute", "__dict__"])
+def test_a_state_that_replaces_methods_is_refused(tmp_path: Path, name: str) -> None:
+    value = ["object", "lacuna.methods.mean_mode:MeanMode", [[name, ["list", 1]]]]
+    with pytest.raises(UserError, match="which is not data"):
+        load_object(forged(tmp_path, value))
+
+
+def test_arrays_that_compress_well_come_back(tmp_path: Path) -> None:
+    zeros = np.zeros(2**24)
+    save_object(zeros, tmp_path / "saved")
+    assert np.array_equal(load_object(tmp_path / "saved"), zeros)

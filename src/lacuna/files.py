@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from lacuna.errors import StorageError
 
@@ -32,7 +34,9 @@ def whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        # some libraries put the whole story, the temporary name in it, into their message
+        reason = error.strerror or str(error).replace(str(temporary), str(path))
+        raise StorageError(f"cannot write {path}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -42,6 +46,27 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def check_writable(path: Path) -> None:
+    """Raise a StorageError now where ``path`` could not be written later; nothing is left behind.
+
+    >>> check_writable(Path("/proc/nothing/of/this"))
+    Traceback (most recent call last):
+    lacuna.errors.StorageError: cannot write /proc/nothing/of/this: No such file or directory
+    """
+    probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    made = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+            for parent in made:  # from the deepest up
+                parent.rmdir()
+
+
 def sweep_temporaries(folder: Path) -> None:
     """Remove what killed processes left half-written; only under the folder's lock."""
     for leftover in folder.glob(".*.tmp"):
@@ -49,22 +74,26 @@ def sweep_temporaries(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold ``folder`` alone; where another process does, call ``on_wait`` and then wait for it."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        yield
-        return
+def locked(folder: Path, on_wait: Callable[[], None] = lambda: None, name: str = ".lock") -> Iterator[None]:
+    """Hold ``folder`` alone; where another process does, call ``on_wait`` and then wait for it.
+
+    Args:
+        name: of the lock's file; locks of different names do not know each other.
+
+    Raises:
+        StorageError: the folder cannot be written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise StorageError(f"cannot write to {folder}: {error.strerror}") from error
-    with lock:
+        lock = FileLock(folder / name)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.acquire(timeout=0)
+        except Timeout:
             on_wait()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.acquire()
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from error
+    try:
         yield
+    finally:
+        lock.release()

@@ -13,8 +13,10 @@ import datetime
 import importlib
 import io
 import json
+import math
 import operator
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -42,6 +44,13 @@ SKLEARN_PARTS = [  # what estimators are made of, beyond what skops trusts by it
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 ]
+# What a file may unpack to: a member of more bytes than these at most so many times what it takes in the file. Arrays
+# that compress better are stored as they are, so that no small file can ask for much memory.
+FREE_BYTES, MOST_SQUEEZED = 2**26, 50
+DAMAGED = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError),
+    *(ValueError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def save_object(value: Any, path: Path) -> None:
@@ -56,7 +65,9 @@ def save_object(value: Any, path: Path) -> None:
     with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(STRUCTURE, json.dumps(structure))
         for name, content in writer.members.items():
-            archive.writestr(name, content)
+            squeezed = len(zlib.compress(content, 1)) * MOST_SQUEEZED < len(content)
+            kind = zipfile.ZIP_STORED if squeezed and len(content) > FREE_BYTES else zipfile.ZIP_DEFLATED
+            archive.writestr(name, content, kind)
 
 
 def load_object(path: Path, trusted: Sequence[type] = ()) -> Any:
@@ -70,18 +81,50 @@ def load_object(path: Path, trusted: Sequence[type] = ()) -> Any:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
+            members = _members(archive)
         structure = json.loads(members.get(STRUCTURE, b"{}"))
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a saved model: {error}") from None
-    if structure.get("format") != FORMAT:
-        raise UserError(f"{path} is of format {structure.get('format')!r}; this version reads {FORMAT!r}")
+    except DAMAGED as error:
+        raise UserError(f"{path} cannot be read as a saved model: {_line(error)}") from None
+    form = structure.get("format") if isinstance(structure, dict) else None
+    if form != FORMAT:
+        raise UserError(f"{path} is of format {form!r}; this version reads {FORMAT!r}")
     try:
         return _Reader(members, {class_name(cls): cls for cls in trusted}).value(structure["value"])
-    except UserError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except DAMAGED as error:
+        raise UserError(f"{path} is damaged: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    """The content of every member, of which none unpacks to far more than its share of the file."""
+    for info in archive.infolist():
+        if info.file_size > FREE_BYTES and info.file_size > MOST_SQUEEZED * info.compress_size:
+            size = f"{info.file_size / 1e9:.1f} GB"
+            raise ValueError(f"its member {info.filename!r} would unpack to {size}, {MOST_SQUEEZED} times its size")
+    return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def _read_array(content: bytes) -> np.ndarray:
+    """An array of the .npy format, after a look at whether its cells are there."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(stream)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > len(content):
+        raise ValueError(f"an array of shape {shape} has no cells")
+    stream.seek(0)
+    return np.load(stream, allow_pickle=False)
+
+
+def _read_estimator(content: bytes) -> Any:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        _members(archive)
+    return skops.io.loads(content, trusted=SKLEARN_PARTS)
 
 
 # --- what can be saved beside plain values, lists, dicts, arrays and objects ----------------------------------
@@ -268,8 +311,8 @@ class _Reader:
             "dict": lambda *pairs: {self.value(key): self.value(part) for key, part in pairs},
             "ordered dict": lambda *pairs: OrderedDict((self.value(k), self.value(v)) for k, v in pairs),
             "objects": lambda part: _make_objects(self.value(part)),
-            "array": lambda name: np.load(io.BytesIO(self.members[name]), allow_pickle=False),
-            "sklearn": lambda name: skops.io.loads(self.members[name], trusted=SKLEARN_PARTS),
+            "array": lambda name: _read_array(self.members[name]),
+            "sklearn": lambda name: _read_estimator(self.members[name]),
             "object": self._object,
         }
 
@@ -285,6 +328,9 @@ class _Reader:
         cls: Any = _find(name, self.trusted)
         made = cls.__new__(cls)
         state = {key: self.value(node) for key, node in attributes}
+        for key in state:
+            if not isinstance(key, str) or key.startswith("__") or callable(getattr(cls, key, None)):
+                raise UserError(f"the saved model replaces {key!r} of {name}, which is not data")
         if hasattr(made, "__setstate__"):
             made.__setstate__(state)
         else:

@@ -276,7 +276,7 @@ def test_a_stopped_process_leaves_a_record_to_go_on_from(tmp_path: Path, signum:
     assert process.returncode == code
     assert err.splitlines() == [f"error: stopped by {signum.name}; the same command goes on from here"]
     record = read_record(one_folder(tmp_path))
-    assert (record.status, record.error) == ("failed", f"stopped by {signum.name}")
+    assert (record.status, record.error) == ("interrupted", f"stopped by {signum.name}")
     assert Checkpoint(one_folder(tmp_path) / "checkpoint.pt").load() is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -123,3 +124,23 @@ class Stubborn(Method):
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         return Imputation(np.where(rows.observed, rows.values, self.means_))
+
+
+class Quoting(Method):
+    """Fails with a message that quotes a cell.
+
+    Args:
+        failure: name of the exception, or "death": of the process.
+    """
+
+    def __init__(self, failure: str = "ValueError") -> None:
+        self.failure = failure
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        if self.failure == "death":
+            os._exit(9)
+        cell = float(train.values[train.observed].max()) + 1 / 3
+        raise {"ValueError": ValueError, "UserError": UserError}[self.failure](f"cannot use the cell {cell}")
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        raise NotImplementedError

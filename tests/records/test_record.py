@@ -7,6 +7,7 @@ import json
 import math
 import multiprocessing
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from lacuna.config.compose import compose, plain
 from lacuna.errors import StorageError
 from lacuna.files import locked, sweep_temporaries, whole, write_text
-from lacuna.records.record import Record, as_json, find_records, read_record, run_folder, run_id
+from lacuna.records.record import Record, as_json, clear_record, find_records, read_record, run_folder, run_id
 
 
 def config(*overrides: str) -> dict:
@@ -89,7 +90,7 @@ def test_the_folder_says_what_it_holds() -> None:
 
 
 def test_a_record_survives_the_disk_and_nan_is_null(tmp_path: Path) -> None:
-    record = Record("id", "name", {"ratio": 0.1}, "python run.py", status="finished")
+    record = Record("id", "name", config(), "python run.py", status="finished", finished="2026-01-01")
     record.scores = {"test/acc": 0.5, "test/mm_f1": math.nan}
     record.iterations = [{"iteration": 1, "scores": {"train/acc": math.inf}}]
     record.write(tmp_path)
@@ -103,10 +104,36 @@ def test_a_record_survives_the_disk_and_nan_is_null(tmp_path: Path) -> None:
     assert [found.name for _, found in find_records(tmp_path.parent, "nothing")] == []
 
 
-BROKEN = ["", '{"run": "x"', "[]", '{"run": "x"}', '{"run": 1, "scores": null}', "\x00" * 50]
+BROKEN = ["", '{"run": "x"', "[]", '{"run": "x"}', '{"run": 1, "scores": null}', "\x00" * 50, "[" * 100_000]
 
 
-@pytest.mark.parametrize("content", BROKEN)
+def broken() -> Iterator[str]:
+    yield from BROKEN
+    good = {
+        "run": "id",
+        "name": "n",
+        "config": config(),
+        "command": "c",
+        "status": "finished",
+        "finished": "2026-01-01",
+    }
+    spoiled = [("config", None), ("config", {}), ("finished", None), ("finished", ""), ("scores", [1]), ("notes", "x")]
+    for key, value in [*spoiled, ("iterations", {}), ("seconds", 3), ("status", "odd"), ("error", {}), ("run", None)]:
+        yield json.dumps(good | {key: value})
+    yield json.dumps(good | {"config": config() | {"names": "x"}})
+    yield json.dumps(good | {"config": config() | {"ratio": None}})
+
+
+def test_a_folder_in_the_place_of_a_record_counts_as_absent(tmp_path: Path) -> None:
+    (tmp_path / "record.json").mkdir()
+    with pytest.warns(UserWarning, match="record.json is not a whole record"):
+        assert read_record(tmp_path) is None
+    clear_record(tmp_path)
+    assert read_record(tmp_path) is None
+    assert len(list(tmp_path.iterdir())) == 1  # aside
+
+
+@pytest.mark.parametrize("content", list(broken()))
 def test_a_broken_record_counts_as_absent(tmp_path: Path, content: str) -> None:
     (tmp_path / "record.json").write_text(content)
     with pytest.warns(UserWarning, match="record.json is not a whole record"):

@@ -236,7 +236,7 @@ def test_a_signal_leaves_a_record_and_a_checkpoint(carry_out, signum: signal.Sig
         carry_out("method.pause=0.5", f"method.trace={trace}")
     assert caught.value.exit_code == 128 + signum
     ((folder, record),) = find_records(tmp_path)
-    assert (record.status, record.error) == ("failed", f"stopped by {signum.name}")
+    assert (record.status, record.error) == ("interrupted", f"stopped by {signum.name}")
     assert Checkpoint(folder / "checkpoint.pt").load() is not None
 
 

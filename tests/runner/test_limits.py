@@ -13,17 +13,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from lacuna.config.compose import compose, plain
 from lacuna.records.record import find_records, read_record
-from lacuna.runner import experiment, limits, process_tree
+from lacuna.runner import experiment, limits
 from lacuna.runner.experiment import Outcome
 from lacuna.runner.limits import Stopped, stoppable
+from lacuna.runner.process_tree import ProcessTree, memory_gb
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = ROOT / "tests" / "extras"
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits need /proc")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits need POSIX signals")
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def carry_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def alive(pid: int) -> bool:
-    return pid in process_tree.tree(pid)
+    return bool(ProcessTree(pid).members())
 
 
 def test_limits_that_are_not_reached_change_nothing(carry_out, tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_a_signal_stops_a_run_under_limits_and_all_it_started(carry_out, tmp_pat
     with pytest.raises(Stopped), stoppable():
         carry_out(f"method.child={child}", "limits.seconds=300")
     ((_, record),) = find_records(tmp_path)
-    assert (record.status, record.error) == ("failed", "stopped by SIGTERM")
+    assert (record.status, record.error) == ("interrupted", "stopped by SIGTERM")
     assert not alive(int(child.read_text()))
 
 
@@ -165,12 +167,45 @@ def test_the_tree_of_a_session_and_its_memory() -> None:
     try:
         assert leader.stdout is not None
         leader.stdout.readline()
-        members = process_tree.tree(leader.pid)
-        assert len(members) == 2  # also the one that left the session
-        assert os.getpid() not in members
-        assert 0.125 < process_tree.memory_gb(members) < 0.5
-        assert process_tree.memory_gb([os.getpid()]) > np.float64(0.05)
+        tree = ProcessTree(leader.pid)
+        assert len(tree.members()) == 2  # also the one that left the session
+        assert os.getpid() not in [process.pid for process in tree.members()]
+        assert 0.125 < tree.memory_gb() < 0.5
+        assert memory_gb([psutil.Process()]) > np.float64(0.05)
     finally:
-        process_tree.kill(leader.pid)
+        tree.kill()
         leader.wait()
-    assert process_tree.tree(leader.pid) == []
+    assert tree.members() == []
+
+
+def test_a_daemon_that_left_its_session_and_lost_its_parent_belongs_to_the_tree() -> None:
+    program = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        x = b"x" * 2**27
+        print("up", os.getpid(), flush=True)
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+time.sleep(60)
+"""
+    mark = "test-of-a-daemon"
+    command = [sys.executable, "-c", program]
+    environment = ProcessTree.environment(mark)
+    leader = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, env=environment)
+    tree = ProcessTree(leader.pid, mark)
+    try:
+        assert leader.stdout is not None
+        daemon = int(leader.stdout.readline().split()[1])
+        assert {process.pid for process in tree.members()} == {leader.pid, daemon}
+        assert daemon not in [process.pid for process in ProcessTree(leader.pid).members()]  # by its mark alone
+        assert tree.memory_gb() > 0.125
+        leader.kill()
+        leader.wait()
+        assert [process.pid for process in tree.members()] == [daemon]
+    finally:
+        tree.kill()
+        leader.wait()
+    assert tree.members() == []

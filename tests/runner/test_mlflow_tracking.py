@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +23,8 @@ from lacuna.sweeps import running as sweep
 from lacuna.sweeps.running import RunningSweep, Sweep
 
 EXTRAS = Path(__file__).parents[1] / "extras"
-SYNC = Path(__file__).parents[2] / "scripts" / "sync_mlflow.py"
+ROOT = Path(__file__).parents[2]
+SYNC = ROOT / "scripts" / "sync_mlflow.py"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +96,7 @@ def test_running_anew_replaces_the_run(carry_out, tracker: Tracker, client: Mlfl
 
 def test_a_stopped_run_is_killed(carry_out, tracker: Tracker, client: MlflowClient) -> None:
     outcome = carry_out("seed=3")
-    outcome.record.status, outcome.record.error = "failed", "stopped by SIGTERM"
+    outcome.record.status, outcome.record.error = "interrupted", "stopped by SIGTERM"
     tracker.publish(outcome.record, outcome.folder)
     assert [run.info.status for run in runs_of(client, outcome)] == ["KILLED"]
 
@@ -177,3 +182,69 @@ def test_mlflow_failing_is_one_warning(carry_out, monkeypatch: pytest.MonkeyPatc
     with pytest.warns(UserWarning, match=said), forgiven("this run"):
         tracker.publish(outcome.record, outcome.folder)
     assert read_record(outcome.folder).status == "finished"
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from lacuna.runner.mlflow_tracking import Tracker
+print("begun", flush=True)
+Tracker(f"sqlite:///{sys.argv[1]}/mlflow.db", Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5])
+def test_a_process_killed_while_it_creates_the_database_costs_nothing(tmp_path: Path, seconds: float) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    process.kill()
+    process.wait()
+    assert Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path).experiment("bayesnet")
+
+
+def test_a_database_that_was_left_half_made_is_made_anew(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("CREATE TABLE experiments (experiment_id INTEGER)")
+    assert Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path).experiment("bayesnet")
+
+
+def test_two_launchers_of_one_record_and_sweep_write_them_once(carry_out, tmp_path: Path) -> None:
+    outcome = carry_out("seed=7")
+    uri, count = f"sqlite:///{tmp_path}/mlflow.db", 4
+    trackers = [Tracker(uri, tmp_path) for _ in range(count)]
+
+    def launch(tracker: Tracker) -> str:
+        parent = tracker.parent("bayesnet", "key", "name", "command")
+        tracker.publish(outcome.record, outcome.folder, parent)
+        return parent
+
+    with ThreadPoolExecutor(count) as pool:
+        parents = list(pool.map(launch, trackers))
+    assert len(set(parents)) == 1
+    assert len(runs_of(trackers[0].client, outcome)) == 1
+
+
+SECRET = "h8nter-2-marker"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("typed", [SECRET, "${oc.env:PW}"])
+def test_no_password_is_written_anywhere(tmp_path: Path, typed: str) -> None:
+    small = ["method=mean_mode", "dataset.n_train=100", "dataset.n_test=50", "device=cpu", f"outputs={tmp_path}/out"]
+    uri = f"tracking.uri=postgresql://me:{typed}@127.0.0.1:1/runs"
+    environment = os.environ | {"PW": SECRET}
+    said = ""
+    for more in ([], ["method=no_such"], ["method.nothing=1"], ["-m", "seed=1,2"]):
+        command = [sys.executable, ROOT / "run.py", *small, uri, *more]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+        said += done.stdout + done.stderr
+    assert "MLflow does not have this run" in said
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"record.json", "sweep.json", "log.txt", "multirun.yaml"} <= {path.name for path in written}
+    assert SECRET not in said
+    for path in written:
+        assert SECRET.encode() not in path.read_bytes(), path

@@ -90,7 +90,7 @@ def test_a_sweep_survives_its_jobs_and_is_resumed_to_completion(slurm: dict[str,
     assert out.count("run again: python run.py") == 2
     assert "failed: ZeroDivisionError: a bug in a method" in out
     assert 'raise ZeroDivisionError("a bug in a method")' in out
-    assert "failed: stopped by SIGTERM" in out
+    assert "interrupted: stopped by SIGTERM" in out
     statuses = {r.config["seed"]: r.status for _, r in find_records(tmp_path)}
     assert statuses == {0: "finished", 1: "failed", 2: "failed", 3: "finished", 4: "finished", 5: "finished"}
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED", "FAILED", "KILLED"}

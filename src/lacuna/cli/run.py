@@ -25,17 +25,19 @@ from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import StorageError, UserError
 from lacuna.records.record import Record, read_record, run_folder
 from lacuna.reports.terminal import print_completion, print_downstream, print_scores
+from lacuna.runner.credentials import to_environment
 from lacuna.runner.experiment import REPORT, Outcome, check, run
 from lacuna.runner.limits import Stopped, stoppable
 from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
 from lacuna.sweeps.callback import PastHydra, command
+from lacuna.sweeps.expand import typed_overrides
 from lacuna.sweeps.running import RunningSweep, tell
 
 
 def main() -> None:
     """Compose, run, report, and exit with a code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra's errors come here instead of to the terminal
-    sys.argv[1:] = multirun_first(sys.argv[1:])
+    sys.argv[1:] = to_environment(multirun_first(sys.argv[1:]))
     code = guarded(hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job))
     if RunningSweep.current:
         code = max(code, RunningSweep.current.close(_console(), stopped=code > 128))
@@ -78,7 +80,7 @@ def job(cfg: DictConfig) -> None:
         _sweep_job(cfg, about)
         return
     try:
-        outcome = single_run(plain(settle(cfg, about)), command(about, about.overrides.task))
+        outcome = single_run(plain(settle(cfg, about)), command(about, typed_overrides(about)))
     except Exception as error:
         raise PastHydra() from error
     sys.exit(exit_code(outcome.record))
@@ -133,7 +135,7 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
         _say(console, f"  failed: {_judge(error)[1]}")
         return
     try:
-        outcome = _carry_out(config, console, command(about, about.overrides.task), _publish_in_sweep)
+        outcome = _carry_out(config, console, command(about, typed_overrides(about)), _publish_in_sweep)
     except (Exception, Stopped) as error:
         kept = {"folder": str(run_folder(config))} if isinstance(error, Stopped) else {}
         tell(folder, number, error=_judge(error)[1], **kept)

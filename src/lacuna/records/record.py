@@ -8,18 +8,28 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from lacuna.files import sha256, write_text
 
-Status = Literal["finished", "failed", "timeout", "out_of_memory", "unsupported"]
+Status = Literal["finished", "failed", "timeout", "out_of_memory", "unsupported", "interrupted"]
 SETTLED = ("finished", "unsupported")  # running again would say the same; the others are tried again
+RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("run", "name", "command", "device", "started", "finished"), str),
+    **dict.fromkeys(("config", "scores", "notes", "diagnostics", "mask_rates", "meaningful_rates"), dict),
+    **dict.fromkeys(("seconds", "hardware", "versions", "blanks"), dict),
+    **dict.fromkeys(("error", "traceback", "completed", "commit", "data_digest"), (str, NoneType)),
+    "iterations": list,
+}
 LONGEST_LIST = 100  # longer arrays, and those by cell, stay out of the record
 
 
@@ -85,6 +95,14 @@ def read_record(folder: Path) -> Record | None:
         return None
 
 
+def clear_record(folder: Path) -> None:
+    """Make room for a record; a folder in its place, which nobody here made, is moved aside."""
+    path = folder / "record.json"
+    if path.is_dir():
+        path.rename(path.with_name(f"record.json.{time.time_ns()}"))
+    path.unlink(missing_ok=True)
+
+
 def parse_record(path: Path) -> Record:
     """The record in a file.
 
@@ -92,16 +110,30 @@ def parse_record(path: Path) -> Record:
         OSError: the file cannot be read.
         ValueError: what it holds is no whole record; the message says why.
     """
-    stored = json.loads(path.read_text(encoding="utf-8"))
     try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
         record = Record(**{f.name: stored[f.name] for f in fields(Record) if f.name in stored})
+        _check(record)
         for scores in (record.scores, *(step["scores"] for step in record.iterations)):
             scores.update({key: math.nan if value is None else float(value) for key, value in scores.items()})
-    except (TypeError, AttributeError, KeyError) as error:
+    except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
+    return record
+
+
+def _check(record: Record) -> None:
+    """Raise a ValueError where a record is not what ``write`` writes."""
     if record.status not in get_args(Status):
         raise ValueError(f"its status is {record.status!r}")
-    return record
+    for key, kind in RECORD_TYPES.items():
+        if not isinstance(value := getattr(record, key), kind):
+            raise ValueError(f"its {key} is {value!r:.60}")
+    names, budget = record.config["names"], record.config["budget"]["name"]
+    if not all(isinstance(part, str) for part in (budget, *(names[key] for key in ("dataset", "mask", "method")))):
+        raise ValueError("its config names no data set, mask, method or budget")
+    if not all(isinstance(record.config[key], int | float) for key in ("ratio", "seed")):
+        raise ValueError("its config has no ratio or seed")
+    datetime.fromisoformat(record.finished)
 
 
 def find_records(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import warnings
@@ -37,7 +38,7 @@ class Checkpoint:
         content = io.BytesIO()  # torch itself reports a full disk as a bare RuntimeError
         torch.save(_pack(state), content)
         with whole(self.path) as temporary:
-            temporary.write_bytes(content.getbuffer())
+            temporary.write_bytes(_digest(content.getvalue()) + content.getvalue())
 
     def load(self) -> dict[str, Any] | None:
         """The last state saved; None where there is none, or it cannot be read."""
@@ -46,13 +47,24 @@ class Checkpoint:
         import torch
 
         try:
-            return _unpack(torch.load(self.path, map_location="cpu", weights_only=True))
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            kept = self.path.read_bytes()
+            if kept[:DIGEST] != _digest(kept[DIGEST:]):
+                raise ValueError("it is damaged, or of another version")
+            return _unpack(torch.load(io.BytesIO(kept[DIGEST:]), map_location="cpu", weights_only=True))
+        except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             warnings.warn(f"{self.path} cannot be read ({error}): starting anew", stacklevel=2)
             return None
 
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+DIGEST = 32  # bytes
+
+
+def _digest(content: bytes) -> bytes:
+    """By which a damaged file is told from a whole one: not every change of a byte keeps torch from reading it."""
+    return hashlib.sha256(content).digest()
 
 
 _ARRAY = "numpy array"

@@ -24,7 +24,17 @@ from lacuna.metrics.score import Metric, score
 from lacuna.problem import hide, with_posteriors
 from lacuna.records import environment
 from lacuna.records.completed_tables import Completion, write_tables
-from lacuna.records.record import SETTLED, Record, Status, as_json, read_record, run_folder, run_id, run_name
+from lacuna.records.record import (
+    SETTLED,
+    Record,
+    Status,
+    as_json,
+    clear_record,
+    read_record,
+    run_folder,
+    run_id,
+    run_name,
+)
 from lacuna.reports.run_plots import write_plots
 from lacuna.rng import stream
 from lacuna.runner.checkpoint import Checkpoint
@@ -92,18 +102,20 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
     folder = run_folder(config)
     if kept := settled(config, folder):
         return Outcome(kept, folder, reused=True)
+    Limits(**config["limits"]).check()
     parts = assemble(config)
     with locked(folder, lambda: console.print(f"waiting: another process is at this very run in {folder}")):
         if kept := settled(config, folder):
             return Outcome(kept, folder, reused=True)
         if limits := Limits(**config["limits"]):
-            return Outcome(_watched(config, limits, folder, console, command), folder)
+            return Outcome(_watched(config, parts, limits, folder, console, command), folder)
         return Outcome(execute(config, parts, folder, console, command), folder)
 
 
 def check(config: Mapping[str, Any]) -> None:
     """Raise the UserError that ``run`` would raise before it starts, if any."""
     if not settled(config, run_folder(config)):
+        Limits(**config["limits"]).check()
         assemble(config)
 
 
@@ -113,17 +125,20 @@ def settled(config: Mapping[str, Any], folder: Path) -> Record | None:
     return kept if kept and kept.status in SETTLED else None
 
 
-def _watched(config: Mapping[str, Any], limits: Limits, folder: Path, console: Console, command: str) -> Record:
+def _watched(
+    config: Mapping[str, Any], parts: Parts, limits: Limits, folder: Path, console: Console, command: str
+) -> Record:
     """Run in a process of its own, which writes the record; if it cannot, this one writes what it knows."""
-    (folder / "record.json").unlink(missing_ok=True)
+    clear_record(folder)
     width = None if console.is_terminal else console.width
     sent = {"config": dict(config), "folder": str(folder), "command": command, "quiet": console.quiet, "width": width}
-    record = _blank_record(config, command)
+    record = _blank_record(config, parts, command)
     try:
         ended = watch("lacuna.runner.limited_child", sent, limits)
     except Stopped as error:
         if not read_record(folder):
             record.status, record.error, record.traceback = describe(error)
+            record.finished = _now()
             record.write(folder)
         raise
     if kept := read_record(folder):
@@ -142,9 +157,9 @@ def _watched(config: Mapping[str, Any], limits: Limits, folder: Path, console: C
 
 def execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Console, command: str) -> Record:
     """Run, and write a record, whatever happens in between; the folder is the caller's alone."""
-    (folder / "record.json").unlink(missing_ok=True)
+    clear_record(folder)
     sweep_temporaries(folder)
-    record = _blank_record(config, command)
+    record = _blank_record(config, parts, command)
     clock, meter = Clock(), environment.MemoryMeter()
     checkpoint = Checkpoint(folder / "checkpoint.pt", fresh=not config["resume"])
     failure: BaseException | None = None
@@ -160,6 +175,8 @@ def execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Cons
     except BaseException as error:
         failure = error
         record.status, record.error, record.traceback = describe(error)
+        if record.credentialed and record.data_digest and isinstance(error, Exception):
+            record.error, record.traceback = _without_cells(error, record)
     record.seconds = clock.seconds | {"total": clock.total()}
     record.peak_memory_gb, record.device_peak_memory_gb = meter.peak_gb(), meter.device_peak_gb()
     record.finished = _now()
@@ -171,7 +188,7 @@ def execute(config: Mapping[str, Any], parts: Parts, folder: Path, console: Cons
     return record
 
 
-def _blank_record(config: Mapping[str, Any], command: str) -> Record:
+def _blank_record(config: Mapping[str, Any], parts: Parts, command: str) -> Record:
     commit, dirty = environment.commit()
     return Record(
         run=run_id(config),
@@ -183,6 +200,8 @@ def _blank_record(config: Mapping[str, Any], command: str) -> Record:
         versions=environment.versions(),
         commit=commit,
         dirty=dirty,
+        inductive=parts.method.inductive,
+        credentialed=parts.dataset.credentialed,
         started=_now(),
     )
 
@@ -198,7 +217,9 @@ def describe(error: BaseException) -> tuple[Status, str, str | None]:
         return error.status, line, None
     if isinstance(error, Unsupported):
         return "unsupported", line, None
-    if isinstance(error, UserError | StorageError | Stopped):
+    if isinstance(error, Stopped):
+        return "interrupted", line, None
+    if isinstance(error, UserError | StorageError):
         return "failed", line, None
     trace = "".join(traceback.format_exception(error))
     out_of_memory = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in line
@@ -207,10 +228,15 @@ def describe(error: BaseException) -> tuple[Status, str, str | None]:
     return "failed", f"{type(error).__name__}: {line}", trace
 
 
+def _without_cells(error: Exception, record: Record) -> tuple[str, str | None]:
+    """Of an error on credentialed data, whose words may quote a cell, the type and where it was raised."""
+    line = f"{type(error).__name__}: its text may quote credentialed data and stands in log.txt alone"
+    return line, record.traceback and "".join(traceback.format_tb(error.__traceback__))
+
+
 def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Path, stage: Stage) -> None:
     """The experiment itself; fills ``record`` as it goes on."""
     seed, method = config["seed"], parts.method
-    record.inductive, record.credentialed = method.inductive, parts.dataset.credentialed
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
         record.data_digest = table.digest

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,12 +19,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lacuna.runner import process_tree
+from lacuna.errors import UserError
+from lacuna.runner.process_tree import MARK, ProcessTree
 
 CHECK_EVERY = 0.2  # seconds
 GRACE = 5.0  # seconds that a run gets to end by itself after it was asked to
 Reason = Literal["timeout", "out_of_memory"]
-SIGNALS: dict[Reason, signal.Signals] = {"timeout": signal.SIGUSR1, "out_of_memory": signal.SIGUSR2}
+SIGNALS: dict[Reason, signal.Signals] = (  # Windows has no signals to tell a process the reason
+    {} if os.name == "nt" else {"timeout": signal.SIGUSR1, "out_of_memory": signal.SIGUSR2}
+)
 
 
 class LimitReached(BaseException):
@@ -51,6 +55,11 @@ class Limits:
 
     def __bool__(self) -> bool:
         return self.seconds is not None or self.memory_gb is not None
+
+    def check(self) -> None:
+        """Raise a UserError where this system cannot enforce them."""
+        if self and not SIGNALS:
+            raise UserError("limits.seconds and limits.memory_gb need Linux or macOS: leave them out here")
 
     def reached(self, seconds: float, memory_gb: float) -> LimitReached | None:
         """The limit that these exceed, if any."""
@@ -83,41 +92,48 @@ def watch(module: str, sent: Mapping[str, Any], limits: Limits) -> Watched:
     """
     ours, theirs = os.pipe()
     start = f"import sys; sys.path[:] = {sys.path!r}; import {module}; {module}.main({theirs})"
+    mark = f"{os.getpid()}-{time.monotonic_ns()}"
     process = subprocess.Popen(
-        [sys.executable, "-c", start], stdin=subprocess.PIPE, start_new_session=True, pass_fds=(theirs,)
+        [sys.executable, "-c", start],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=(theirs,),
+        env=ProcessTree.environment(mark),
     )
+    tree = ProcessTree(process.pid, mark)
     os.close(theirs)
     try:
         with suppress(BrokenPipeError):  # it died at once: its exit code says so
             assert process.stdin is not None
             process.stdin.write(json.dumps(dict(sent)).encode())
             process.stdin.close()
-        os.read(ours, 1)  # until it has begun, or ended
-        return _watched(process, limits)
+        while process.poll() is None and not select.select([ours], [], [], CHECK_EVERY)[0]:
+            pass  # until it has begun, or ended; a process that it left behind may hold the pipe open
+        return _watched(process, tree, limits)
     except BaseException:
-        _end(process, signal.SIGTERM)
+        _end(process, tree, signal.SIGTERM)
         raise
     finally:
         os.close(ours)
-        process_tree.kill(process.pid)
+        tree.kill()
 
 
-def _watched(process: subprocess.Popen[bytes], limits: Limits) -> Watched:
+def _watched(process: subprocess.Popen[bytes], tree: ProcessTree, limits: Limits) -> Watched:
     began, peak, limit = time.monotonic(), 0.0, None
     while (exit_code := _wait(process, CHECK_EVERY)) is None:
-        seconds, memory_gb = time.monotonic() - began, process_tree.memory_gb(process_tree.tree(process.pid))
+        seconds, memory_gb = time.monotonic() - began, tree.memory_gb()
         peak = max(peak, memory_gb)
         if limit := limits.reached(seconds, memory_gb):
-            exit_code = _end(process, SIGNALS[limit.status])
+            exit_code = _end(process, tree, SIGNALS[limit.status])
             break
     return Watched(exit_code, time.monotonic() - began, peak, limit)
 
 
-def _end(process: subprocess.Popen[bytes], signum: signal.Signals) -> int:
+def _end(process: subprocess.Popen[bytes], tree: ProcessTree, signum: signal.Signals) -> int:
     """Ask a process to end; after ``GRACE`` make it. Returns its exit code."""
     process.send_signal(signum)
     if _wait(process, GRACE) is None:
-        process_tree.kill(process.pid)
+        tree.kill()
     return process.wait()
 
 
@@ -141,7 +157,7 @@ def watched(limits: Limits, parent: int) -> Iterator[None]:
             time.sleep(CHECK_EVERY)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE)
-        process_tree.kill(os.getpid())
+        ProcessTree(os.getpid(), os.environ.get(MARK, "")).kill()
 
     threading.Thread(target=follow, daemon=True).start()
     with stoppable(), _handling(tuple(SIGNALS.values()), reached):

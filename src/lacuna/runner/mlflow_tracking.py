@@ -2,7 +2,7 @@
 
 A record is written before anything happens here, and everything here can be made good later by
 ``scripts/sync_mlflow.py``: one MLflow run for each record, found by the tag ``lacuna.run``, and one parent for
-each sweep and data set, found by ``lacuna.sweeps.running``.
+each sweep and data set, found by ``lacuna.sweep``.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import math
 import os
 import platform
 import re
+import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacuna.files import locked, write_text
+from lacuna.files import locked, whole, write_text
 from lacuna.records.record import Record
+from lacuna.runner.credentials import redacted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,7 +34,8 @@ LONGEST_VALUE = 6000  # characters of a parameter that MLflow keeps
 LONGEST_NAME = 250
 ARTIFACTS = ("config.yaml", "record.json", "log.txt", "plots")  # never the data
 PARENT = "mlflow.parentRunId"
-STATUS = {"finished": "FINISHED", "unsupported": "FINISHED"}  # else FAILED, or KILLED by a signal
+STATUS = {"finished": "FINISHED", "unsupported": "FINISHED", "interrupted": "KILLED"}  # else FAILED
+LOCK = ".mlflow.lock"
 
 
 class Tracker:
@@ -43,7 +46,8 @@ class Tracker:
         self._local = uri.startswith("sqlite:")
         self._experiments: dict[str, str] = {}
         if self._local:
-            with locked(outputs):  # two processes that create the same fresh database break it
+            with locked(outputs, name=LOCK):  # two processes that create the same fresh database break it
+                _ensure_database(Path(uri.removeprefix("sqlite:///")))
                 self.client = _quiet_client(uri)
                 self.client.search_experiments(max_results=1)
         else:
@@ -57,6 +61,10 @@ class Tracker:
         Returns:
             False where MLflow held this very record; then only its parent may have changed.
         """
+        with locked(folder, name=LOCK):  # two launchers may hold the same record
+            return self._publish(record, folder, parent)
+
+    def _publish(self, record: Record, folder: Path, parent: str | None) -> bool:
         experiment = self.experiment(record.config["names"]["dataset"])
         run_id = None
         for run in self._tagged(experiment, "lacuna.run", record.run):
@@ -69,7 +77,7 @@ class Tracker:
         run_id = run_id or self._create(experiment, record, folder)
         if parent is not None:
             self.client.set_tag(run_id, PARENT, parent)
-        write_text(folder / "mlflow.json", json.dumps({"uri": self.uri, "finished": record.finished}))
+        write_text(folder / "mlflow.json", json.dumps({"uri": redacted(self.uri), "finished": record.finished}))
         return not held
 
     def _create(self, experiment: str, record: Record, folder: Path) -> str:
@@ -88,8 +96,7 @@ class Tracker:
         for name in _artifacts(record):
             if (path := folder / name).exists():
                 self.client.log_artifact(run_id, str(path))
-        stopped = (record.error or "").startswith("stopped by SIG")
-        self.client.set_terminated(run_id, "KILLED" if stopped else STATUS.get(record.status, "FAILED"), end)
+        self.client.set_terminated(run_id, STATUS.get(record.status, "FAILED"), end)
         return run_id
 
     def _log_data(self, run_id: str, record: Record) -> None:
@@ -105,6 +112,10 @@ class Tracker:
 
     def parent(self, dataset: str, key: str, name: str, command: str) -> str:
         """The parent run of a sweep's jobs on one data set; the same sweep has the same one again."""
+        with locked(self.outputs, name=LOCK):
+            return self._parent(dataset, key, name, command)
+
+    def _parent(self, dataset: str, key: str, name: str, command: str) -> str:
         experiment = self.experiment(dataset)
         for run in self._tagged(experiment, "lacuna.sweep", key):
             return run.info.run_id
@@ -155,7 +166,7 @@ def is_published(record: Record, folder: Path, uri: str) -> bool:
         return False
     database = Path(uri.removeprefix("sqlite:///"))
     gone = uri.startswith("sqlite:") and not database.exists()
-    return not gone and marker == {"uri": uri, "finished": record.finished}
+    return not gone and marker == {"uri": redacted(uri), "finished": record.finished}
 
 
 @contextmanager
@@ -166,8 +177,28 @@ def forgiven(what: str) -> Iterator[None]:
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         warnings.warn(
-            f"MLflow does not have {what} ({first[:200]}); scripts/sync_mlflow.py will write it", stacklevel=2
+            f"MLflow does not have {what} ({redacted(first)[:200]}); scripts/sync_mlflow.py will write it", stacklevel=2
         )
+
+
+def _ensure_database(path: Path) -> None:
+    """Create the database at ``path`` where there is none, whole or not at all.
+
+    A process that was killed while MLflow created it in place leaves one that MLflow refuses for ever. It holds no
+    experiment yet, not even the default one, which MLflow creates last: it is made anew.
+    """
+    if path.exists() and not _is_half_made(path):
+        return
+    with whole(path) as temporary:
+        _quiet_client(f"sqlite:///{temporary}").search_experiments(max_results=1)
+
+
+def _is_half_made(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT count(*) FROM experiments").fetchone() == (0,)
+    except sqlite3.OperationalError as error:
+        return "no such table" in str(error)
 
 
 def _quiet_client(uri: str) -> MlflowClient:
@@ -183,9 +214,7 @@ def _quiet_client(uri: str) -> MlflowClient:
 
 def _artifacts(record: Record) -> tuple[str, ...]:
     """Of credentialed data nothing that may show, or quote, single rows."""
-    if not record.credentialed:
-        return ARTIFACTS
-    return ("config.yaml",) if record.traceback else ("config.yaml", "record.json")
+    return ("config.yaml", "record.json") if record.credentialed else ARTIFACTS
 
 
 def _tags(record: Record) -> dict[str, str]:
@@ -203,7 +232,7 @@ def _tags(record: Record) -> dict[str, str]:
         "commit": record.commit,
         "dirty": record.dirty,
         "credentialed": record.credentialed or None,
-        "error": (record.error or "").split(":")[0] if record.credentialed and record.traceback else record.error,
+        "error": record.error,
         **{f"version.{package}": version for package, version in record.versions.items()},
         **{f"hardware.{key}": value for key, value in record.hardware.items()},
     }

@@ -1,62 +1,111 @@
-"""A process and all that it started: how much memory they take, and their end. Read from /proc, so on Linux."""
+"""A process and all that it started: how much memory they take, and their end."""
 
 from __future__ import annotations
 
 import os
-import re
-import signal
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass, field
 
-PROC = Path("/proc")
-PATIENCE = 500  # times 0.02 seconds that killed processes get to be gone
+import psutil
 
-
-def tree(leader: int) -> list[int]:
-    """Ids of the living processes of the session that ``leader`` leads, and of their descendants elsewhere."""
-    found = {leader}
-    table = _table()
-    while True:
-        more = {pid for pid, (parent, session) in table.items() if parent in found or session == leader} - found
-        if not more:
-            return sorted(found & set(table))
-        found |= more
+MARK = "LACUNA_PROCESS_TREE"  # an environment variable, which every descendant inherits
+PATIENCE = 10.0  # seconds that killed processes get to be gone
 
 
-def _table() -> dict[int, tuple[int, int]]:
-    """Parent and session of every process that has not ended."""
-    found = {}
-    for path in PROC.glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError):
-            # the command, in brackets, may hold anything
-            state, parent, _, session = path.read_text().rpartition(")")[2].split()[:4]
-            if state not in "ZX":
-                found[int(path.parent.name)] = int(parent), int(session)
-    return found
+@dataclass
+class ProcessTree:
+    """The processes that one process started, those that left its session and lost their parent included.
+
+    Args:
+        leader: id of that process.
+        mark: what it has in the environment variable ``MARK``; "" finds descendants and members of its session only.
+    """
+
+    leader: int
+    mark: str = ""
+    _marked: dict[tuple[int, float], bool] = field(default_factory=dict)  # process -> whether it has the mark
+
+    @staticmethod
+    def environment(mark: str) -> Mapping[str, str]:
+        """Of a new leader with this mark."""
+        return os.environ | {MARK: mark}
+
+    def members(self) -> list[psutil.Process]:
+        """The living ones."""
+        living = {process.pid: process for process in psutil.process_iter() if _lives(process)}
+        parents = {pid: _parent(process) for pid, process in living.items()}
+        found = {self.leader} | {pid for pid, process in living.items() if self._belongs(process)}
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return [living[pid] for pid in sorted(found & living.keys())]
+
+    def memory_gb(self) -> float:
+        """Memory of all members together; what several share counts once where the system tells."""
+        return memory_gb(self.members())
+
+    def kill(self) -> None:
+        """End all members at once; returns when they are gone."""
+        deadline = time.monotonic() + PATIENCE
+        while (members := self.members()) and time.monotonic() < deadline:
+            for process in members:
+                with suppress(psutil.Error):
+                    process.kill()
+            time.sleep(0.02)
+
+    def _belongs(self, process: psutil.Process) -> bool:
+        if _session(process.pid) == self.leader:
+            return True
+        if not self.mark:
+            return False
+        with suppress(psutil.Error):
+            key = process.pid, process.create_time()
+            if key not in self._marked:  # reading every environment at every look would cost too much
+                self._marked[key] = _mark(process) == self.mark
+            return self._marked[key]
+        return False
 
 
-def memory_gb(pids: list[int]) -> float:
-    """Memory of processes together; what several share counts once."""
-    return sum(_kilobytes(pid, alone=len(pids) == 1) for pid in pids) / 2**20
+def memory_gb(processes: Sequence[psutil.Process]) -> float:
+    """Memory of processes together.
+
+    One process counts by its resident memory, several by their proportional share of what they have in common. Where
+    the system does not tell that share (it does on Linux) all of them count by their resident memory.
+    """
+    return sum(_bytes(process, alone=len(processes) == 1) for process in processes) / 2**30
 
 
-def _kilobytes(pid: int, alone: bool) -> int:
-    """Resident memory; beside others the proportional share, which takes the system longer to tell."""
-    for file, key in (("status", "VmRSS"),) if alone else (("smaps_rollup", "Pss"), ("status", "VmRSS")):
-        with suppress(OSError):
-            if found := re.search(rf"^{key}:\s*(\d+) kB", (PROC / str(pid) / file).read_text(), re.MULTILINE):
-                return int(found[1])
+def _bytes(process: psutil.Process, alone: bool) -> int:
+    with suppress(psutil.Error):
+        if not alone:
+            with suppress(psutil.AccessDenied, AttributeError):
+                return process.memory_full_info().pss
+        return process.memory_info().rss
     return 0
 
 
-def kill(leader: int) -> None:
-    """End a session and its descendants at once; returns when they are gone."""
-    for _ in range(PATIENCE):
-        members = tree(leader)
-        for pid in members:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        if not members:
-            return
-        time.sleep(0.02)
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    return False
+
+
+def _parent(process: psutil.Process) -> int | None:
+    with suppress(psutil.Error):
+        return process.ppid()
+    return None
+
+
+def _session(pid: int) -> int | None:
+    """None where there are no sessions (Windows), or none of ours."""
+    with suppress(OSError, AttributeError):
+        return os.getsid(pid)
+    return None
+
+
+def _mark(process: psutil.Process) -> str | None:
+    """None also for processes of others, whose environment the system does not tell."""
+    with suppress(psutil.Error, OSError):
+        return process.environ().get(MARK)
+    return None

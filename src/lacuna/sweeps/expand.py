@@ -25,8 +25,14 @@ PLAIN = ("seed", "ratio")  # keys that choose no file: jobs that differ in them 
 def overrides_of_jobs(config: DictConfig) -> list[list[str]]:
     """The overrides of every job that Hydra's sweeper is about to make of this configuration."""
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    overrides = _parser().parse_overrides([*params, *config.hydra.overrides.task])
+    overrides = _parser().parse_overrides([*params, *typed_overrides(config.hydra)])
     return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
+
+
+def typed_overrides(about: DictConfig) -> list[str]:
+    """The overrides as they were typed: what they refer to, such as a password, is not looked up."""
+    unresolved: Any = OmegaConf.to_container(about.overrides, resolve=False)
+    return list(unresolved["task"])
 
 
 def settle_jobs(config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from lacuna.tables.archive import collect
 from lacuna.tables.mm_rates import mm_rates, published_mm_rates
 from lacuna.types import Table
 
+EXTRAS = Path(__file__).parents[2] / "extras"
 SIZES = {"train": 400, "test": 100}
 TELLTALE = 61.43219876  # a heart rate that no number of a run can be by chance
 
@@ -106,22 +107,41 @@ def test_no_row_of_credentialed_data_reaches_mlflow(outcome: experiment.Outcome,
     tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlflow")
     tracker.publish(outcome.record, outcome.folder)
     kept = [path for path in (tmp_path / "mlflow").rglob("*") if path.is_file()]
-    assert sorted(path.name for path in kept) == [".lock", "config.yaml", "record.json"]
+    assert sorted(path.name for path in kept) == [".mlflow.lock", "config.yaml", "record.json"]
     for path in (*kept, tmp_path / "mlflow.db"):
         assert str(TELLTALE).encode() not in path.read_bytes(), path
 
 
-def test_an_unexpected_error_is_not_quoted_to_mlflow(outcome: experiment.Outcome, tmp_path: Path) -> None:
-    outcome.record.status, outcome.record.error = "failed", f"ValueError: cannot use {TELLTALE}"
-    outcome.record.traceback = f"...{outcome.record.error}"
-    outcome.record.write(outcome.folder)
+@pytest.mark.parametrize("failure", [ValueError, UserError])
+@pytest.mark.parametrize("limits", [(), ("limits.seconds=600",)])
+def test_an_error_that_quotes_a_cell_stands_in_the_log_alone(
+    folder: Path, tmp_path: Path, failure: type[Exception], limits: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(EXTRAS))
+    given = [f"dataset.folder={folder}", "device=cpu", f"outputs={tmp_path}/out", f"method.failure={failure.__name__}"]
+    config = plain(compose(["dataset=mimic_ed", "method=quoting", *given, *limits], EXTRAS / "conf"))
+    outcome = experiment.run(config)
+    quoted = (outcome.folder / "log.txt").read_text().rpartition("the cell ")[2].split()[0]
+    assert len(quoted) > 8
+    assert outcome.record.credentialed
+    assert outcome.record.error.startswith(f"{failure.__name__}: its text may quote credentialed data")
     tracker = Tracker(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlflow")
     tracker.publish(outcome.record, outcome.folder)
     (run,) = tracker.client.search_runs([tracker.experiment("mimic_ed")])
-    assert run.data.tags["error"] == "ValueError"
-    for directory, _, names in os.walk(tmp_path / "mlflow"):
-        assert not any(str(TELLTALE).encode() in Path(directory, name).read_bytes() for name in names)
-    assert str(TELLTALE).encode() not in (tmp_path / "mlflow.db").read_bytes()
+    assert run.data.tags["credentialed"] == "True"
+    written = [Path(directory, name) for directory, _, names in os.walk(tmp_path / "mlflow") for name in names]
+    for path in (*written, tmp_path / "mlflow.db", outcome.folder / "record.json"):
+        assert quoted.encode() not in path.read_bytes(), path
+
+
+def test_a_run_whose_process_dies_keeps_its_mark(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXTRAS))
+    given = [f"dataset.folder={folder}", "device=cpu", f"outputs={tmp_path}/out", "method.failure=death"]
+    limits = ["limits.seconds=600"]
+    outcome = experiment.run(plain(compose(["dataset=mimic_ed", "method=quoting", *given, *limits], EXTRAS / "conf")))
+    assert outcome.record.status == "failed"
+    assert outcome.record.credentialed
+    assert read_record(outcome.folder).credentialed
 
 
 def test_what_is_collected_for_the_repository_quotes_no_row(outcome: experiment.Outcome, tmp_path: Path) -> None:
