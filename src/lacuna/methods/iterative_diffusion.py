@@ -86,8 +86,8 @@ class IterativeDiffusion(Method):
         self.model_ = DiffusionModel(width, self.hidden, pick(self.device), self.precision)
         done = self._resume()
         for t in range(done + 1, self.iterations + 1):  # line 4
-            self._update_model(t)  # line 5
-            self.state_ = self._update_state(train, f"state {t}", f"iteration {t}/{self.iterations}: sampling")
+            self._update_model(t)  # lines 3, 5 and 8
+            self.state_ = self._update_state(train, f"state {t}", f"iteration {t}/{self.iterations}: sampling")  # 6, 7
             self.monitor.iteration(t, self.impute)
             self._checkpoint(t)
 
@@ -98,17 +98,17 @@ class IterativeDiffusion(Method):
         return self._update_state(rows, "impute", "sampling", draws)
 
     def _update_model(self, t: int) -> None:
-        """Line 5: Algorithm 2 on the current state; the network starts afresh."""
+        """Algorithm 2 on the current state; the network starts afresh."""
         phase = f"iteration {t}/{self.iterations}: training"
         self.model_.fit(
-            torch.from_numpy(self._encoded(self.state_)).to(self.model_.device),  # lines 3 and 8
+            torch.from_numpy(self._encoded(self.state_)).to(self.model_.device),  # lines 3 and 8 of Algorithm 1
             self.schedule,
             torch_seed(self.seed_, "train", t),
             lambda epoch, loss: self.monitor.progress(phase, epoch, self.schedule.epochs, loss=loss),
         )
 
     def _update_state(self, rows: Incomplete, stream_name: str, phase: str, draws: int = 0) -> Imputation:
-        """Lines 6 and 7: Algorithm 3, then Algorithm 4, which takes the samples as they come."""
+        """Algorithm 3, then Algorithm 4, which takes the samples as they come."""
         samples = self._conditional_sample(rows, max(self.samples, draws), stream_name, phase)
         return self._aggregate(rows, samples, draws)
 

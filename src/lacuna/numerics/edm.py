@@ -130,9 +130,7 @@ def conditional_sample(
     """
     s_obs, omega, sigma, M = known, is_known, levels, len(levels) - 1
     renoise = torch.tensor([0.0, 1.0], device=levels.device)
-    s = (
-        sigma[0] * noise
-    )  # line 2; the paper counts down: its sigma(t_M) is sigma[0] here, its sigma(t_0) is sigma[M] = 0
+    s = sigma[0] * noise  # line 2; the paper counts down, so that its sigma(t_M) is sigma[0] and its sigma(t_0) is 0
     for i in range(M):  # line 3
         reverse_and_merge = step if i < M - 1 else last_step
         for repeat in range(n_repeats):
