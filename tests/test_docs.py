@@ -1,4 +1,4 @@
-"""The page for users says what its script prints."""
+"""The pages say what their scripts print, and quote what stands in the code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from types import ModuleType
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+PAPERS = sorted(DOCS.glob("papers*.md"))
+QUOTE = re.compile(r"`([^`\s]+/[^`\s]+\.\w+)`: `([^`]+)`")  # `path`: `fragment`
+CELL = re.compile(r"(?<!\\)\|")  # a bar within a cell is written \|
+DIFFJOINT_LINES = {1: 11, 2: 9, 3: 11, 4: 14}  # of each algorithm of the paper
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +51,33 @@ def test_links_of_the_pages_lead_somewhere() -> None:
     for page in DOCS.glob("*.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (DOCS / target).exists(), f"{page.name}: {target}"
+
+
+def quotes(text: str) -> list[tuple[str, str]]:
+    """The (path, fragment) pairs of a page or a cell."""
+    return [(path, fragment.replace("\\|", "|")) for path, fragment in QUOTE.findall(text)]
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
+def test_what_the_maps_of_the_papers_quote_stands_in_the_code(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert quotes(text)
+    for path, fragment in quotes(text):
+        assert (ROOT / path).is_file(), f"{page.name} names {path}, which is not there"
+        assert fragment in (ROOT / path).read_text(encoding="utf-8"), f"{page.name}: {path} has no `{fragment}`"
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
+def test_every_row_of_the_maps_of_the_papers_quotes_code(page: Path) -> None:
+    rows = [CELL.split(line)[1:-1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    for row in rows:
+        assert len(row) == 3, f"{page.name}: {row}"
+        heading = row[-1].strip() == "code" or set("".join(row)) <= set("-")
+        assert heading or quotes(row[-1]), f"{page.name}: {row[0].strip()} quotes no code"
+
+
+def test_the_map_has_every_line_of_the_algorithms_of_diff_joint() -> None:
+    text = (DOCS / "papers.md").read_text(encoding="utf-8")
+    found = [(int(a), int(line)) for a, line in re.findall(r"^\| Algorithm (\d), line (\d+) \|", text, re.MULTILINE)]
+    assert found == [(a, line) for a, n in DIFFJOINT_LINES.items() for line in range(1, n + 1)]
+    assert re.findall(r"^\| equation (\d) \|", text, re.MULTILINE) == ["5", "6", "7"]

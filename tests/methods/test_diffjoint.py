@@ -11,7 +11,7 @@ from lacuna.datasets.bayesnet import BayesNet
 from lacuna.masks.mcar import MCAR
 from lacuna.methods.base import Monitor
 from lacuna.methods.diffjoint import DiffJoint
-from lacuna.methods.diffputer import DiffPuter
+from lacuna.methods.iterative_diffusion import Samples
 from lacuna.methods.selective import MeaningfulPosterior
 from lacuna.metrics.meaningful import mm_f1
 from lacuna.problem import hide
@@ -52,7 +52,7 @@ def test_start_is_uniform_over_what_is_observed():
 
 def test_the_joint_state_is_encoding_and_raw_mask():
     method = DiffJoint(**TINY).fit(PROBLEM.train, 0)
-    state = method._joint_state(method.state_).numpy()
+    state = method._encoded(method.state_)
     np.testing.assert_array_equal(state[:, 9:], method.state_.meaningful)
     np.testing.assert_array_equal(state[:, :9], method.encoder_.encode(method.state_.values))
 
@@ -61,7 +61,7 @@ def test_what_is_known_to_the_sampler():
     """Observed cells, their mask, and the mask of columns that are no candidates; nothing else."""
     method = DiffJoint(**TINY).fit(PROBLEM.train, 0)
     rows = PROBLEM.train.take(slice(0, 50))
-    known, is_known = (a.numpy() for a in method._conditions(rows))
+    known, is_known = method._known(rows)
     assert np.array_equal(is_known[:, [0, 1]], rows.observed[:, [0, 1]])
     assert np.array_equal(is_known[:, 9:], rows.observed | ~rows.candidates)
     assert (known[:, 9:] == 0).all()
@@ -90,7 +90,8 @@ def test_aggregation_follows_equations_five_and_six():
     values = np.array([[25.0, 50.0, 0, 2, 1], [26.0, 52.0, 0, 2, 1], [27.0, 54.0, 1, 0, 0], [24.0, 56.0, 0, 1, 0]])
     masks = np.array([[0, 0, 0, 1, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0, 0], [1, 0, 0, 1, 0.4]])
     states = torch.from_numpy(np.concatenate([encoder.encode(values), masks], axis=1).astype(np.float32))[None]
-    point, uncertainty, votes = (a[0].numpy() for a in method._aggregate(states))
+    samples = Samples(np.array([0]), states, encoder.decode(states[..., :9]))
+    point, uncertainty, votes = (a[0].numpy() for a in method._estimate(samples))
     np.testing.assert_allclose(point, [25.5, 53.0, 0, 2, 0], rtol=1e-5)
     expected = [values[:, 0].std(), values[:, 1].std(), 0.5623, 1.0397, 0.6931]
     np.testing.assert_allclose(uncertainty, expected, rtol=1e-3)
@@ -190,13 +191,13 @@ def test_the_next_iteration_learns_from_the_flags_of_propensity():
     states = []
 
     class Learner(DiffJoint):
-        def _joint_state(self, state):
-            states.append(super()._joint_state(state))
-            return states[-1]
+        def _update_model(self, t):
+            states.append(self._encoded(self.state_))
+            super()._update_model(t)
 
     method = Learner(**PROPENSITY).fit(PROBLEM.train, 3)
     assert not states[0][:, 9:].any()
-    np.testing.assert_array_equal(states[1][:, 9:].numpy() > 0.5, method.impute(PROBLEM.train).meaningful)
+    np.testing.assert_array_equal(states[1][:, 9:] > 0.5, method.impute(PROBLEM.train).meaningful)
 
 
 def test_a_saved_method_with_propensity_answers_as_before(tmp_path):
@@ -234,20 +235,3 @@ def test_it_finds_meaningful_blanks_on_a_small_bayesnet():
     assert precision > share + 0.03
     assert calls < 0.9
     assert mm_f1(answer, imputation) > 0.4
-
-
-@pytest.mark.slow
-def test_diffputer_finds_conditional_means():
-    """On a Gaussian table the trials' average approaches the linear regression on what is observed."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=3000)
-    y = 0.9 * x + np.sqrt(1 - 0.81) * rng.normal(size=3000)
-    truth = np.stack([5 + 2 * x, -3 + y], axis=1)
-    observed = np.ones_like(truth, bool)
-    observed[:600, 1] = False
-    rows = Incomplete((Column("x"), Column("y")), np.where(observed, truth, np.nan), observed)
-    method = DiffPuter(iterations=2, samples=10, steps=20, repeats=5, hidden=64, epochs=60, batch=256, lr=1e-3)
-    imputed = method.fit(rows, 0).impute(rows).values[:600, 1]
-    conditional_mean = -3 + 0.9 * x[:600]
-    assert np.sqrt(np.mean((imputed - conditional_mean) ** 2)) < 0.35, "sd of the average of 10 draws is 0.14"
-    assert np.corrcoef(imputed, conditional_mean)[0, 1] > 0.95

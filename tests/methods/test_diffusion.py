@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lacuna.backend.training import Schedule
+from lacuna.methods import diffusion
 from lacuna.methods.diffusion import DiffusionModel, SamplerSettings
 from lacuna.saving import load_object, save_object
 
@@ -89,3 +90,17 @@ def test_a_copy_draws_the_same(tmp_path):
     save_object(model, tmp_path / "model")
     for other in (copy.deepcopy(model), load_object(tmp_path / "model")):
         assert torch.equal(other.sample(known, is_known, 2, SamplerSettings(4, 2), 1), drawn)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_captured_steps_draw_what_plain_ones_draw(monkeypatch):
+    model = DiffusionModel(3, 64, torch.device("cuda"))
+    model.network.reset(model.generator.manual_seed(0))
+    known = torch.linspace(-1, 1, 30, device="cuda").view(10, 3)
+    is_known = torch.tensor([[True, False, False]], device="cuda").expand(10, 3)
+    captured = model.sample(known, is_known, 4, SamplerSettings(6, 3), seed=0)
+    assert len(model._steps) == 2, "one with the second-order correction and one without"
+    model._steps.clear()
+    monkeypatch.setattr(diffusion, "graphed", lambda step, *_: step)
+    torch.testing.assert_close(captured, model.sample(known, is_known, 4, SamplerSettings(6, 3), seed=0))

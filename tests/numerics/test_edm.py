@@ -126,3 +126,56 @@ def test_inpainting_holds_known_coordinates_at_their_noise_level():
         gaussian_denoiser, known, known, is_known, noise, *levels, torch.tensor(1.0), churn=0.02, correct=True
     )
     assert again[:, 0].std().item() == pytest.approx(2.0, rel=0.02), "renoised to the level it came from"
+
+
+def algorithm_3(s_obs, omega, sigma, M, repeats, churn, noise):
+    """Diff-Joint's Algorithm 3 for one state at a time, counted as in the paper; Heun's step as in Karras et al."""
+
+    def slope(s, level):
+        return (s - gaussian_denoiser(s, level)) / level
+
+    collection = []
+    for k in range(len(s_obs)):
+        s = sigma[M] * noise["start"][k : k + 1]
+        for i in range(M, 0, -1):
+            for repeat in range(repeats):
+                churned, forward, back = (e[k : k + 1] for e in noise[i, repeat])
+                high = (1 + churn) * sigma[i]
+                s_hat = s + (high**2 - sigma[i] ** 2) ** 0.5 * churned
+                reverse = s_hat + (sigma[i - 1] - high) * slope(s_hat, high)
+                if sigma[i - 1] > 0:
+                    average = (slope(s_hat, high) + slope(reverse, sigma[i - 1])) / 2
+                    reverse = s_hat + (sigma[i - 1] - high) * average
+                s = omega[k] * (s_obs[k] + sigma[i - 1] * forward) + ~omega[k] * reverse
+                if repeat < repeats - 1:
+                    s = s + (sigma[i] ** 2 - sigma[i - 1] ** 2) ** 0.5 * back
+        collection.append(s)
+    return torch.cat(collection)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_conditional_sampling_is_algorithm_3(repeats):
+    n, width, M, churn = 5, 3, 6, 0.1
+    generator = torch.Generator().manual_seed(5)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    known, is_known = normal(n, width), torch.rand(n, width, generator=generator) < 0.5
+    levels = edm.noise_levels(M, 0.002, 80.0, 7.0).double()
+    noise = {(i, repeat): normal(3, n, width) for i in range(M, 0, -1) for repeat in range(repeats)}
+    supply = iter(list(noise.values()))
+    noise["start"] = normal(n, width)
+
+    def step(correct):
+        def take(state, held, is_held, sigma, sigma_next, renoise):
+            return edm.inpainting_step(
+                gaussian_denoiser, state, held, is_held, next(supply), sigma, sigma_next, renoise, churn, correct
+            )
+
+        return take
+
+    sampled = edm.conditional_sample(step(True), step(False), noise["start"], known, is_known, levels, repeats)
+    assert torch.equal(sampled[is_known], known[is_known])
+    sigma = levels.flip(0)
+    torch.testing.assert_close(sampled, algorithm_3(known, is_known, sigma, M, repeats, churn, noise))

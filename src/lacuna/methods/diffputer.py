@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from torch import Tensor
 
-from lacuna.methods.diffjoint import DiffJoint
-from lacuna.methods.diffusion import Precision
+from lacuna.backend.training import Schedule
+from lacuna.methods.diffusion import Precision, SamplerSettings
+from lacuna.methods.iterative_diffusion import IterativeDiffusion, Samples
 from lacuna.types import Imputation, Incomplete
 
 
-class DiffPuter(DiffJoint):
-    """Diff-Joint's loop on x alone, from the column means, with the average of ``samples`` trials as the answer.
+class DiffPuter(IterativeDiffusion):
+    """Iterations from the column means, with the average of ``samples`` trials as the answer.
 
-    Arguments as for ``DiffJoint``. It knows no meaningful missingness: every hidden cell gets a value.
+    It knows no meaningful missingness: every hidden cell gets a value.
+
+    Args:
+        iterations: of expectation and maximisation.
+        samples: trials, conditional samples per incomplete row.
+        steps, repeats, sigma_min, sigma_max, rho, churn: of the sampler, see ``SamplerSettings``.
+        hidden: width of the network and of its noise embedding.
+        epochs, batch, lr, plateau, patience: of the training at every iteration, see ``Schedule``.
+        precision: of the network's evaluation.
     """
 
     def __init__(
@@ -35,33 +46,21 @@ class DiffPuter(DiffJoint):
         precision: Precision = "auto",
         device: str = "auto",
     ) -> None:
-        if iterations < 1:
-            raise ValueError(f"iterations must be at least 1, got {iterations}")
-        super().__init__(
-            iterations=iterations,
-            samples=samples,
-            joint=False,
-            steps=steps,
-            repeats=repeats,
-            sigma_min=sigma_min,
-            sigma_max=sigma_max,
-            rho=rho,
-            churn=churn,
-            hidden=hidden,
-            epochs=epochs,
-            batch=batch,
-            lr=lr,
-            plateau=plateau,
-            patience=patience,
-            precision=precision,
-            device=device,
-        )
+        if iterations < 1 or samples < 1:
+            raise ValueError(f"iterations and samples must be at least 1, got {iterations} and {samples}")
+        sampling = SamplerSettings(steps, repeats, sigma_min, sigma_max, rho, churn)
+        schedule = Schedule(epochs, batch, lr, plateau=plateau, patience=patience)
+        super().__init__(iterations, samples, sampling, schedule, hidden, precision, device)
 
     def _start(self, train: Incomplete, seed: int) -> Imputation:
         """The mean of every encoded coordinate, which encoding gives to hidden cells by itself."""
         return Imputation(np.where(train.observed, train.values, np.nan))
 
-    def _aggregate(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _estimate(self, samples: Samples) -> tuple[Tensor, ...]:
         """The trials are averaged as encoded, then decoded."""
-        _, uncertainty, votes = super()._aggregate(states)
-        return self.encoder_.decode(states[:, : self.samples].mean(1)), uncertainty, votes
+        _, uncertainty = self._point_and_uncertainty(samples)
+        return self.encoder_.decode(samples.states.mean(1)), uncertainty
+
+    def _aggregate(self, rows: Incomplete, samples: Iterable[Samples], draws: int) -> Imputation:
+        found = self._estimates(rows, samples, draws)
+        return Imputation(found.values, draws=found.draws, diagnostics=self._diagnostics(found.uncertainty))

@@ -119,17 +119,20 @@ class DiffusionModel:
         seed: int,
         on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
     ) -> list[float]:
-        """Train a fresh network on states (n, width); returns the loss of every epoch."""
+        """Train a fresh network on states (n, width), Diff-Joint's Algorithm 2; returns the loss of every epoch.
+
+        ``train`` has the loop: line 1 is its early stop, line 7 its optimiser.
+        """
         generator = self.generator.manual_seed(seed)
 
         def examples(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            clean = states[rows]
-            sigma = edm.training_sigma(torch.randn(len(rows), 1, generator=generator, device=self.device))
-            noise = torch.randn(clean.shape, generator=generator, device=self.device)
-            return edm.regression(clean, noise, sigma, SIGMA_DATA)
+            s = states[rows]  # line 2
+            sigma = edm.training_sigma(torch.randn(len(rows), 1, generator=generator, device=self.device))  # line 3
+            noise = torch.randn(s.shape, generator=generator, device=self.device)  # line 4
+            return edm.regression(s, noise, sigma, SIGMA_DATA)  # line 5
 
         def loss(network: nn.Module, state: Tensor, c_noise: Tensor, target: Tensor) -> Tensor:
-            return F.mse_loss(network(state, c_noise).float(), target)
+            return F.mse_loss(network(state, c_noise).float(), target)  # line 6
 
         small = self.device.type == "cpu" and self.network.hidden <= SMALL
         with matmul_precision(self.precision), threads(1 if small else torch.get_num_threads()):
@@ -206,15 +209,10 @@ class DiffusionModel:
     @torch.no_grad()
     def _draw(self, held: Tensor, is_held: Tensor, sampling: SamplerSettings, generator: torch.Generator) -> Tensor:
         """One batch of states from noise, given where it is held."""
-        sigmas = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(self.device)
-        again_or_not = torch.tensor([0.0, 1.0], device=self.device)
-        state = sigmas[0] * torch.randn(held.shape, generator=generator, device=self.device)
-        for i in range(sampling.steps):
-            step = self._step(held.shape, sampling, i < sampling.steps - 1, generator)
-            for repeat in range(sampling.repeats):
-                again = again_or_not[int(repeat < sampling.repeats - 1)]
-                state = step(state, held, is_held, sigmas[i], sigmas[i + 1], again)
-        return state
+        levels = edm.noise_levels(sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho).to(self.device)
+        step, last_step = (self._step(held.shape, sampling, correct, generator) for correct in (True, False))
+        noise = torch.randn(held.shape, generator=generator, device=self.device)
+        return edm.conditional_sample(step, last_step, noise, held, is_held, levels, sampling.repeats)
 
     def _step(
         self, shape: torch.Size, sampling: SamplerSettings, correct: bool, generator: torch.Generator

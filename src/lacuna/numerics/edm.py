@@ -14,6 +14,8 @@ from torch import Tensor
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]  # (state (n, width), sigma) -> denoised (n, width)
 Network = Callable[[Tensor, Tensor], Tensor]  # (scaled state (n, width), c_noise () or (n, 1)) -> (n, width)
+# (state, known, is_known, sigma, sigma_next, renoise) -> state at sigma_next, or at sigma again; see inpainting_step
+Step = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 P_MEAN, P_STD = -1.2, 1.2  # log sigma in training, Table 1
 
@@ -93,16 +95,45 @@ def inpainting_step(
     churn: float,
     correct: bool,
 ) -> Tensor:
-    """One repeat at one noise level of conditional sampling (Diff-Joint, Algorithm 3; RePaint's resampling).
+    """One repeat at one noise level of conditional sampling: lines 4 to 7 of Diff-Joint's Algorithm 3.
 
     A Heun step to ``sigma_next``, known coordinates replaced by their forward-noised values there and, when
-    another repeat follows, noise back to ``sigma``.
+    another repeat follows, noise back to ``sigma`` (the resampling of RePaint, Lugmayr et al. 2022).
 
     Args:
         known: (n, width) clean values, read where ``is_known``.
         noise: (3, n, width) standard normal.
         renoise: scalar, 1 when another repeat follows at this level, else 0.
     """
-    moved = heun_step(denoiser, state, sigma, sigma_next, noise[0], churn, correct)
-    merged = torch.where(is_known, known + sigma_next * noise[1], moved)
-    return merged + renoise * (sigma**2 - sigma_next**2).sqrt() * noise[2]
+    s_obs, omega = known, is_known
+    s_reverse = heun_step(denoiser, state, sigma, sigma_next, noise[0], churn, correct)  # line 6
+    s_forward = s_obs + sigma_next * noise[1]  # lines 4 and 5
+    s = torch.where(omega, s_forward, s_reverse)  # line 7
+    return s + renoise * (sigma**2 - sigma_next**2).sqrt() * noise[2]
+
+
+def conditional_sample(
+    step: Step, last_step: Step, noise: Tensor, known: Tensor, is_known: Tensor, levels: Tensor, n_repeats: int
+) -> Tensor:
+    """States given their known coordinates: Algorithm 3 of Diff-Joint, all its k and all rows side by side.
+
+    Args:
+        step: ``inpainting_step`` with the second-order correction; it draws its own noise.
+        last_step: the same without the correction, for the move to noise level 0.
+        noise: (n, width) standard normal, the start.
+        known: (n, width) clean values, read where ``is_known``.
+        levels: (M + 1,) noise levels, falling to 0.
+        n_repeats: steps from each level to the next; all but the last are followed by noise back to the level.
+
+    Returns:
+        (n, width); known coordinates as given.
+    """
+    s_obs, omega, sigma, M = known, is_known, levels, len(levels) - 1
+    renoise = torch.tensor([0.0, 1.0], device=levels.device)
+    s = sigma[0] * noise  # line 2; the paper counts down, so that its sigma(t_M) is sigma[0] and its sigma(t_0) is 0
+    for i in range(M):  # line 3
+        reverse_and_merge = step if i < M - 1 else last_step
+        for repeat in range(n_repeats):
+            again = renoise[int(repeat < n_repeats - 1)]
+            s = reverse_and_merge(s, s_obs, omega, sigma[i], sigma[i + 1], again)  # lines 4 to 7
+    return s  # line 8
