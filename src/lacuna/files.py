@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from lacuna.errors import StorageError
 
 
@@ -83,6 +81,8 @@ def locked(folder: Path, on_wait: Callable[[], None] = lambda: None, name: str =
     Raises:
         StorageError: the folder cannot be written to.
     """
+    from filelock import FileLock, Timeout  # the numerical core reads files where it may be missing
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / name)
