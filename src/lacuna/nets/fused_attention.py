@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lacuna.backend.kernels import allowed
+
 try:
     import triton
     import triton.language as tl
@@ -28,7 +30,13 @@ MOST_TOKENS = {torch.float32: 64, torch.bfloat16: 32}
 def serves(qkv: Tensor, heads: int) -> bool:
     """Whether ``attend_few`` is the faster kernel for qkv (b, t, 3 width); benchmarks/attention.py measures it."""
     tokens, head = qkv.shape[1], qkv.shape[2] // (3 * heads)
-    return triton is not None and qkv.is_cuda and tokens <= MOST_TOKENS.get(qkv.dtype, 0) and head <= LARGEST_HEAD
+    return (
+        allowed()
+        and triton is not None
+        and qkv.is_cuda
+        and tokens <= MOST_TOKENS.get(qkv.dtype, 0)
+        and head <= LARGEST_HEAD
+    )
 
 
 def attend_few(qkv: Tensor, heads: int, attended: Tensor | None = None) -> Tensor:

@@ -109,7 +109,7 @@ def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> Missed:
     k = (now - last)[:, None].to(coasts.dtype)
     end = len(coasts) - 1
     # take, not [now]: indexing by a number would ask the device for it
-    weight = coasts.take(last.clamp(max=end))[:, None] - adam.fade**k * coasts.take(now.clamp(max=end))
+    weight = coasts.take(last.clamp(max=end))[:, None] - adam.fade**k * coasts.take(now.clamp(max=end)[None])
     return Missed(weight, adam.betas[0] ** k, adam.betas[1] ** k)
 
 

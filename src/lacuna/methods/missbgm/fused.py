@@ -14,6 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from lacuna.backend.kernels import allowed
 from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.local import Rows
 from lacuna.methods.missbgm.model import NORM_EPSILON, NORM_MOMENTUM, VARIANCE_FLOOR, Generator, Missingness, Model
@@ -36,7 +37,8 @@ def serves(device: torch.device, model: Model, batch: int) -> bool:
     """Whether ``FusedVisit`` can take such batches there, if the parameters are plain ones."""
     widths = [[len(b) for b in net.network.biases[:-1]] for net in model.nets]
     return (
-        triton is not None
+        allowed()
+        and triton is not None
         and device.type == "cuda"
         and model.heads.blocks[0] == 0
         and all(len(set(units)) == 1 for units in widths)
