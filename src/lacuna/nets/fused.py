@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lacuna.backend.kernels import allowed
+
 try:
     import triton
     import triton.language as tl
@@ -25,12 +27,18 @@ ROW_TILES = 8  # tiles on top of each other are made at about the same time: the
 WARPS, STAGES = 8, 3
 
 
+def serves(x: Tensor, weight: Tensor) -> bool:
+    """Whether the kernel takes these: bfloat16 on GPUs that copy tiles in bulk (Hopper and later)."""
+    aligned = x.shape[1] % 8 == 0 and len(weight) % 8 == 0
+    return x.dtype == torch.bfloat16 and aligned and _copies_in_bulk(x.device) and allowed()
+
+
 def linear_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """silu(x weight' + bias) for x (n, k), weight (m, k), bias (m,) -> (n, m); not differentiable.
 
-    The kernel serves bfloat16 on GPUs that copy tiles in bulk (Hopper and later); torch does the rest.
+    By the kernel where it serves, else by torch.
     """
-    if not (x.dtype == torch.bfloat16 and _has_kernel(x.device) and x.shape[1] % 8 == 0 and len(weight) % 8 == 0):
+    if not serves(x, weight):
         return F.silu(F.linear(x, weight, bias), inplace=True)
     (n, k), m = x.shape, len(weight)
     out = torch.empty(n, m, dtype=x.dtype, device=x.device)
@@ -55,7 +63,7 @@ def linear_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 @cache
-def _has_kernel(device: torch.device) -> bool:
+def _copies_in_bulk(device: torch.device) -> bool:
     return triton is not None and device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
 
 

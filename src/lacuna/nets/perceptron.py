@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SLOPE = 0.2  # of LeakyReLU below 0
+from lacuna.backend.private import leaky_relu_backward
 
-leaky_backward = torch.ops.aten.leaky_relu_backward
+SLOPE = 0.2  # of LeakyReLU below 0
 
 
 def views(vector: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
@@ -118,7 +118,7 @@ class Perceptron:
         for i in reversed(range(len(self.weights))):
             upstream = self._back(upstream, i)
             if i:
-                upstream = leaky_backward(upstream, activations[i], SLOPE, True)
+                upstream = leaky_relu_backward(upstream, activations[i], SLOPE, True)
         return upstream
 
     def to_parameters(self, activations: Sequence[Tensor], upstream: Tensor, out: Sequence[Tensor]) -> Tensor:
@@ -132,7 +132,7 @@ class Perceptron:
             torch.mm(activations[i].T, upstream, out=out[2 * i])
             torch.sum(upstream, 0, out=out[2 * i + 1])
             if i:
-                upstream = leaky_backward(self._back(upstream, i), activations[i], SLOPE, True)
+                upstream = leaky_relu_backward(self._back(upstream, i), activations[i], SLOPE, True)
         return upstream
 
     def to(self, dtype: torch.dtype) -> Perceptron:

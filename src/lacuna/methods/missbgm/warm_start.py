@@ -123,15 +123,7 @@ def warm_start(
 
     batches = cycled_batches(len(x), batch, 2 * settings.n_iter, rng).to(device)
     trained = [g.moving_mean, g.moving_variance, *g_parts, *encoder_parts, *dz.parameters, *dx.parameters]
-    kept = [t.detach().clone() for t in trained]
-    step = graphed(iteration, [batches[0], batches[0]], [noise])
-    with torch.no_grad():  # capturing has moved everything
-        for now, before in zip(trained, kept, strict=True):
-            now.copy_(before)
-        for optimizer in (critics, coders):
-            for state in optimizer.state.values():
-                for tensor in state.values():
-                    tensor.zero_()
+    step = graphed(iteration, [batches[0], batches[0]], [noise], [*trained, critics, coders])
 
     for i in range(settings.n_iter):
         loss = step(batches[2 * i], batches[2 * i + 1])
