@@ -457,27 +457,23 @@ def plain_forward(x: Tensor, *parameters: Tensor) -> Tensor:
     return x
 
 
-def by_parameters(kernel: str, device: torch.device, n: int, widths: list[int]) -> Case:
-    """Derivatives by the parameters, written out or by autograd through ``affine``."""
+def by_parameters(device: torch.device, n: int, widths: list[int]) -> Case:
+    """Derivatives by the parameters, as a step of the networks needs them."""
     vector, parameters = new_perceptron(widths, device, torch.float32)
     x, upstream = torch.randn(n, widths[0], device=device), torch.randn(n, widths[-1], device=device)
     leaves = [p.clone().requires_grad_() for p in parameters]
     out = views(torch.empty_like(vector), Perceptron.shapes(widths))
 
     def written_out() -> list[Tensor]:
-        network = Perceptron(parameters).steady()
+        network = Perceptron(parameters)
         network.to_parameters(network.forward(x), upstream.clone(), out)
         return out
 
     def use(forward: Callable[..., Tensor]) -> Call:
         return lambda: torch.autograd.grad(forward(x, *leaves), leaves, upstream)
 
-    def with_affine(x: Tensor, *parameters: Tensor) -> Tensor:
-        return Perceptron(parameters).forward(x)[-1]
-
     shape = f"by parameters, {n} rows, {'-'.join(map(str, widths))}"
-    ours = hand(written_out if kernel == "Perceptron" else use(with_affine), 5, device)
-    return Case(kernel, shape, [ours, *ways(plain_forward, use, device, times=5)])
+    return Case("Perceptron", shape, [hand(written_out, 5, device), *ways(plain_forward, use, device, times=5)])
 
 
 def by_input(device: torch.device, n: int, widths: list[int], dtype: torch.dtype) -> Case:
@@ -537,8 +533,7 @@ def cases(device: torch.device, dry: bool) -> list[tuple[str, Callable[[], Case]
         ("attend_few", lambda: few_tokens(device, *cacti, f32, masked=True, train=True)),
         ("attend_few", lambda: few_tokens(device, *tabcsdi, f32, masked=False, train=True)),
         ("attend_few", lambda: few_tokens(device, *sampled, bf16, masked=False, train=False)),
-        ("Perceptron", lambda: by_parameters("Perceptron", device, 16, widths)),
-        ("affine", lambda: by_parameters("affine", device, 16, widths)),
+        ("Perceptron", lambda: by_parameters(device, 16, widths)),
         ("Perceptron", lambda: by_input(device, n, widths, f32 if dry else bf16)),
         ("FusedPerceptron", lambda: on_cpu(n // 2, widths)),
         ("attend_few", lambda: sampling_step(device, *((8, 4) if dry else (2000, 30)))),

@@ -33,7 +33,7 @@ class FusedPerceptron(Perceptron):
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         super().__init__(parameters)
-        self.outputs_first = self._turned = [weight.T.contiguous() for weight in self.weights]
+        self.outputs_first = [weight.T.contiguous() for weight in self.weights]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """As of ``Perceptron``."""
@@ -49,7 +49,7 @@ class FusedPerceptron(Perceptron):
     def to_input(self, activations: Sequence[Tensor], upstream: Tensor) -> Tensor:
         """As of ``Perceptron``."""
         for i in reversed(range(len(self.weights))):
-            upstream = self._back(upstream, i)
+            upstream = upstream @ self.outputs_first[i]
             if i:
                 leaky_relu_backward_into(upstream, activations[i], SLOPE, True, grad_input=upstream)
         return upstream

@@ -57,7 +57,7 @@ def alternate(
         model.draw(noise)
         seen = r[chosen]
         mine = coasting(rows.take(chosen), last[chosen], clock)
-        g, f = model.g.frozen().steady(), model.f.network.steady()
+        g, f = model.g.frozen(), model.f.network
         mine = move(mine, seen, model, g, f, steps, clock.float(), 1 / seen.numel(), together=True)
         rows.put(chosen, mine)
         clock.add_(steps.inner)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from lacuna.backend.graphs import graphed
 from lacuna.methods.missbgm.model import NORM_EPSILON, Generator
 from lacuna.methods.missbgm.settings import WarmStart
-from lacuna.nets.perceptron import Perceptron, affine, glorot_, views
+from lacuna.nets.perceptron import Perceptron, glorot_, views
 
 REAL, FAKE = 0.9, 0.1
 CYCLE_WEIGHT = 10.0
@@ -37,9 +37,10 @@ class Critic:
 
     def __call__(self, x: Tensor) -> Tensor:
         for weight, bias, scale, shift in self.layers:
-            x = affine(x, weight, bias)
+            x = torch.addmm(bias, x, weight)
             x = F.batch_norm(x, None, None, scale, shift, training=True, eps=NORM_EPSILON).tanh()
-        return affine(x, *self.last)
+        weight, bias = self.last
+        return torch.addmm(bias, x, weight)
 
 
 def dense(inputs: int, outputs: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
