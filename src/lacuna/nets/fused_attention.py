@@ -22,19 +22,21 @@ except ImportError:  # CPU builds of torch
     triton = None
 
 LEAST_TILE = 16  # tokens, and numbers of a head, that one program holds at least
-LARGEST_HEAD = 32
-# In bfloat16 torch's own kernels use the tensor cores, as this one does not, and are faster for more tokens.
-MOST_TOKENS = {torch.float32: 64, torch.bfloat16: 32}
+LARGEST_HEAD, MOST_TOKENS = 32, 64
 
 
 def serves(qkv: Tensor, heads: int) -> bool:
-    """Whether ``attend_few`` is the faster kernel for qkv (b, t, 3 width); benchmarks/attention.py measures it."""
+    """Whether ``attend_few`` is the faster kernel for qkv (b, t, 3 width); benchmarks/attention.py measures it.
+
+    In bfloat16 torch's own use the tensor cores, as this one does not, and nothing is gained.
+    """
     tokens, head = qkv.shape[1], qkv.shape[2] // (3 * heads)
     return (
         allowed()
         and triton is not None
         and qkv.is_cuda
-        and tokens <= MOST_TOKENS.get(qkv.dtype, 0)
+        and qkv.dtype == torch.float32
+        and tokens <= MOST_TOKENS
         and head <= LARGEST_HEAD
     )
 
