@@ -274,7 +274,7 @@ if triton is not None:
         up = tl.where(there, (tl.sigmoid(logits) - r) * scale, 0.0)
         return up, _product(up, tl.trans(weight))
 
-    @triton.jit
+    @triton.jit(do_not_specialize=["n_chosen"])  # else the last, smaller batch compiles all of it once more
     def _visit(  # noqa: PLR0915
         chosen_, clock_, coasts_, z_, z_mean_, z_square_, x_, x_mean_, x_square_, last_, r_, g_, f_,
         moving_mean_, moving_variance_, inputs_, upstream_, n_chosen, end, lr_z, lr_x, b1, b2, log_b1, log_b2,
