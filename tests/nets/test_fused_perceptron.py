@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lacuna.backend import kernels
+from lacuna.backend.private import linear_pointwise
 from lacuna.nets import fused_perceptron
 from lacuna.nets.fused_perceptron import FusedPerceptron, rough
 from lacuna.nets.perceptron import Perceptron, glorot_, size, views
 
 BF16 = torch.bfloat16
-needs_onednn = pytest.mark.skipif(fused_perceptron.layer is None, reason="torch without oneDNN")
+needs_onednn = pytest.mark.skipif(linear_pointwise is None, reason="torch without oneDNN")
 
 
 def network() -> Perceptron:
@@ -50,7 +52,12 @@ def test_plain_layers_where_the_fused_do_not_serve(
     missing: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if missing:
-        monkeypatch.setattr(fused_perceptron, "layer", None)
+        monkeypatch.setattr(fused_perceptron, "linear_pointwise", None)
     found = rough(network(), dtype)
     assert type(found) is Perceptron
     assert found.dtype == dtype
+
+
+def test_plain_layers_where_kernels_are_off() -> None:
+    with kernels.using("off"):
+        assert type(rough(network(), BF16)) is Perceptron

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lacuna.nets.perceptron import SLOPE, Perceptron, _Affine, size, views
+from lacuna.nets.perceptron import SLOPE, Perceptron, size, views
 
 SHAPES = Perceptron.shapes([3, 8, 6, 2])
 
@@ -58,14 +58,3 @@ def test_another_precision_is_a_copy() -> None:
     assert rough.dtype == torch.float32
     vector.zero_()
     assert rough.forward(x.float())[-1].abs().max() > 0
-
-
-def test_affine_has_the_derivative_of_the_plain_product():
-    x, weight, bias = (torch.randn(s, dtype=torch.float64, requires_grad=True) for s in [(5, 3), (3, 4), (4,)])
-    assert torch.autograd.gradcheck(_Affine.apply, (x, weight, bias))
-
-
-def test_a_steady_network_has_the_same_derivatives():
-    network = Perceptron(views(torch.randn(size(Perceptron.shapes([3, 8, 8, 2]))), Perceptron.shapes([3, 8, 8, 2])))
-    activations, upstream = network.forward(torch.randn(7, 3)), torch.randn(7, 2)
-    assert torch.equal(network.steady().to_input(activations, upstream), network.to_input(activations, upstream))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.backend.graphs import graphed
+from lacuna.backend.private import copy_all_
 
 
 @dataclass(frozen=True)
@@ -169,12 +170,9 @@ def train(
 
     batch = min(schedule.batch, n_rows)
     sizes = [batch] * (n_rows // batch) + ([n_rows % batch] if n_rows % batch else [])
-    steps = {b: graphed(step, examples(torch.arange(b, device=device))) for b in set(sizes)}
+    steps = {b: graphed(step, examples(torch.arange(b, device=device)), changes=[optimizer]) for b in set(sizes)}
     reset()
     _copy(evaluated.parameters(), parameters)
-    for state in optimizer.state.values():  # the warm-up has moved them
-        for tensor in state.values():
-            tensor.zero_()
 
     best = [p.detach().clone() for p in parameters]
     history = torch.zeros(schedule.epochs, device=device)
@@ -209,5 +207,4 @@ def _in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 @torch.no_grad()
 def _copy(targets: Iterable[Tensor], sources: Iterable[Tensor]) -> None:
-    """One launch for many tensors, whatever their types."""
-    torch._foreach_copy_(list(targets), list(sources))
+    copy_all_(list(targets), list(sources))

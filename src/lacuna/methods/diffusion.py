@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from torch.nn import functional as F
 
 from lacuna.backend.device import matmul_precision
 from lacuna.backend.graphs import graphed
+from lacuna.backend.threads import side_by_side, threads
 from lacuna.backend.training import Schedule, train
 from lacuna.nets.denoiser import FoldedDenoiser, MLPDenoiser
 from lacuna.numerics import edm
@@ -46,33 +45,6 @@ class SamplerSettings:
             raise ValueError(f"steps must be at least 2 and repeats at least 1, got {self.steps} and {self.repeats}")
         if not 0 < self.sigma_min < self.sigma_max:
             raise ValueError(f"need 0 < sigma_min < sigma_max, got {self.sigma_min} and {self.sigma_max}")
-
-
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """``n`` threads for each tensor operation within a block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _each(work: Callable[[int], None], n: int, device: torch.device) -> Iterator[None]:
-    """``work(0) ... work(n - 1)``: one after the other on a GPU; on a CPU, side by side on all its threads.
-
-    Small matrices gain nothing from several threads an operation, so every thread takes batches of its own.
-    """
-    if device.type == "cuda":
-        yield from map(work, range(n))
-        return
-    workers = torch.get_num_threads()
-    with threads(1), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            yield from pool.map(work, range(n))
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 class DiffusionModel:
@@ -202,8 +174,10 @@ class DiffusionModel:
             generator.manual_seed(torch_seed(seed, b))
             out[start : start + size] = self._draw(known[rows], is_known[rows], sampling, generator)[: total - start]
 
-        for done, _ in enumerate(_each(draw, batches, self.device), start=1):
-            on_batch(done, batches)
+        # small matrices gain nothing from several threads an operation, so every thread takes batches of its own
+        with side_by_side(torch.get_num_threads() if self.device.type == "cpu" else 0) as each:
+            for done, _ in enumerate(each(draw, range(batches)), start=1):
+                on_batch(done, batches)
         return out.view(len(known), n_samples, -1)
 
     @torch.no_grad()
@@ -229,10 +203,8 @@ class DiffusionModel:
         key = (shape, sampling, correct)
         if key not in self._steps:
             blank, level = torch.zeros(shape, device=self.device), torch.ones((), device=self.device)
-            random_state = generator.get_state()  # warming up draws from it
             example = [blank, blank, blank.bool(), level, level / 2, level]
-            self._steps[key] = graphed(step, example, [generator])
-            generator.set_state(random_state)
+            self._steps[key] = graphed(step, example, [generator], [generator])
         return self._steps[key]
 
     def _denoise(self, state: Tensor, sigma: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from lacuna.backend.graphs import graphed
 from lacuna.encoding import UnitScale
 from lacuna.methods.base import Method
 from lacuna.nets.gain import CellwisePerceptron
-from lacuna.rng import torch_seed, torch_stream
+from lacuna.rng import torch_stream
 from lacuna.types import Draws, Imputation, Incomplete
 
 NOISE = 0.01  # hidden cells enter as uniform noise below this
@@ -79,17 +79,12 @@ class GAIN(Method):
             return _descend(adams["generator"], self.generator_, fooled + self.alpha * kept)
 
         b = min(self.batch, n)
-        for network in networks.values():  # warming up needs weights, and gradients that stay in place
-            network.reset(torch_stream(seed, "gain", "warm up", device=device))
-            for parameter in network.parameters():
-                parameter.grad = torch.zeros_like(parameter)
-        run = graphed(step, [torch.arange(b, device=device)], [rng])
         for name, network in networks.items():
             network.reset(torch_stream(seed, "gain", name, device=device))
-            for state in adams[name].state.values():
-                for tensor in state.values():
-                    tensor.zero_()
-        rng.manual_seed(torch_seed(seed, "gain", "training"))
+        weights = [parameter for network in networks.values() for parameter in network.parameters()]
+        for parameter in weights:  # gradients stay in place
+            parameter.grad = torch.zeros_like(parameter)
+        run = graphed(step, [torch.arange(b, device=device)], [rng], [*weights, *adams.values(), rng])
 
         for i in range(1, self.iterations + 1):
             loss = run(torch.randint(n, (b,), generator=rng, device=device))

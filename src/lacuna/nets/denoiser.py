@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lacuna.nets.fused import linear_silu
-
 ALIGNMENT = 16  # state rows of a multiple of 16 numbers keep half-precision matrix units at full speed
 
 
@@ -111,9 +109,9 @@ class FoldedDenoiser:
         noise = self.network.embed[:2](self.network.waves(c_noise))
         bias = F.linear(noise, self.noise_map, self.noise_bias)[0].to(state_map.dtype)
         padded = F.pad(state, (0, self.network.padded - self.network.width)).to(state_map.dtype)
-        hidden = linear_silu(padded, state_map, bias)
+        hidden = F.silu(F.linear(padded, state_map, bias), inplace=True)
         for weight, bias in zip(rest[::2], rest[1::2], strict=True):
-            hidden = linear_silu(hidden, weight, bias)
+            hidden = F.silu(F.linear(hidden, weight, bias), inplace=True)
         return F.linear(hidden, last_weight, last_bias)[:, : self.network.width]
 
 

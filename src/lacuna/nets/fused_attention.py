@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lacuna.backend.kernels import allowed
+
 try:
     import triton
     import triton.language as tl
@@ -20,15 +22,23 @@ except ImportError:  # CPU builds of torch
     triton = None
 
 LEAST_TILE = 16  # tokens, and numbers of a head, that one program holds at least
-LARGEST_HEAD = 32
-# In bfloat16 torch's own kernels use the tensor cores, as this one does not, and are faster for more tokens.
-MOST_TOKENS = {torch.float32: 64, torch.bfloat16: 32}
+LARGEST_HEAD, MOST_TOKENS = 32, 64
 
 
 def serves(qkv: Tensor, heads: int) -> bool:
-    """Whether ``attend_few`` is the faster kernel for qkv (b, t, 3 width); benchmarks/attention.py measures it."""
+    """Whether ``attend_few`` is the faster kernel for qkv (b, t, 3 width); benchmarks/attention.py measures it.
+
+    In bfloat16 torch's own use the tensor cores, as this one does not, and nothing is gained.
+    """
     tokens, head = qkv.shape[1], qkv.shape[2] // (3 * heads)
-    return triton is not None and qkv.is_cuda and tokens <= MOST_TOKENS.get(qkv.dtype, 0) and head <= LARGEST_HEAD
+    return (
+        allowed()
+        and triton is not None
+        and qkv.is_cuda
+        and qkv.dtype == torch.float32
+        and tokens <= MOST_TOKENS
+        and head <= LARGEST_HEAD
+    )
 
 
 def attend_few(qkv: Tensor, heads: int, attended: Tensor | None = None) -> Tensor:

@@ -10,17 +10,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lacuna.backend.kernels import allowed
+from lacuna.backend.private import leaky_relu_backward_into, linear_pointwise
 from lacuna.nets.perceptron import SLOPE, Perceptron
 
-# oneDNN's product with something done to its result, which torch offers its own compiler rather than us
-layer = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
-leaky_backward = torch.ops.aten.leaky_relu_backward.grad_input
+
+def serves(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether ``FusedPerceptron`` can compute there in this precision."""
+    return linear_pointwise is not None and device.type == "cpu" and dtype == torch.bfloat16 and allowed()
 
 
 def rough(network: Perceptron, dtype: torch.dtype) -> Perceptron:
     """A copy of other precision, by the fastest code there is for many rows."""
     copy = network.to(dtype)
-    if layer is None or dtype != torch.bfloat16 or copy.weights[0].is_cuda:
+    if not serves(copy.weights[0].device, dtype):
         return copy
     return FusedPerceptron([p for pair in zip(copy.weights, copy.biases, strict=True) for p in pair])
 
@@ -30,23 +33,23 @@ class FusedPerceptron(Perceptron):
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         super().__init__(parameters)
-        self.outputs_first = self._turned = [weight.T.contiguous() for weight in self.weights]
+        self.outputs_first = [weight.T.contiguous() for weight in self.weights]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """As of ``Perceptron``."""
-        assert layer is not None
+        assert linear_pointwise is not None
         activations = [x]
         last = len(self.weights) - 1
         for i, (weight, bias) in enumerate(zip(self.outputs_first, self.biases, strict=True)):
             then = ("leaky_relu", [SLOPE], "") if i < last else ("none", [], "")
-            x = layer(x, weight, bias, *then)
+            x = linear_pointwise(x, weight, bias, *then)
             activations.append(x)
         return activations
 
     def to_input(self, activations: Sequence[Tensor], upstream: Tensor) -> Tensor:
         """As of ``Perceptron``."""
         for i in reversed(range(len(self.weights))):
-            upstream = self._back(upstream, i)
+            upstream = upstream @ self.outputs_first[i]
             if i:
-                leaky_backward(upstream, activations[i], SLOPE, True, grad_input=upstream)
+                leaky_relu_backward_into(upstream, activations[i], SLOPE, True, grad_input=upstream)
         return upstream

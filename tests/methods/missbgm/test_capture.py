@@ -41,7 +41,7 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     found: list[set[str]] = []
 
     def watched(
-        function: Callable[..., Tensor], inputs: list[Tensor], generators: list[torch.Generator]
+        function: Callable[..., Tensor], inputs: list[Tensor], generators: list[torch.Generator], changes: list[Any]
     ) -> Callable[..., Tensor]:
         with Watch() as watch:
             function(*inputs)

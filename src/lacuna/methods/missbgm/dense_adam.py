@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lacuna.backend.private import fused_adam_
+
 
 @dataclass(frozen=True)
 class Adam:
@@ -77,8 +79,7 @@ def step_(
         time: () float, the number of this step, from 1.
         divisor: () that gradients are divided by first; they may be overwritten by that.
     """
-    # the kernel behind torch.optim.Adam(fused=True), without the optimiser's bookkeeping, which costs more than it
-    torch._fused_adam_(
+    fused_adam_(
         list(variables),
         list(gradients),
         [s.mean for s in states],
@@ -109,7 +110,7 @@ def missed(coasts: Tensor, last: Tensor, now: Tensor, adam: Adam) -> Missed:
     k = (now - last)[:, None].to(coasts.dtype)
     end = len(coasts) - 1
     # take, not [now]: indexing by a number would ask the device for it
-    weight = coasts.take(last.clamp(max=end))[:, None] - adam.fade**k * coasts.take(now.clamp(max=end))
+    weight = coasts.take(last.clamp(max=end))[:, None] - adam.fade**k * coasts.take(now.clamp(max=end)[None])
     return Missed(weight, adam.betas[0] ** k, adam.betas[1] ** k)
 
 

@@ -57,7 +57,7 @@ def alternate(
         model.draw(noise)
         seen = r[chosen]
         mine = coasting(rows.take(chosen), last[chosen], clock)
-        g, f = model.g.frozen().steady(), model.f.network.steady()
+        g, f = model.g.frozen(), model.f.network
         mine = move(mine, seen, model, g, f, steps, clock.float(), 1 / seen.numel(), together=True)
         rows.put(chosen, mine)
         clock.add_(steps.inner)
@@ -69,10 +69,7 @@ def alternate(
     if isinstance(parameters, PointParameters) and serves(device, model, batch):
         visit = FusedVisit(rows, r, model, parameters, steps, coasting.table, clock, last)
     changed = [*rows.tensors(), clock, last, *parameters.state]
-    kept = [t.clone() for t in changed]
-    visits = {b: graphed(visit, [torch.arange(b, device=device)], [noise]) for b in set(sizes)}
-    for now, before in zip(changed, kept, strict=True):  # capturing has moved everything
-        now.copy_(before)
+    visits = {b: graphed(visit, [torch.arange(b, device=device)], [noise], changed) for b in set(sizes)}
 
     for epoch in range(1, epochs + 1):
         order = torch.from_numpy(rng.permutation(n)).to(device)

@@ -14,6 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from lacuna.backend.kernels import allowed
 from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.local import Rows
 from lacuna.methods.missbgm.model import NORM_EPSILON, NORM_MOMENTUM, VARIANCE_FLOOR, Generator, Missingness, Model
@@ -36,7 +37,8 @@ def serves(device: torch.device, model: Model, batch: int) -> bool:
     """Whether ``FusedVisit`` can take such batches there, if the parameters are plain ones."""
     widths = [[len(b) for b in net.network.biases[:-1]] for net in model.nets]
     return (
-        triton is not None
+        allowed()
+        and triton is not None
         and device.type == "cuda"
         and model.heads.blocks[0] == 0
         and all(len(set(units)) == 1 for units in widths)
@@ -272,7 +274,7 @@ if triton is not None:
         up = tl.where(there, (tl.sigmoid(logits) - r) * scale, 0.0)
         return up, _product(up, tl.trans(weight))
 
-    @triton.jit
+    @triton.jit(do_not_specialize=["n_chosen"])  # else the last, smaller batch compiles all of it once more
     def _visit(  # noqa: PLR0915
         chosen_, clock_, coasts_, z_, z_mean_, z_square_, x_, x_mean_, x_square_, last_, r_, g_, f_,
         moving_mean_, moving_variance_, inputs_, upstream_, n_chosen, end, lr_z, lr_x, b1, b2, log_b1, log_b2,

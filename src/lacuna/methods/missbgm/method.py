@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lacuna.backend.device import pick
+from lacuna.backend.threads import threads
 from lacuna.methods.base import Method
 from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.draws import DrawKeeper
@@ -297,14 +298,9 @@ class MissBGM(Method):
         self.monitor.progress(phase, 0, total)
         return lambda done, loss: self.monitor.progress(phase, done, total, loss=loss)
 
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
+    def _threads(self) -> AbstractContextManager[None]:
         """One thread for layers too small to share."""
-        settings, before = self.training, torch.get_num_threads()
+        settings = self.training
         widest = max(*settings.g_units, self.model_.heads.raw_width)
         small = settings.batch_size * max(settings.g_units) * widest < SMALL
-        torch.set_num_threads(1 if small else before)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        return threads(1 if small else torch.get_num_threads())

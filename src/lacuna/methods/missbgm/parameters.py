@@ -48,15 +48,14 @@ class PointParameters:
     def _generator_gradient(self, z: Tensor, x: Tensor, scale: float) -> None:
         g, (by_gamma, by_shift, *by_layers) = self.model.g, self.parts[0]
         standard = g.normalised(z)
-        network = g.network.steady()
-        activations = network.forward(torch.addcmul(g.shift, standard, g.gamma))
+        activations = g.network.forward(torch.addcmul(g.shift, standard, g.gamma))
         upstream = g.heads.by_raw(activations[-1], x, scale)
-        by_input = network.to_parameters(activations, upstream, by_layers) @ network.weights[0].T
+        by_input = g.network.to_parameters(activations, upstream, by_layers) @ g.network.weights[0].T
         torch.sum(by_input, 0, out=by_shift)
         torch.sum(by_input * standard, 0, out=by_gamma)
 
     def _missingness_gradient(self, x: Tensor, r: Tensor, scale: float) -> None:
-        network = self.model.f.network.steady()
+        network = self.model.f.network
         activations = network.forward(x)
         network.to_parameters(activations, (torch.sigmoid(activations[-1]) - r).mul_(scale), self.parts[1])
 

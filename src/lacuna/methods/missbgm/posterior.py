@@ -6,9 +6,7 @@ level in turn. All rows move at once, each its own chain; adaptation sees their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lacuna.backend.graphs import graphed
+from lacuna.backend.threads import side_by_side
 from lacuna.methods.missbgm.chains import Chains
 from lacuna.methods.missbgm.host import HostChains
 from lacuna.methods.missbgm.local import Rows
@@ -91,7 +90,8 @@ def sample(
     chains = [kind(rows.cut(p), r[p], model, settings, new_generator(i)) for i, p in enumerate(parts)]
     weights = new_generator("weights")
     trace = Trace([], [], [])
-    with side_by_side(device, len(chains)) as each:
+    workers = min(torch.get_num_threads(), len(chains)) if device.type == "cpu" else 1
+    with side_by_side(workers if workers > 1 else 0) as each:  # a single part has all of torch's threads
 
         def sweep(step_z: Tensor, step_x: Tensor) -> Tensor:
             model.draw(weights)
@@ -104,10 +104,7 @@ def sample(
 
         steps = [initial(settings.step_size, settings.adaptation, n, device) for _ in range(2)]
         moved = [rows.z, rows.numeric, rows.levels, *(t for c in chains for t in c.held())]
-        held = [t.clone() for t in moved]
-        moving = graphed(sweep, [s.size for s in steps], [weights, *(c.generator for c in chains)])
-        for now, before in zip(moved, held, strict=True):  # capturing has moved them
-            now.copy_(before)
+        moving = graphed(sweep, [s.size for s in steps], [weights, *(c.generator for c in chains)], moved)
 
         n_adapting, n_sweeps = int(settings.adapt_share * settings.burn_in), settings.burn_in + n_draws
         for i in range(n_sweeps):
@@ -139,23 +136,3 @@ def cut(n: int, size: int, even: bool) -> list[slice]:
         n_parts = max(-(-n // size), min(2, n // WORTHWHILE), 1)
         size = -(-n // 2 ** (n_parts - 1).bit_length())
     return [slice(a, min(a + size, n)) for a in range(0, n, size)]
-
-
-@contextmanager
-def side_by_side(device: torch.device, n_tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """``map`` over tasks of tensor work: on a CPU in as many threads as torch has, each task in one.
-
-    Torch's own threads would meet at the end of every operation; small ones then cost more than they gain, and
-    far more on a busy machine.
-    """
-    n_threads = torch.get_num_threads()
-    workers = min(n_threads, n_tasks)
-    if device.type != "cpu" or workers == 1:
-        yield map
-        return
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool.map
-    finally:
-        torch.set_num_threads(n_threads)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from lacuna.backend.graphs import graphed
 from lacuna.methods.missbgm.model import NORM_EPSILON, Generator
 from lacuna.methods.missbgm.settings import WarmStart
-from lacuna.nets.perceptron import Perceptron, affine, glorot_, views
+from lacuna.nets.perceptron import Perceptron, glorot_, views
 
 REAL, FAKE = 0.9, 0.1
 CYCLE_WEIGHT = 10.0
@@ -37,9 +37,10 @@ class Critic:
 
     def __call__(self, x: Tensor) -> Tensor:
         for weight, bias, scale, shift in self.layers:
-            x = affine(x, weight, bias)
+            x = torch.addmm(bias, x, weight)
             x = F.batch_norm(x, None, None, scale, shift, training=True, eps=NORM_EPSILON).tanh()
-        return affine(x, *self.last)
+        weight, bias = self.last
+        return torch.addmm(bias, x, weight)
 
 
 def dense(inputs: int, outputs: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -123,15 +124,7 @@ def warm_start(
 
     batches = cycled_batches(len(x), batch, 2 * settings.n_iter, rng).to(device)
     trained = [g.moving_mean, g.moving_variance, *g_parts, *encoder_parts, *dz.parameters, *dx.parameters]
-    kept = [t.detach().clone() for t in trained]
-    step = graphed(iteration, [batches[0], batches[0]], [noise])
-    with torch.no_grad():  # capturing has moved everything
-        for now, before in zip(trained, kept, strict=True):
-            now.copy_(before)
-        for optimizer in (critics, coders):
-            for state in optimizer.state.values():
-                for tensor in state.values():
-                    tensor.zero_()
+    step = graphed(iteration, [batches[0], batches[0]], [noise], [*trained, critics, coders])
 
     for i in range(settings.n_iter):
         loss = step(batches[2 * i], batches[2 * i + 1])
