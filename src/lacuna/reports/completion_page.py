@@ -121,14 +121,14 @@ def _blanks_by_column(completion: Completion, names: Sequence[str], blank: np.nd
 
 def _meaningful(completion: Completion) -> dict[str, Any] | None:
     """Of the candidate columns that have blanks; no rows where the method does not tell."""
-    columns, blank = completion.table.columns, completion.blank
+    columns, blank, meaningful = completion.table.columns, completion.blank, completion.meaningful
     candidates = [j for j, column in enumerate(columns) if column.mm_candidate and blank[:, j].any()]
     if not candidates:
         return None
     rows, pictures = [], []
-    for j in candidates if completion.meaningful is not None else ():
+    for j in candidates if meaningful is not None else ():
         at = blank[:, j]
-        kept = completion.meaningful[at, j]
+        kept = meaningful[at, j]
         cells = [columns[j].name, f"{at.sum():,}", f"{kept.sum():,}"]
         if completion.probability is not None:
             probability = completion.probability[at, j]
@@ -175,9 +175,9 @@ def _diagnostics(record: Record) -> list[dict[str, list[Any]]]:
     found: list[dict[str, list[Any]]] = []
     for of_split in record.diagnostics.values():
         columns: Mapping[str, Any] = of_split.get("columns", {})
-        keys = dict.fromkeys(key for numbers in columns.values() for key in numbers if key != "verdict")
+        keys = dict.fromkeys(key for of in columns.values() for key in of if key != "verdict")
         others = {key: value for key, value in of_split.items() if key not in ("columns", "warnings")}
-        numbers = {
+        numbers: dict[str, list[Any]] = {
             "columns": list(columns),
             "by_column": [[_words(key), *(_number(of.get(key)) for of in columns.values())] for key in keys],
             "of_the_table": [[_words(key), _number(value)] for key, value in _flat(others)],
