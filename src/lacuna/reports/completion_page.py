@@ -121,14 +121,16 @@ def _blanks_by_column(completion: Completion, names: Sequence[str], blank: np.nd
 
 def _meaningful(completion: Completion) -> dict[str, Any] | None:
     """Of the candidate columns that have blanks; no rows where the method does not tell."""
-    columns, blank, meaningful = completion.table.columns, completion.blank, completion.meaningful
+    columns, blank = completion.table.columns, completion.blank
     candidates = [j for j, column in enumerate(columns) if column.mm_candidate and blank[:, j].any()]
     if not candidates:
         return None
+    if completion.meaningful is None:
+        return {"rows": [], "pictures": []}
     rows, pictures = [], []
-    for j in candidates if meaningful is not None else ():
+    for j in candidates:
         at = blank[:, j]
-        kept = meaningful[at, j]
+        kept = completion.meaningful[at, j]
         cells = [columns[j].name, f"{at.sum():,}", f"{kept.sum():,}"]
         if completion.probability is not None:
             probability = completion.probability[at, j]
