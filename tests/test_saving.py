@@ -166,7 +166,7 @@ def test_what_cannot_be_saved_is_named_by_its_place(tmp_path: Path) -> None:
 def forged(folder: Path, value: Any) -> Path:
     path = folder / "forged"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("structure.json", json.dumps({"format": "lacuna 2", "value": value}))
+        archive.writestr("structure.json", json.dumps({"format": "lacuna 3", "value": value}))
         np.save(folder / "0.npy", np.array([print], dtype=object), allow_pickle=True)
         archive.write(folder / "0.npy", "0.npy")
     return path
@@ -205,7 +205,7 @@ def test_files_that_are_no_saved_model(tmp_path: Path) -> None:
         load_object(tmp_path / "text")
     with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
         archive.writestr("a", "b")
-    with pytest.raises(UserError, match="is of format None; this version reads 'lacuna 2'"):
+    with pytest.raises(UserError, match="is of format None; this version reads 'lacuna 3'"):
         load_object(tmp_path / "zip")
 
 

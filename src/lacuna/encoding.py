@@ -14,14 +14,29 @@ from lacuna.types import Column, Incomplete, where
 
 
 @dataclass(frozen=True)
-class Encoder:
+class _Blocks:
+    """Which of ``width`` coordinates belong to which of ``d`` columns."""
+
+    columns: tuple[Column, ...]
+    blocks: tuple[slice, ...]  # d: the coordinates of each column
+
+    @property
+    def width(self) -> int:
+        return self.blocks[-1].stop
+
+    @property
+    def column_of(self) -> np.ndarray:
+        """(width,) index of the column each coordinate belongs to"""
+        return np.repeat(np.arange(len(self.columns)), [b.stop - b.start for b in self.blocks])
+
+
+@dataclass(frozen=True)
+class Encoder(_Blocks):
     """One coordinate for a numeric column, one per level for a categorical one, each standardised.
 
     ``width`` encoded coordinates for ``d`` columns; ``encoded = scale * (raw - mean) / sd``.
     """
 
-    columns: tuple[Column, ...]
-    blocks: tuple[slice, ...]  # d: the coordinates of each column
     mean: np.ndarray  # (width,)
     sd: np.ndarray  # (width,), 1 where the observed cells are constant
     low: np.ndarray  # (d,) smallest observed value
@@ -36,15 +51,6 @@ class Encoder:
         sd = np.nanstd(raw, axis=0)
         low, high = np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0)
         return cls(train.columns, blocks, np.nanmean(raw, axis=0), np.where(sd > 0, sd, 1.0), low, high, scale)
-
-    @property
-    def width(self) -> int:
-        return self.blocks[-1].stop
-
-    @property
-    def column_of(self) -> np.ndarray:
-        """(width,) index of the column each coordinate belongs to"""
-        return np.repeat(np.arange(len(self.columns)), [b.stop - b.start for b in self.blocks])
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Values (n, d) with NaN where hidden -> float32 (n, width); hidden cells become 0, their mean."""
@@ -98,14 +104,12 @@ class UnitScale:
 
 
 @dataclass(frozen=True)
-class AnalogBits:
+class AnalogBits(_Blocks):
     """One standardised coordinate for a numeric column, -1 or 1 for each binary digit of a category's code.
 
     ``width`` encoded coordinates for ``d`` columns. Chen, Zhang, Hinton, "Analog Bits", 2023.
     """
 
-    columns: tuple[Column, ...]
-    blocks: tuple[slice, ...]  # d: the coordinates of each column
     mean: np.ndarray  # (d,) of observed training cells
     sd: np.ndarray  # (d,), 1 where they are constant
     low: np.ndarray  # (d,) smallest observed value
@@ -117,15 +121,6 @@ class AnalogBits:
         low, high = np.nanmin(train.values, axis=0), np.nanmax(train.values, axis=0)
         sd = np.nanstd(train.values, axis=0)
         return cls(train.columns, blocks, np.nanmean(train.values, axis=0), np.where(sd > 0, sd, 1.0), low, high)
-
-    @property
-    def width(self) -> int:
-        return self.blocks[-1].stop
-
-    @property
-    def column_of(self) -> np.ndarray:
-        """(width,) index of the column each coordinate belongs to"""
-        return np.repeat(np.arange(len(self.columns)), [b.stop - b.start for b in self.blocks])
 
     @property
     def limits(self) -> tuple[np.ndarray, np.ndarray]:

@@ -33,7 +33,7 @@ from lacuna.errors import UserError
 from lacuna.files import whole
 from lacuna.methods.base import Method
 
-FORMAT = "lacuna 2"  # 2: modules moved
+FORMAT = "lacuna 3"  # 2: modules moved; 3: rows are found by their content
 STRUCTURE = "structure.json"
 SKLEARN_PARTS = [  # what estimators are made of, beyond what skops trusts by itself
     "functools.partial",

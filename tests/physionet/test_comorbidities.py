@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from lacuna.datasets.mimic_ed.scores import CCI_WEIGHTS
-from lacuna.physionet.comorbidities import names_of, prefixes
+from lacuna.physionet.comorbidities import prefixes
 
 # (ICD version, a code with its meaning, the Charlson groups, the Elixhauser groups)
 EXAMPLES = [
@@ -153,6 +153,11 @@ EXAMPLES = [
     (10, "F33.1", "", "Depression"),
     (10, "F34.0", "", ""),
 ]
+
+
+def names_of(code: str, icd: int) -> set[str]:
+    """The comorbidities that one diagnosis belongs to."""
+    return {p.name for p in prefixes() if p.icd == icd and code.replace(".", "").startswith(p.prefix)}
 
 
 @pytest.mark.parametrize(("icd", "code", "charlson", "elixhauser"), EXAMPLES)

@@ -1,4 +1,7 @@
-"""Detection of meaningful missingness over the hidden cells of candidate columns; meaningful is positive."""
+"""Detection of meaningful missingness over the hidden cells of candidate columns; meaningful is positive.
+
+scikit-learn is imported where a score needs it: it is slow to import.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,34 @@ def mm_precision(answer: Answer, imputation: Imputation) -> float | None:
     """Share of meaningful cells among those kept as NA; NaN when none is kept."""
     if (cells := _cells(answer, imputation.meaningful, "mm_precision")) is None:
         return None
-    truth, flags = cells
-    return _ratio((truth & flags).sum(), flags.sum())
+    from sklearn.metrics import precision_score
+
+    return float(precision_score(*cells, zero_division=np.nan))
 
 
 def mm_recall(answer: Answer, imputation: Imputation) -> float | None:
     """Share of meaningful cells that are kept as NA; NaN when none is meaningful."""
     if (cells := _cells(answer, imputation.meaningful, "mm_recall")) is None:
         return None
-    truth, flags = cells
-    return _ratio((truth & flags).sum(), truth.sum())
+    from sklearn.metrics import recall_score
+
+    return float(recall_score(*cells, zero_division=np.nan))
 
 
 def mm_f1(answer: Answer, imputation: Imputation) -> float | None:
     """Harmonic mean of precision and recall; NaN when none is meaningful and none is kept."""
     if (cells := _cells(answer, imputation.meaningful, "mm_f1")) is None:
         return None
-    truth, flags = cells
-    return _ratio(2 * (truth & flags).sum(), truth.sum() + flags.sum())
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(*cells, zero_division=np.nan))
 
 
 def mm_average_precision(answer: Answer, imputation: Imputation) -> float | None:
     """Area under the precision-recall steps of P(meaningful); NaN when none is meaningful."""
     if (cells := _cells(answer, imputation.meaningful_probability, "mm_average_precision")) is None:
         return None
-    from sklearn.metrics import average_precision_score  # slow to import
+    from sklearn.metrics import average_precision_score
 
     truth, probability = cells
     return float(average_precision_score(truth, probability)) if truth.any() else float("nan")
@@ -47,6 +53,7 @@ def mm_brier(answer: Answer, imputation: Imputation) -> float | None:
     if (cells := _cells(answer, imputation.meaningful_probability, "mm_brier")) is None:
         return None
     truth, probability = cells
+    # brier_score_loss adds up both classes, which changes the last bit in about 1 of 100 cases
     return float(np.mean((probability - truth) ** 2))
 
 
@@ -60,7 +67,3 @@ def _cells(answer: Answer, claim: np.ndarray | None, name: str) -> tuple[np.ndar
         names = [c.name for c in answer.columns if c.mm_candidate]
         raise NothingToScore(f"{name}: no cell is hidden in {names}")
     return answer.meaningful[scored], claim[scored]
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")

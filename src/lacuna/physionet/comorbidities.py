@@ -47,13 +47,3 @@ def expanded(item: str) -> Iterator[str]:
     digits = len(first) - len(letter)
     for number in range(int(first[len(letter) :]), int(last[len(letter) :]) + 1):
         yield f"{letter}{number:0{digits}d}"
-
-
-def names_of(code: str, icd: int) -> set[str]:
-    """The comorbidities that one diagnosis belongs to.
-
-    >>> sorted(names_of("428.0", 9)), sorted(names_of("J45", 10)), names_of("V434", 10)
-    (['cci_CHF', 'eci_CHF'], ['cci_Pulmonary', 'eci_Pulmonary'], set())
-    """
-    bare = code.strip().upper().replace(".", "")
-    return {p.name for p in prefixes() if p.icd == icd and bare.startswith(p.prefix)}

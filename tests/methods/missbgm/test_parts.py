@@ -1,17 +1,14 @@
-"""Layout, lookup and the keeping of draws."""
+"""Layout and the keeping of draws."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.draws import DrawKeeper
 from lacuna.methods.missbgm.layout import Layout
-from lacuna.methods.missbgm.lookup import RowLookup
 from lacuna.methods.missbgm.settings import ChainSettings, Training
 from lacuna.methods.missbgm.warm_start import cycled_batches
 from lacuna.types import Column, Incomplete
@@ -51,18 +48,6 @@ def test_levels_are_probabilities_from_the_start() -> None:
     levels, seen = layout.encode(rows)[:, 2:].reshape(-1, 2, 3), layout.seen(rows)[:, 2:]
     np.testing.assert_array_equal(levels.sum(-1), seen)
     assert not levels[:, 0, 2].any()  # the two-level column has no third
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_lookup_finds_the_first_equal_row(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    known = rng.choice([0.0, 1.0, np.nan, -0.0], (30, 3))
-    rows = rng.choice([0.0, 1.0, 2.0, np.nan], (20, 3))
-    found = RowLookup(known).find(rows)
-    for row, at in zip(rows, found, strict=True):
-        equal = [i for i, one in enumerate(known) if np.array_equal(one, row, equal_nan=True)]
-        assert at == (equal[0] if equal else -1)
 
 
 @pytest.mark.parametrize("room", [1e9, 0.0])

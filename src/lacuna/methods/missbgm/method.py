@@ -18,7 +18,6 @@ from lacuna.methods.missbgm.draws import DrawKeeper
 from lacuna.methods.missbgm.fitting import alternate
 from lacuna.methods.missbgm.layout import Layout
 from lacuna.methods.missbgm.local import Rows, at_rest, refine
-from lacuna.methods.missbgm.lookup import RowLookup
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
 from lacuna.methods.missbgm.posterior import sample
@@ -34,6 +33,7 @@ from lacuna.methods.missbgm.settings import (
 from lacuna.methods.missbgm.step_size import Rule
 from lacuna.methods.missbgm.warm_start import warm_start
 from lacuna.numerics.knn import knn_complete
+from lacuna.numerics.rows import RowLookup
 from lacuna.rng import stream, torch_stream
 from lacuna.types import Imputation, Incomplete
 
@@ -159,7 +159,7 @@ class MissBGM(Method):
             rows = self._alternate(at_rest(z, x, self.layout_.n_numeric))
         self.model_.settle()
         self.z_, self.x_ = rows.z, rows.x
-        self.lookup_ = RowLookup(train.values)
+        self.lookup_ = RowLookup.of(train.values)
 
     def _donor_rows(self, n: int) -> np.ndarray:
         """Which of n training rows others may borrow from at the start, in order."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 from scipy.stats import chi2, norm
+
+from lacuna.numerics.logistic import fit_logistic
 
 DONORS = 200  # observed cells of nearest prediction, whose residuals stand for those of a blank
 NODES = 64  # predictions at which donors are gathered; between them their tables are mixed
@@ -29,27 +31,23 @@ class SlopeFit(NamedTuple):
 
 
 def fit_slope(prediction: np.ndarray, blank: np.ndarray) -> SlopeFit:
-    """Logistic regression of ``blank`` (n,) bool on ``prediction`` (n,), by Newton's method."""
-    x = np.stack([prediction - prediction.mean(), np.ones(len(prediction))])
+    """Logistic regression of ``blank`` (n,) bool on ``prediction`` (n,)."""
+    design = np.stack([prediction - prediction.mean(), np.ones(len(prediction))]).T
     rate = np.clip(blank.mean(), 1e-9, 1 - 1e-9)
-    weights = np.array([0.0, np.log(rate / (1 - rate))])
-    prior = np.array([SLOPE_PRIOR, 0.0])
+    start = np.array([0.0, np.log(rate / (1 - rate))])
 
     def log_likelihood(at: np.ndarray) -> float:
-        logit = at @ x
+        logit = design @ at
         return float(np.where(blank, log_expit(logit), log_expit(-logit)).sum())
 
-    none = log_likelihood(weights)
-    for _ in range(30):
-        p = expit(weights @ x)
-        curvature = (x * (p * (1 - p))) @ x.T + np.diag(prior) + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, x @ (blank - p) - prior * weights)
-        weights = weights + step * min(1.0, 4.0 / float(np.abs(step).max() + 1e-12))
-        if np.abs(step).max() < 1e-8:
-            break
+    def shortened(step: np.ndarray) -> np.ndarray:
+        return step * min(1.0, 4.0 / float(np.abs(step).max() + 1e-12))
+
+    prior = np.array([SLOPE_PRIOR, 0.0])
+    weights, curvature = fit_logistic(design, blank, prior, start, shortened, 1e-8, 30, ridge=1e-9)
     found = log_likelihood(weights)
     error = float(np.sqrt(np.linalg.inv(curvature)[0, 0]))
-    return SlopeFit(float(weights[0]), error, max(0.0, 2 * (found - none)), found)
+    return SlopeFit(float(weights[0]), error, max(0.0, 2 * (found - log_likelihood(start))), found)
 
 
 def beyond_prediction(prediction: np.ndarray, blank: np.ndarray, features: np.ndarray) -> float:

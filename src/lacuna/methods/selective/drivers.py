@@ -8,31 +8,24 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import chi2
 
+from lacuna.numerics.logistic import fit_logistic
+
 RIDGE = 1.0  # prior precision of a coefficient: keeps fits finite where blanks are separable
-NEWTON_STEPS = 25
 COLLINEAR = 1e-8  # share of a feature's information
 
 
-def fit_logistic(features: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-    """Intercept and coefficients (1 + f,) of a lightly penalised logistic regression, by Newton's method.
+def blank_coefficients(features: np.ndarray, blank: np.ndarray) -> np.ndarray:
+    """Intercept and coefficients (1 + f,) of a lightly penalised logistic regression.
 
     Args:
         features: (n, f)
-        outcome: (n,) bool
+        blank: (n,) bool
     """
-    design = np.column_stack([np.ones(len(outcome)), features])
-    penalty = np.diag(np.r_[1e-6, np.full(features.shape[1], RIDGE)])
-    coefficients = np.zeros(design.shape[1])
-    coefficients[0] = logit(np.clip(outcome.mean(), 0.5 / len(outcome), 1 - 0.5 / len(outcome)))
-    for _ in range(NEWTON_STEPS):
-        p = expit(design @ coefficients)
-        gradient = design.T @ (outcome - p) - penalty @ coefficients
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + penalty
-        step = np.linalg.solve(curvature, gradient)
-        coefficients += np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-6:
-            break
-    return coefficients
+    design = np.column_stack([np.ones(len(blank)), features])
+    penalty = np.r_[1e-6, np.full(features.shape[1], RIDGE)]
+    start = np.zeros(design.shape[1])
+    start[0] = logit(np.clip(blank.mean(), 0.5 / len(blank), 1 - 0.5 / len(blank)))
+    return fit_logistic(design, blank, penalty, start, lambda step: np.clip(step, -2.0, 2.0), 1e-6, 25).coefficients
 
 
 def score_statistics(known: np.ndarray, added: Sequence[np.ndarray], outcome: np.ndarray) -> list[float]:
@@ -44,7 +37,7 @@ def score_statistics(known: np.ndarray, added: Sequence[np.ndarray], outcome: np
         outcome: (n,) bool
     """
     design = np.column_stack([np.ones(len(outcome)), known])
-    p = expit(design @ fit_logistic(known, outcome))
+    p = expit(design @ blank_coefficients(known, outcome))
     variance = (p * (1 - p))[:, None]
     weighted = variance * design
     inverse = np.linalg.pinv(weighted.T @ design)
@@ -115,7 +108,7 @@ def leading_directions(
         others = [k for k in drivers if k != j]
         if not others:
             continue
-        coefficients = fit_logistic(np.column_stack([features[k][rows] for k in others]), ~observed[rows, j])
+        coefficients = blank_coefficients(np.column_stack([features[k][rows] for k in others]), ~observed[rows, j])
         ends = np.cumsum([features[k].shape[1] for k in others])
         for k, part in zip(others, np.split(coefficients[1:], ends[:-1]), strict=True):
             found[k].append(part)

@@ -12,38 +12,18 @@ from lacuna.numerics.calibration import Isotonic
 from lacuna.types import Incomplete
 
 
-@dataclass(frozen=True)
-class RowFolds:
-    """Recognises training rows by their content, so that a row is never judged by a model that has seen it.
+def fold_shares(first: np.ndarray, fold: np.ndarray, n_folds: int) -> np.ndarray:
+    """How the training rows that are equal to each one, itself included, are spread over the folds: (n, folds).
 
-    It makes a prediction a function of the row alone: the same row gets the same answer in any company.
+    Args:
+        first: (n,) int, the first training row that each is equal to.
+        fold: (n,) int, of each.
+
+    >>> fold_shares(np.array([0, 1, 0]), np.array([0, 1, 2]), 3).tolist()
+    [[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]]
     """
-
-    keys: np.ndarray  # (u,) uint64 of the distinct training rows, sorted
-    shares: np.ndarray  # (u, folds): how the training rows of that content are spread over the folds
-
-    @classmethod
-    def of(cls, values: np.ndarray, fold: np.ndarray, n_folds: int) -> Self:
-        keys, row = np.unique(row_keys(values), return_inverse=True)
-        counts = np.bincount(row * n_folds + fold, minlength=len(keys) * n_folds).reshape(-1, n_folds)
-        return cls(keys, counts / counts.sum(1, keepdims=True))
-
-    def weights(self, values: np.ndarray) -> np.ndarray:
-        """(n, folds) of each fold's model: those that left the row out; equal for a row not seen in training."""
-        wanted = row_keys(values)
-        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        known = (self.keys[at] == wanted)[:, None]
-        return np.where(known, self.shares[at], 1 / self.shares.shape[1])
-
-
-def row_keys(values: np.ndarray) -> np.ndarray:
-    """A 64-bit hash (n,) of each row of values (n, d); NaNs are alike, and so are both zeros."""
-    bits = np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)
-    keys = np.zeros(len(values), np.uint64)
-    for column in bits.T:
-        keys = (keys ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        keys ^= keys >> np.uint64(29)
-    return keys
+    counts = np.bincount(first * n_folds + fold, minlength=len(first) * n_folds).reshape(-1, n_folds)[first]
+    return counts / counts.sum(1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -58,14 +38,25 @@ class MeaningRate:
     column: int
     trees: CrossFitted
     calibration: Isotonic
-    folds: RowFolds
+    shares: np.ndarray  # (n, folds) of the training rows, see ``fold_shares``
     out_of_fold: np.ndarray  # (n,) of the training rows
 
     @classmethod
     def fit(
-        cls, train: Incomplete, column: int, ordinary: np.ndarray, boosting: Boosting, rng: np.random.Generator
+        cls,
+        train: Incomplete,
+        first: np.ndarray,
+        column: int,
+        ordinary: np.ndarray,
+        boosting: Boosting,
+        rng: np.random.Generator,
     ) -> Self:
-        """``ordinary`` (n,) is the probability of an ordinary blank, below 1."""
+        """Learn from n training rows.
+
+        Args:
+            first: (n,) int, the first row that each is equal to.
+            ordinary: (n,) probability of an ordinary blank, below 1.
+        """
         hidden = train.hidden[:, column]
         target = (hidden - ordinary) / (1 - ordinary)
         blank = 1 - (1 - ordinary) * (1 - np.clip(target.mean(), 0.01, 0.99))
@@ -75,10 +66,17 @@ class MeaningRate:
         trees = cross_fit(features, target, 0, categorical, boosting, rng, weights)
         raw = trees.out_of_fold[:, 0]
         calibration = Isotonic.fit(raw, target, weights)
-        folds = RowFolds.of(train.values, trees.fold, len(trees.models))
-        return cls(column, trees, calibration, folds, calibration(raw))
+        shares = fold_shares(first, trees.fold, len(trees.models))
+        return cls(column, trees, calibration, shares, calibration(raw))
 
-    def predict(self, values: np.ndarray) -> np.ndarray:
-        """(n,) for values (n, d), NaN where hidden."""
+    def predict(self, values: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """(m,) for values (m, d), NaN where hidden.
+
+        A row is judged by the models that have not seen it, which makes the prediction a function of the row alone.
+
+        Args:
+            first: (m,) int, the first training row that each is equal to, -1 where there is none.
+        """
         features = np.delete(values, self.column, axis=1)
-        return self.calibration(self.trees.predict(features, self.folds.weights(values))[:, 0])
+        weights = np.where(first[:, None] >= 0, self.shares[first], 1 / self.shares.shape[1])
+        return self.calibration(self.trees.predict(features, weights)[:, 0])

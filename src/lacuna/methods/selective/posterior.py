@@ -11,6 +11,7 @@ from lacuna.crossfit import Boosting
 from lacuna.methods.selective.diagnosis import ColumnDiagnosis, warnings_for
 from lacuna.methods.selective.meaning import MeaningRate
 from lacuna.methods.selective.observation import ColumnProcess, ObservationProcess, Ordinary
+from lacuna.numerics.rows import RowLookup
 from lacuna.rng import stream
 from lacuna.types import Incomplete
 
@@ -74,6 +75,8 @@ class MeaningfulPosterior:
         some = np.sort(rng.permutation(len(train))[:PROCESS_ROWS])
         sample = train.take(some)
         self.process_ = ObservationProcess.fit(sample, self.ordinary)
+        self.lookup_ = RowLookup.of(train.values)
+        first = self.lookup_.find(train.values)
         modelled = np.flatnonzero(train.candidates & train.hidden.any(0) & train.observed.any(0))
         meaningful = np.zeros(train.values.shape)
         self.columns_: list[CandidateColumn] = []
@@ -82,7 +85,7 @@ class MeaningfulPosterior:
         for j in sorted(modelled, key=lambda j: j not in self.process_.drivers):
             blanks = self.process_.of_column(sample, int(j), meaningful[some], rng)
             ordinary = blanks.probability(train, meaningful)
-            meaning = MeaningRate.fit(train, int(j), ordinary, self.boosting, rng)
+            meaning = MeaningRate.fit(train, first, int(j), ordinary, self.boosting, rng)
             meaningful[:, j] = given_hidden(meaning.out_of_fold, ordinary)
             self.columns_.append(CandidateColumn(int(j), blanks, meaning))
             self.diagnoses_.append(
@@ -103,12 +106,13 @@ class MeaningfulPosterior:
         A row of the training table is judged by models that have not seen it.
         """
         probability = np.zeros(rows.values.shape)
+        first = self.lookup_.find(rows.values)
         for column in self.columns_:
             at = np.flatnonzero(rows.hidden[:, column.index])
             if len(at):
                 some = rows.take(at)
                 ordinary = column.blanks.probability(some, probability[at])
-                probability[at, column.index] = given_hidden(column.meaning.predict(some.values), ordinary)
+                probability[at, column.index] = given_hidden(column.meaning.predict(some.values, first[at]), ordinary)
         return probability
 
     def diagnostics(self) -> dict[str, Any]:
