@@ -111,7 +111,7 @@ def agree(engine: str, device: str, categorical: bool, use_bnn: bool) -> None:
     """Most probable tables within 0.01 sd of a column, but for one level in a hundred; draws as distributions.
 
     The sampler's steps amplify rounding, so that single draws part: what stays are acceptance rates within 0.03,
-    and of the draws of all cells the mean within 0.1 sd and the sd within a tenth.
+    and by column the mean of all draws within 0.1 sd and the median sd within a tenth.
     """
     train, new = problem(categorical)
     plain, fast = (completed(e, device, categorical, use_bnn) for e in ("reference", engine))
@@ -129,9 +129,9 @@ def agree(engine: str, device: str, categorical: bool, use_bnn: bool) -> None:
         assert ours.diagnostics[key] == pytest.approx(theirs.diagnostics[key], abs=0.03)
     for j in range(numbers.stop):
         mine = ours.draws.cells[:, 1] == j
-        gap = (ours.draws.mean - theirs.draws.mean)[mine] / theirs.draws.sd[mine]
-        assert abs(gap.mean()) < 0.1
-        assert ours.draws.sd[mine].mean() == pytest.approx(theirs.draws.sd[mine].mean(), rel=0.1)
+        sd, wanted_sd = np.median(ours.draws.sd[mine]), np.median(theirs.draws.sd[mine])
+        assert abs((ours.draws.mean - theirs.draws.mean)[mine].mean()) < 0.1 * wanted_sd
+        assert sd == pytest.approx(wanted_sd, rel=0.1)
 
 
 @pytest.mark.slow
