@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from lacuna.methods.missbgm import reference
 from lacuna.methods.missbgm.chains import Chains
+from lacuna.methods.missbgm.conditional import Conditional
 from lacuna.methods.missbgm.host import HostChains, LatentView
 from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
-from lacuna.methods.missbgm.outlook import Outlook
 from lacuna.methods.missbgm.posterior import cut
 from lacuna.methods.missbgm.settings import ChainSettings
 from lacuna.methods.missbgm.targets import Networks
@@ -100,8 +100,8 @@ def test_what_is_remembered_is_what_would_be_seen(levels: list[int], dtype: torc
     assert ours.missing is not None
     if not levels:
         logits = reference.f(ours.model, ours.model.f.vector, ours.rows.numeric)
-        surprise = F.binary_cross_entropy_with_logits(logits, ours.r, reduction="none").sum(1)
-        torch.testing.assert_close(ours.missing.surprise, surprise, rtol=1e-4, atol=1e-4)
+        mask_loss = F.binary_cross_entropy_with_logits(logits, ours.r, reduction="none").sum(1)
+        torch.testing.assert_close(ours.missing.mask_loss, mask_loss, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("bayesian", [False, True])
@@ -121,22 +121,22 @@ def test_mixed_tables_go_the_way_of_the_captured_chains(bayesian: bool) -> None:
     assert (theirs.rows.levels != parts(levels)[2][:, N:]).any()
 
 
-def test_an_outlook_is_the_likelihood_by_another_way() -> None:
+def test_an_conditional_is_the_likelihood_by_another_way() -> None:
     model, z, x, _ = parts([2, 3])
     raw = model.g.frozen().forward(z)[-1]
-    outlook = Outlook.of(raw, model.heads)
+    conditional = Conditional.of(raw, model.heads)
     numeric, levels = x[:, :N], x[:, N:]
     torch.testing.assert_close(
-        outlook.log_density(numeric, levels), -model.heads.negative_log_likelihood(raw, x), rtol=1e-5, atol=1e-4
+        conditional.log_density(numeric, levels), -model.heads.negative_log_likelihood(raw, x), rtol=1e-5, atol=1e-4
     )
-    torch.testing.assert_close(outlook.by_raw(numeric, levels, torch.float32), model.heads.by_raw(raw, x))
+    torch.testing.assert_close(conditional.by_raw(numeric, levels, torch.float32), model.heads.by_raw(raw, x))
 
 
 def test_one_row_is_not_seen_through_its_own_memory() -> None:
     model, z, _, _ = parts([])
     raw = model.g.frozen().forward(z[:1])[-1]
     before = copy.deepcopy(raw)
-    Outlook.of(raw, model.heads).by_raw(z[:1].new_zeros(1, N), raw[:, :0], torch.float32)
+    Conditional.of(raw, model.heads).by_raw(z[:1].new_zeros(1, N), raw[:, :0], torch.float32)
     torch.testing.assert_close(raw, before)
 
 

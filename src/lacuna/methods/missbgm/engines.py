@@ -1,13 +1,11 @@
-"""The codes that fit and sample MissBGM. All of them compute the same numbers, up to rounding and its consequences.
+"""The codes that fit and sample MissBGM. They compute the same numbers, up to rounding and what follows from it.
 
-| engine      | device | fitting (Algorithm 1)                  | sampling (section 4.3)                         |
-| ----------- | ------ | -------------------------------------- | ---------------------------------------------- |
-| `reference` | any    | by autograd, `reference.py`            | by autograd, `reference.py`                    |
-| `host`      | CPU    | derivatives written out, `fitting.py`  | the same, network outputs kept, `host.py`      |
-| `graph`     | CUDA   | as `host`, a mini-batch is a CUDA graph | `chains.py`, a sweep is a CUDA graph           |
-| `fused`     | CUDA   | a mini-batch is three Triton kernels, `fused.py`, in a CUDA graph | as `graph`          |
-
-`auto` is `host` on a CPU; on a GPU it is `fused` for the models that the kernels can hold, else `graph`.
+- ``reference``, any device: Algorithm 1 and the sampler by autograd, to be read beside the paper (``reference.py``).
+- ``host``, CPU: derivatives written out (``fitting.py``, ``local.py``, ``parameters.py``); a sweep keeps what the
+  networks gave at the states of the sweep before (``host.py``).
+- ``graph``, CUDA: the same fitting, each mini-batch a CUDA graph; each sweep (``chains.py``) is a CUDA graph as well.
+- ``fused``, CUDA: as ``graph``, with each mini-batch in three Triton kernels (``fused.py``).
+- ``auto``: ``host`` on a CPU; on a GPU ``fused`` for models that its kernels can hold, else ``graph``.
 """
 
 from __future__ import annotations

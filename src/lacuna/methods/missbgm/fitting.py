@@ -1,4 +1,4 @@
-"""Algorithm 1 of MissBGM: mini-batches move their rows' latent variables and missing values, then the networks."""
+"""Algorithm 1 of MissBGM: each mini-batch updates its rows' latent variables and missing values, then the networks."""
 
 from __future__ import annotations
 

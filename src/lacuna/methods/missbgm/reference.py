@@ -152,8 +152,8 @@ def alternate(
     adam_z, adam_x = Adam(z, steps.z, dense), Adam(x, steps.x, dense)
     if training.use_bnn:
         model.posteriors = tuple(GaussianWeights(net.vector, net.shapes) for net in model.nets)
-    moved = [(q.mean, q.raw_sd) for q in model.posteriors] or [(net.vector,) for net in model.nets]
-    adams = [[Adam(v, s) for v in of] for of, s in zip(moved, (training.theta, training.phi), strict=True)]
+    learned = [[q.mean, q.raw_sd] for q in model.posteriors] or [[net.vector] for net in model.nets]
+    adams = [[Adam(v, s) for v in of] for of, s in zip(learned, (training.theta, training.phi), strict=True)]
     for t in range(1, epochs + 1):  # line 3
         shuffled = torch.from_numpy(rng.permutation(n)).to(z.device)  # line 4
         for batch in shuffled.split(training.batch_size):  # line 5
