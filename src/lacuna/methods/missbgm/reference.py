@@ -261,7 +261,7 @@ def batch_moments(model: Model, z: Tensor) -> tuple[Tensor, Tensor]:
 def refine(
     z: Tensor, x: Tensor, r: Tensor, model: Model, steps: LocalSteps, epochs: int, batch: int, n_train: int
 ) -> tuple[Tensor, Tensor]:
-    """ "Warm-start by MAP" of new rows: steps (i) and (ii) alone, theta and phi fixed, for T_warm = ``epochs``.
+    """The "warm-start by MAP" of new rows: steps (i) and (ii) alone, theta and phi fixed, T_warm = ``epochs``.
 
     Every row is in one batch of an epoch, as in a training table of ``n_train`` rows, and meets no other row.
     """
