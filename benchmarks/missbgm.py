@@ -38,6 +38,7 @@ from lacuna.methods.base import Monitor
 from lacuna.methods.missbgm import MissBGM
 from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.fitting import alternate
+from lacuna.methods.missbgm.fused import serves
 from lacuna.methods.missbgm.local import at_rest
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import PointParameters
@@ -349,9 +350,11 @@ def speed(arguments: argparse.Namespace) -> dict[str, Any]:
     parameters = PointParameters(model, (Adam(0.005), Adam(0.005)), 0.0)
 
     def fit(epochs: int) -> float:
-        rng = np.random.default_rng(0)
+        rng, fused = np.random.default_rng(0), serves(device, model, 16)
         return seconds(
-            lambda: alternate(state, plain.r, model, parameters, steps, epochs, 16, rng, noise, lambda e, loss: None)
+            lambda: alternate(
+                state, plain.r, model, parameters, steps, epochs, 16, rng, noise, lambda e, loss: None, fused
+            )
         )
 
     def new_noise(name: str | int) -> torch.Generator:

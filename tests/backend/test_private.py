@@ -80,7 +80,7 @@ def test_a_product_may_bend_its_result(bend: bool) -> None:
 
 
 def names(path: Path) -> set[str]:
-    """Dotted names that begin with ``torch.``."""
+    """Dotted names that begin with ``torch.``, calls not among their parts."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     dotted = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     imported = {
@@ -89,7 +89,7 @@ def names(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    return {name for name in dotted | imported if name.startswith("torch.")}
+    return {name for name in dotted | imported if name.startswith("torch.") and "(" not in name}
 
 
 def is_private(name: str) -> bool:

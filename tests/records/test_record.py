@@ -49,6 +49,13 @@ def test_the_processes_that_share_the_work_decide_no_number() -> None:
     assert run_id(one) == run_id(two)
 
 
+def test_an_engine_counts_where_it_is_chosen() -> None:
+    automatic, chosen = (config("method=missbgm", f"method.engine={engine}") for engine in ("auto", "reference"))
+    before = {**automatic, "method": {key: value for key, value in automatic["method"].items() if key != "engine"}}
+    assert run_id(automatic) == run_id(before)
+    assert run_id(automatic) != run_id(chosen)
+
+
 def test_a_file_counts_by_its_content(tmp_path: Path) -> None:
     first, second = tmp_path / "a.csv", tmp_path / "b.csv"
     first.write_text("x\n1\n")

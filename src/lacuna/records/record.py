@@ -152,9 +152,9 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides numbers.
 
     Budget and device count, since they change numbers; output folder, tracking, limits and ``jobs``, the processes
-    that share a method's work, do not. Downstream tasks count where there are any. Where files lie decides nothing: a
-    file is known by its content, a folder by the manifest of what was built there; a folder without one is a cache of
-    public files, and says nothing.
+    that share a method's work, do not. ``engine: auto`` follows from the device and is left out; another engine counts.
+    Downstream tasks count where there are any. Where files lie decides nothing: a file is known by its content, a
+    folder by the manifest of what was built there; a folder without one is a cache of public files, and says nothing.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
@@ -167,6 +167,8 @@ def _by_content(node: Any) -> Any:
     if isinstance(node, Mapping):
         known = {key: value if key == "_target_" else _by_content(value) for key, value in node.items()}
         known.pop("jobs", None)
+        if known.get("engine") == "auto":
+            del known["engine"]
         if isinstance(folder := known.pop("folder", None), str):
             manifest = Path(folder).expanduser() / "manifest.json"
             known |= {"folder": f"sha256:{sha256(manifest)}"} if manifest.is_file() else {}

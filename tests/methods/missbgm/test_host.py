@@ -1,9 +1,8 @@
-"""Sweeps on a CPU against a plain loop with autograd in float32, on the same random numbers."""
+"""Sweeps on a CPU against those of ``reference`` in float32, on the same random numbers."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -12,16 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lacuna.methods.missbgm import reference
 from lacuna.methods.missbgm.chains import Chains
+from lacuna.methods.missbgm.conditional import Conditional
 from lacuna.methods.missbgm.host import HostChains, LatentView
 from lacuna.methods.missbgm.local import at_rest
-from lacuna.methods.missbgm.model import VARIANCE_FLOOR, Generator, Heads, Missingness, Model
-from lacuna.methods.missbgm.outlook import Outlook
+from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.posterior import cut
 from lacuna.methods.missbgm.settings import ChainSettings
 from lacuna.methods.missbgm.targets import Networks
 from lacuna.nets.flipout import GaussianWeights
-from lacuna.nets.perceptron import SLOPE, Perceptron
 
 CPU = torch.device("cpu")
 ROWS, N, STEP = 200, 6, torch.tensor([[0.25]])
@@ -47,74 +46,36 @@ def chains(kind: type[Chains], levels: list[int], beta: float = 0.5) -> Chains:
     return kind(at_rest(z, x, N), r, model, SETTINGS, torch.Generator().manual_seed(7))
 
 
-def network(net: Perceptron, x: Tensor) -> Tensor:
-    for i, (weight, bias) in enumerate(zip(net.weights, net.biases, strict=True)):
-        x = x @ weight + bias
-        x = torch.where(x > 0, x, SLOPE * x) if i < len(net.weights) - 1 else x
-    return x
+class Plain:
+    """The sweeps of the reference, from the same start and on the same random numbers as ``chains``."""
 
-
-class PlainLoop:
-    """One HMC step of z and one of x, five leapfrog steps each, every gradient by autograd; numeric columns."""
-
-    def __init__(self, beta: float) -> None:
-        self.model, self.z, self.x, self.r = parts([], beta)
+    def __init__(self, levels: list[int], beta: float) -> None:
+        self.model, self.z, self.x, self.r = parts(levels, beta)
         self.generator = torch.Generator().manual_seed(7)
 
-    def likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        mean, spread = network(self.model.g.frozen(), z).chunk(2, 1)
-        variance = F.softplus(spread) + VARIANCE_FLOOR
-        return -0.5 * ((x - mean) ** 2 / variance + variance.log()).sum(1)
-
-    def log_p_z(self, z: Tensor) -> Tensor:
-        return self.likelihood(z, self.x) - 0.5 * (z**2).sum(1)
-
-    def log_p_x(self, x: Tensor) -> Tensor:
-        logits = network(self.model.f.network, x)
-        mask = F.binary_cross_entropy_with_logits(logits, self.r, reduction="none").sum(1)
-        return self.likelihood(self.z, x) - self.model.beta * mask
-
     def sweep(self) -> Tensor:
-        self.z, by_z = self.step(self.z, self.log_p_z, torch.ones_like(self.z))
-        self.x, by_x = self.step(self.x, self.log_p_x, 1 - self.r)
-        return torch.stack([by_z, by_x])
-
-    def step(self, start: Tensor, log_density: Callable[[Tensor], Tensor], free: Tensor) -> tuple[Tensor, Tensor]:
-        def both(position: Tensor) -> tuple[Tensor, Tensor]:
-            position = position.detach().requires_grad_()
-            value = log_density(position)
-            return value.detach(), torch.autograd.grad(value.sum(), position)[0] * free
-
-        momentum = torch.randn(start.shape, generator=self.generator) * free
-        uniform = torch.rand(len(start), generator=self.generator)
-        position, (density, gradient) = start, both(start)
-        before = density - 0.5 * momentum.square().sum(1)
-        for _ in range(5):
-            momentum = momentum + 0.5 * STEP * gradient
-            position = position + STEP * momentum
-            density, gradient = both(position)
-            momentum = momentum + 0.5 * STEP * gradient
-        chance = (density - 0.5 * momentum.square().sum(1) - before).exp().clamp(max=1)
-        return torch.where((uniform < chance)[:, None], position, start), chance
+        state = (self.z, self.x, self.r, self.model)
+        self.z, self.x, acceptance = reference.sweep(*state, [STEP, STEP], SETTINGS.n_leapfrog, self.generator)
+        return acceptance
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.5])
-def test_a_plain_loop_goes_the_same_way(beta: float) -> None:
-    """In float32 to 1e-3 over five sweeps, but for at most one row whose acceptance hung by a hair."""
-    plain, ours = PlainLoop(beta), chains(HostChains, [], beta)
+@pytest.mark.parametrize("kind", [Chains, HostChains])
+@pytest.mark.parametrize(("levels", "beta"), [([], 0.0), ([], 0.5), ([2, 3], 0.5)])
+def test_sweeps_are_those_of_the_reference(kind: type[Chains], levels: list[int], beta: float) -> None:
+    """In float32 to 1e-3 over five sweeps, but for at most one row in a hundred whose acceptance was that close."""
+    plain, ours = Plain(levels, beta), chains(kind, levels, beta)
     networks = Networks.of(ours.model, torch.float32)
     for _ in range(5):
         wanted, found = plain.sweep(), ours.sweep(networks, STEP, STEP)
-        far = (found - wanted).abs().amax(0) > 1e-2
-        assert far.sum() <= 1
-    off = ((ours.rows.z - plain.z).abs().amax(1) > 1e-3) | ((ours.rows.numeric - plain.x).abs().amax(1) > 1e-3)
-    assert off.sum() <= 1
+        assert ((found - wanted).abs().amax(0) > 1e-2).sum() <= ROWS / 100
+    off = ((ours.rows.z - plain.z).abs().amax(1) > 1e-3) | ((ours.rows.x - plain.x).abs().amax(1) > 1e-3)
+    assert off.sum() <= ROWS / 100
     assert 0.3 < wanted.mean() < 0.99  # some were refused
 
 
 def test_rough_gradients_lead_to_nearly_the_same_place() -> None:
     """bfloat16: one sweep's acceptance within 0.02 on average, nine in ten positions accepted by both within 0.02."""
-    plain, ours = PlainLoop(0.5), chains(HostChains, [], 0.5)
+    plain, ours = Plain([], 0.5), chains(HostChains, [], 0.5)
     before = plain.z
     wanted, found = plain.sweep(), ours.sweep(Networks.of(ours.model, torch.bfloat16), STEP, STEP)
     assert ((found - wanted).mean(1).abs() < 0.02).all()
@@ -138,9 +99,9 @@ def test_what_is_remembered_is_what_would_be_seen(levels: list[int], dtype: torc
         torch.testing.assert_close(kept, seen)
     assert ours.missing is not None
     if not levels:
-        logits = network(ours.model.f.network, ours.rows.numeric)
-        surprise = F.binary_cross_entropy_with_logits(logits, ours.r, reduction="none").sum(1)
-        torch.testing.assert_close(ours.missing.surprise, surprise, rtol=1e-4, atol=1e-4)
+        logits = reference.f(ours.model, ours.model.f.vector, ours.rows.numeric)
+        mask_loss = F.binary_cross_entropy_with_logits(logits, ours.r, reduction="none").sum(1)
+        torch.testing.assert_close(ours.missing.mask_loss, mask_loss, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("bayesian", [False, True])
@@ -160,22 +121,22 @@ def test_mixed_tables_go_the_way_of_the_captured_chains(bayesian: bool) -> None:
     assert (theirs.rows.levels != parts(levels)[2][:, N:]).any()
 
 
-def test_an_outlook_is_the_likelihood_by_another_way() -> None:
+def test_an_conditional_is_the_likelihood_by_another_way() -> None:
     model, z, x, _ = parts([2, 3])
     raw = model.g.frozen().forward(z)[-1]
-    outlook = Outlook.of(raw, model.heads)
+    conditional = Conditional.of(raw, model.heads)
     numeric, levels = x[:, :N], x[:, N:]
     torch.testing.assert_close(
-        outlook.log_density(numeric, levels), -model.heads.negative_log_likelihood(raw, x), rtol=1e-5, atol=1e-4
+        conditional.log_density(numeric, levels), -model.heads.negative_log_likelihood(raw, x), rtol=1e-5, atol=1e-4
     )
-    torch.testing.assert_close(outlook.by_raw(numeric, levels, torch.float32), model.heads.by_raw(raw, x))
+    torch.testing.assert_close(conditional.by_raw(numeric, levels, torch.float32), model.heads.by_raw(raw, x))
 
 
 def test_one_row_is_not_seen_through_its_own_memory() -> None:
     model, z, _, _ = parts([])
     raw = model.g.frozen().forward(z[:1])[-1]
     before = copy.deepcopy(raw)
-    Outlook.of(raw, model.heads).by_raw(z[:1].new_zeros(1, N), raw[:, :0], torch.float32)
+    Conditional.of(raw, model.heads).by_raw(z[:1].new_zeros(1, N), raw[:, :0], torch.float32)
     torch.testing.assert_close(raw, before)
 
 

@@ -128,8 +128,8 @@ def test_levels_given_all_else_by_enumeration() -> None:
         for level in range(n_levels):
             changed = x.clone()
             changed[:, N + 3 * block : N + 3 * block + 3] = F.one_hot(torch.tensor(level), 3).float()
-            surprise = model.f.surprise(model.f.network.forward(changed)[-1], r)
-            joint[:, level] = -model.heads.negative_log_likelihood(raw, changed) - model.beta * surprise
+            mask_loss = model.f.negative_log_likelihood(model.f.network.forward(changed)[-1], r)
+            joint[:, level] = -model.heads.negative_log_likelihood(raw, changed) - model.beta * mask_loss
         found = model.level_posterior(raw, x, r, block).exp()
         torch.testing.assert_close(found, joint.softmax(1), rtol=1e-4, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""The chains of some rows, and how they move in a sweep."""
+"""A sweep of the sampler for some rows, in operations that a CUDA graph can capture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lacuna.numerics import hmc
 
 
 class Chains:
-    """The chains of some rows, and how they move.
+    """The chains of some rows.
 
     Args:
         generator: of these chains alone.
@@ -30,7 +30,7 @@ class Chains:
         self.raw = self.model.g.frozen().forward(self.rows.z)[-1]  # of g at every row's z
 
     def held(self) -> list[Tensor]:
-        """What a sweep moves beside the rows."""
+        """Tensors that a sweep changes, beside the rows."""
         return [self.raw]
 
     def sweep(self, networks: Networks, step_z: Tensor, step_x: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Chains:
         n, n_levels = self.model.heads.n, self.model.heads.blocks[1]
         log_probability = self.model.level_posterior(self.raw, self.rows.x, self.r, block)
         uniform = torch.rand(log_probability.shape, generator=self.generator, device=self.r.device)
-        drawn = (log_probability - (-uniform.log()).log()).argmax(1)  # the Gumbel trick: the host need not look
+        drawn = (log_probability - (-uniform.log()).log()).argmax(1)  # the Gumbel trick: no value goes to the host
         one_hot = (drawn[:, None] == torch.arange(n_levels, device=self.r.device)).to(uniform.dtype)
         mine = self.rows.levels[:, block * n_levels : (block + 1) * n_levels]
         mine.copy_(torch.where(self.r[:, n + block, None] > 0, mine, one_hot))

@@ -1,4 +1,4 @@
-"""Adam whose momentum keeps moving the rows that a mini-batch leaves out, without touching them.
+"""Adam on a whole table at the cost of a mini-batch: the other rows get the steps of their momentum later, at once.
 
 An optimiser that holds a whole table of row variables, but sees gradients for a batch of rows only, treats the
 others as having gradient 0: their momentum fades and still moves them. For k such steps in a row the movement has

@@ -1,4 +1,4 @@
-"""From sampled states to draws of the hidden cells: all of them while they fit, else their summary."""
+"""Keeps the draws of the hidden cells, or only their summary where the draws take too much memory."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class DrawKeeper:
         return values
 
     def draws(self) -> Draws:
-        """What was kept."""
+        """The draws that were kept, or their summary."""
         if self.samples is not None and len(self.cells):
             found = summarise(self.samples, self.alpha)
         elif self.summary is not None:

@@ -1,4 +1,4 @@
-"""Algorithm 1 of MissBGM: mini-batches move their rows' latent variables and missing values, then the networks."""
+"""Algorithm 1 of MissBGM: each mini-batch updates its rows' latent variables and missing values, then the networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lacuna.backend.graphs import graphed
 from lacuna.errors import UserError
-from lacuna.methods.missbgm.fused import FusedVisit, serves
+from lacuna.methods.missbgm.fused import FusedVisit
 from lacuna.methods.missbgm.local import Coasting, Rows, move
 from lacuna.methods.missbgm.model import Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
@@ -31,6 +31,7 @@ def alternate(
     rng: np.random.Generator,
     noise: torch.Generator,
     on_epoch: Callable[[int, float], None],
+    fused: bool = False,
 ) -> Rows:
     """Fit the networks and the rows to each other.
 
@@ -39,6 +40,7 @@ def alternate(
         r: (n, d) float, 1 where observed.
         rng: orders the rows; ``noise``: of Bayesian parameters, on the rows' device.
         on_epoch: told (epoch, loss of g).
+        fused: compute mini-batches by ``FusedVisit``, which must be able to (``fused.serves``).
 
     Returns:
         the rows at the last step: the maximum a posteriori table.
@@ -66,7 +68,8 @@ def alternate(
         return clock
 
     visit: Callable[[Tensor], Tensor] = plain_visit
-    if isinstance(parameters, PointParameters) and serves(device, model, batch):
+    if fused:
+        assert isinstance(parameters, PointParameters)
         visit = FusedVisit(rows, r, model, parameters, steps, coasting.table, clock, last)
     changed = [*rows.tensors(), clock, last, *parameters.state]
     visits = {b: graphed(visit, [torch.arange(b, device=device)], [noise], changed) for b in set(sizes)}
@@ -75,18 +78,22 @@ def alternate(
         order = torch.from_numpy(rng.permutation(n)).to(device)
         for chosen in order.split(sizes):
             visits[len(chosen)](chosen)
-        loss = _loss(model, rows)
-        if not math.isfinite(loss):
-            raise UserError(
-                f"MissBGM diverged in epoch {epoch} (loss {loss}): standardise the columns, or lower its learning rates"
-            )
-        on_epoch(epoch, loss)
+        few = rows.take(torch.arange(min(n, WATCHED), device=device))
+        watch(epoch, model, few.z, few.x, on_epoch)
     return coasting(rows, last, clock)
 
 
-def _loss(model: Model, rows: Rows) -> float:
-    """Negative log likelihood of g per column over some rows as they stand, for those who watch."""
-    few = rows.take(torch.arange(min(len(rows.z), WATCHED), device=rows.z.device))
-    raw = model.g.frozen().forward(few.z)[-1]
+def watch(epoch: int, model: Model, z: Tensor, x: Tensor, on_epoch: Callable[[int, float], None]) -> None:
+    """Tell the negative log likelihood of g per column over rows as they are after an epoch.
+
+    Raises:
+        UserError: it is not a number.
+    """
+    raw = model.g.frozen().forward(z)[-1]
     n_columns = model.heads.n + model.heads.blocks[0]
-    return float(model.heads.negative_log_likelihood(raw, few.x).mean() / n_columns)
+    loss = float(model.heads.negative_log_likelihood(raw, x).mean() / n_columns)
+    if not math.isfinite(loss):
+        raise UserError(
+            f"MissBGM diverged in epoch {epoch} (loss {loss}): standardise the columns, or lower its learning rates"
+        )
+    on_epoch(epoch, loss)

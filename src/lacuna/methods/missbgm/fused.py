@@ -109,7 +109,7 @@ class FusedVisit:
 
 
 class Traces:
-    """What a batch leaves behind in the networks, for the derivatives by their parameters.
+    """Inputs of the layers and derivatives by their outputs, of one mini-batch, for the derivatives by the parameters.
 
     Each parameter's derivative is the product of one column of ``inputs`` and one of ``upstream``, both
     (MOST_ROWS, stride), summed over rows.
@@ -267,7 +267,7 @@ if triton is not None:
         x, r, there, scale, f, head, traces, n: tl.constexpr, units: tl.constexpr, layers: tl.constexpr,
         stride: tl.constexpr, batch: tl.constexpr, n_tile: tl.constexpr, tile: tl.constexpr,
     ):  # fmt: skip
-        """Derivative of ``scale`` times the mask's surprise by f's output and by its last hidden layer."""
+        """Derivative of ``scale`` times the mask's cross-entropy by f's output and by its last hidden layer."""
         last = _hidden(x, f, traces, n, units, layers, stride, batch, n_tile, tile)
         weight = _tile(head, units, n, n, tile, n_tile)
         logits = _product(last, weight) + _row(head + units * n, n, n_tile)

@@ -1,9 +1,9 @@
-"""Sweeps on a CPU, where matrix products take the time: those that can be spared are.
+"""Sweeps on a CPU, with as few matrix products as possible: they take most of the time.
 
-The densities of ``targets``, and what the networks said at a state is remembered: from sweep to sweep x changes,
-not what g makes of z, and z changes, not what f makes of x. That spares a forward pass of g and an evaluation of f
-each sweep. The pass in full precision for the density at the end of a trajectory serves the gradient there too,
-which spares a rough one.
+The densities are those of ``targets``. Chains keep the networks' outputs at their states from sweep to sweep: the
+step of x leaves z, and so g(z), as it is; the step of z leaves x, and so f(x), as it is. That saves a forward pass
+of g and an evaluation of f in each sweep. The forward pass in full precision that gives the density at the end of a
+trajectory gives the gradient there as well, which saves one in low precision.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import torch
 from torch import Tensor
 
 from lacuna.methods.missbgm.chains import Chains
+from lacuna.methods.missbgm.conditional import Conditional
 from lacuna.methods.missbgm.model import Heads
-from lacuna.methods.missbgm.outlook import Outlook
 from lacuna.methods.missbgm.targets import Networks
 from lacuna.numerics import hmc
 
 
 @dataclass
 class LatentView:
-    """g at some z: all that densities and gradients there need, whatever x is."""
+    """Outputs of g at z: all that densities and gradients at z need, for any x."""
 
     raw: Tensor  # (n, 2N + CL)
-    outlook: Outlook
+    conditional: Conditional
     layers: list[Tensor]  # input and hidden layers, rough: derivatives need their signs
 
     @classmethod
     def at(cls, z: Tensor, networks: Networks, heads: Heads) -> LatentView:
         *layers, raw = networks.g.forward(z)
-        return cls(raw, Outlook.of(raw, heads), [layer.to(networks.rough_g.dtype) for layer in layers])
+        return cls(raw, Conditional.of(raw, heads), [layer.to(networks.rough_g.dtype) for layer in layers])
 
     def tensors(self) -> list[Tensor]:
-        return [self.raw, *self.outlook.tensors(), *self.layers[1:]]
+        return [self.raw, *self.conditional.tensors(), *self.layers[1:]]
 
 
 class Latent:
@@ -47,7 +47,7 @@ class Latent:
     def gradient(self, position: Tensor, /) -> Tensor:
         g = self.networks.rough_g
         layers = g.forward(position.to(g.dtype))
-        return self._gradient(position, Outlook.of(layers[-1], self.heads), layers)
+        return self._gradient(position, Conditional.of(layers[-1], self.heads), layers)
 
     def arrive(self, position: Tensor, /) -> tuple[Tensor, Tensor, Tensor]:
         self.end = LatentView.at(position, self.networks, self.heads)
@@ -55,24 +55,24 @@ class Latent:
 
     def seen(self, position: Tensor, view: LatentView) -> tuple[Tensor, Tensor, Tensor]:
         """As ``arrive``, from the view of the position."""
-        density = view.outlook.log_density(self.numeric, self.levels) - 0.5 * position.square().sum(1)
-        return density, self._gradient(position, view.outlook, view.layers), position[:, :0]
+        density = view.conditional.log_density(self.numeric, self.levels) - 0.5 * position.square().sum(1)
+        return density, self._gradient(position, view.conditional, view.layers), position[:, :0]
 
-    def _gradient(self, z: Tensor, outlook: Outlook, layers: list[Tensor]) -> Tensor:
+    def _gradient(self, z: Tensor, conditional: Conditional, layers: list[Tensor]) -> Tensor:
         g = self.networks.rough_g
-        upstream = outlook.by_raw(self.numeric, self.levels, g.dtype)
+        upstream = conditional.by_raw(self.numeric, self.levels, g.dtype)
         return g.to_input(layers, upstream).to(z.dtype).add_(z).neg_()
 
 
 @dataclass
 class MissingView:
-    """f at some x."""
+    """Outputs of f at x."""
 
-    surprise: Tensor  # (n,) negative log likelihood of the mask
+    mask_loss: Tensor  # (n,) negative log likelihood of the mask
     gradient: Tensor  # (n, N) its derivative by the numbers
 
     def tensors(self) -> list[Tensor]:
-        return [self.surprise, self.gradient]
+        return [self.mask_loss, self.gradient]
 
 
 class Missing:
@@ -82,10 +82,10 @@ class Missing:
         chains: with a view of their z.
     """
 
-    def __init__(self, networks: Networks, chains: HostChains, outlook: Outlook) -> None:
+    def __init__(self, networks: Networks, chains: HostChains, conditional: Conditional) -> None:
         self.networks, self.chains, self.beta = networks, chains, chains.model.beta
-        self.mean, self.precision = outlook.mean, chains.free / outlook.variance  # what is observed does not pull
-        self.end: MissingView | None = None  # of the trajectory; None without a mask
+        self.mean, self.precision = conditional.mean, chains.free / conditional.variance  # 0 for observed cells
+        self.end: MissingView | None = None  # of the trajectory; None for beta 0
 
     def gradient(self, position: Tensor, /) -> Tensor:
         if not self.beta:
@@ -104,13 +104,13 @@ class Missing:
         dtype, r = self.networks.rough_f.dtype, self.chains.r
         upstream = torch.sigmoid(logits).sub_(r).to(dtype)
         by_numbers = self._by_numbers([layer.to(dtype) for layer in layers], upstream)
-        return MissingView(self.chains.model.f.surprise(logits, r), by_numbers)
+        return MissingView(self.chains.model.f.negative_log_likelihood(logits, r), by_numbers)
 
     def seen(self, position: Tensor, view: MissingView | None) -> tuple[Tensor, Tensor, Tensor]:
         """As ``arrive``, from the view of the position."""
         density = -0.5 * (position - self.mean).square_().mul_(self.precision).sum(1)
         if view:
-            density = density - self.beta * view.surprise
+            density = density - self.beta * view.mask_loss
         return density, self._gradient(position, view.gradient if view else None), position[:, :0]
 
     def _gradient(self, numeric: Tensor, by_mask: Tensor | None) -> Tensor:
@@ -127,7 +127,7 @@ class Missing:
 
 
 class HostChains(Chains):
-    """Chains on a CPU. They look at tensors on the way, so that no graph can capture them."""
+    """Chains on a CPU. They read values of tensors within a sweep, so that no CUDA graph could capture them."""
 
     def _begin(self) -> None:
         self.free, self.rough_r = 1 - self.r[:, : self.model.heads.n], self.r.bfloat16()  # 0 and 1: exact
@@ -156,7 +156,7 @@ class HostChains(Chains):
 
     def _move_missing(self, networks: Networks, step: Tensor) -> hmc.Info:
         assert self.latent is not None  # z has moved before
-        numeric, target = self.rows.numeric, Missing(networks, self, self.latent.outlook)
+        numeric, target = self.rows.numeric, Missing(networks, self, self.latent.conditional)
         here = self.missing or (target.view(numeric) if target.beta else None)
         state, info = self._step(hmc.State(numeric, *target.seen(numeric, here)), target, step, self.free)
         numeric.copy_(state.position)
@@ -167,7 +167,7 @@ class HostChains(Chains):
 
 
 def fall_back(accepted: Tensor, there: list[Tensor], here: list[Tensor]) -> None:
-    """Where the end of a trajectory was refused, let what was known ``there`` be what is known ``here``, in place."""
+    """Replace rows of ``there`` by those of ``here`` where the end of the trajectory was rejected, in place."""
     refused = (~accepted).nonzero()[:, 0]
     for new, old in zip(there, here, strict=True):
         new.index_copy_(0, refused, old.index_select(0, refused))

@@ -15,7 +15,7 @@ from lacuna.nets.perceptron import Perceptron
 
 
 class Rows(NamedTuple):
-    """What is known, and believed, of b rows."""
+    """State of b rows: latent variables, completed values, and the moments of their optimisers."""
 
     z: Tensor  # (b, d)
     numeric: Tensor  # (b, N)
@@ -50,13 +50,13 @@ class Rows(NamedTuple):
 
 
 def at_rest(z: Tensor, x: Tensor, n_numeric: int) -> Rows:
-    """Rows that have not moved yet, from z (b, d) and states x (b, width)."""
+    """Rows before the first step of their optimisers, from z (b, d) and states x (b, width)."""
     numeric, levels = x[:, :n_numeric].contiguous(), x[:, n_numeric:].contiguous()
     return Rows(z.contiguous(), numeric, levels, no_moments(z), no_moments(numeric))
 
 
 class Coasting:
-    """Brings rows up to date that have missed steps; z and x share their optimisers' betas."""
+    """Applies the steps that rows have missed outside their mini-batches; z and x have the same betas."""
 
     def __init__(self, steps: LocalSteps, device: torch.device) -> None:
         self.steps = steps
@@ -118,9 +118,9 @@ def move(
 
 
 def refine(rows: Rows, r: Tensor, model: Model, steps: LocalSteps, epochs: int, batch: int, n_train: int) -> Rows:
-    """Move rows that the networks were not fitted to, each as if it came by once an epoch of the training.
+    """Refine rows that the networks were not fitted to: each is as if in one mini-batch of every training epoch.
 
-    No row meets another: each would end up at the same place by itself.
+    Rows do not influence each other: each would end in the same state alone.
 
     Args:
         batch, n_train: rows in a batch and in the training table; they say how long momentum runs between visits.
@@ -138,7 +138,7 @@ def refine(rows: Rows, r: Tensor, model: Model, steps: LocalSteps, epochs: int, 
 
 
 def _clipped(gradient: Tensor, norm: float, together: bool) -> tuple[Tensor, Tensor | None]:
-    """A gradient and what is left to divide it by."""
+    """A gradient, and the divisor that clips it where it is not clipped yet."""
     if together:
         return gradient, (torch.linalg.vector_norm(gradient) / norm).clamp_(min=1)
     return gradient.div_((torch.linalg.vector_norm(gradient, dim=1, keepdim=True) / norm).clamp_(min=1)), None

@@ -13,11 +13,13 @@ from torch import Tensor
 from lacuna.backend.device import pick
 from lacuna.backend.threads import threads
 from lacuna.methods.base import Method
+from lacuna.methods.missbgm import engines, reference
 from lacuna.methods.missbgm.dense_adam import Adam
 from lacuna.methods.missbgm.draws import DrawKeeper
+from lacuna.methods.missbgm.engines import ENGINES, Engine
 from lacuna.methods.missbgm.fitting import alternate
 from lacuna.methods.missbgm.layout import Layout
-from lacuna.methods.missbgm.local import Rows, at_rest, refine
+from lacuna.methods.missbgm.local import at_rest, refine
 from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import BayesianParameters, PointParameters
 from lacuna.methods.missbgm.posterior import sample
@@ -78,6 +80,8 @@ class MissBGM(Method):
             ``per_row``.
         adapt_share: of the burn-in, in which step sizes adapt, aiming at ``target_acceptance``.
         draws_gb: draws are kept while they fit into this; else mean, sd and interval of each cell only.
+        device: cpu, cuda, or auto.
+        engine: the code that fits and samples, see ``engines``; ``reference`` is slow and can be read beside the paper.
     """
 
     def __init__(
@@ -116,10 +120,13 @@ class MissBGM(Method):
         target_acceptance: float = 0.75,
         draws_gb: float = 2.0,
         device: str = "auto",
+        engine: Engine = "auto",
     ) -> None:
         at_least(0, beta=beta, draws_gb=draws_gb)
         at_least(1, test_epochs=test_epochs)
         inside_unit(alpha=alpha)
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
         self.training = Training(
             z_dim,
             epochs,
@@ -137,7 +144,7 @@ class MissBGM(Method):
         self.warm_start = WarmStart(egm_enabled, egm_n_iter, egm_lr, e_units, dz_units, dx_units)
         self.sampling = ChainSettings(burn_in, step_size, n_leapfrog, adaptation, adapt_share, target_acceptance)
         self.beta, self.test_epochs, self.standardise = beta, test_epochs, standardise
-        self.alpha, self.draws_gb, self.device = alpha, draws_gb, device
+        self.alpha, self.draws_gb, self.device, self.engine = alpha, draws_gb, device, engine
 
     # --- fitting ----------------------------------------------------------------------------------------------
 
@@ -147,6 +154,8 @@ class MissBGM(Method):
         self.seed_, self.train_ = seed, train
         self.layout_ = Layout.fit(train, self.standardise)
         self.model_ = self._new_model(device)
+        batch = min(self.training.batch_size, len(train))
+        chosen = engines.choose(self.engine, device, self.model_, batch, self.training.use_bnn)
         self.monitor.progress("nearest neighbours", 0, 1)
         x, seen = self._encoded(train)
         donors = self._donor_rows(len(train))
@@ -156,9 +165,8 @@ class MissBGM(Method):
         self.monitor.progress("nearest neighbours", 1, 1)
         with self._threads():
             z = self._start(x)
-            rows = self._alternate(at_rest(z, x, self.layout_.n_numeric))
+            self.z_, self.x_ = self._alternate(z, x, chosen)
         self.model_.settle()
-        self.z_, self.x_ = rows.z, rows.x
         self.lookup_ = RowLookup.of(train.values)
 
     def _donor_rows(self, n: int) -> np.ndarray:
@@ -192,27 +200,34 @@ class MissBGM(Method):
         )
         return torch.cat([self.encoder_.forward(part)[-1] for part in x.split(ENCODED_AT_ONCE)])
 
-    def _alternate(self, rows: Rows) -> Rows:
+    def _alternate(self, z: Tensor, x: Tensor, engine: Engine) -> tuple[Tensor, Tensor]:
+        """Algorithm 1 after the warm start: z (n, z_dim) and x (n, width) at its end."""
         settings, adams = self.training, (self.training.theta, self.training.phi)
-        epochs = settings.epochs_for(len(self.train_))
-        noise = torch_stream(self.seed_, "missbgm", "weight noise", device=rows.z.device)
+        r, epochs = self._mask(self.train_), settings.epochs_for(len(self.train_))
+        rng = stream(self.seed_, "missbgm", "rows")
+        noise = torch_stream(self.seed_, "missbgm", "weight noise", device=z.device)
+        report = self._reporter("fitting", epochs)
+        if engine == "reference":
+            return reference.alternate(z, x, r, self.model_, settings, self.steps, epochs, rng, noise, report)
         parameters = (
             BayesianParameters(self.model_, adams, settings.kl_weight, noise)
             if settings.use_bnn
             else PointParameters(self.model_, adams, settings.weight_decay)
         )
-        return alternate(
-            rows,
-            self._mask(self.train_),
+        rows = alternate(
+            at_rest(z, x, self.layout_.n_numeric),
+            r,
             self.model_,
             parameters,
             self.steps,
             epochs,
             settings.batch_size,
-            stream(self.seed_, "missbgm", "rows"),
+            rng,
             noise,
-            self._reporter("fitting", epochs),
+            report,
+            fused=engine == "fused",
         )
+        return rows.z, rows.x
 
     # --- imputing ---------------------------------------------------------------------------------------------
 
@@ -240,19 +255,17 @@ class MissBGM(Method):
             chosen = torch.arange(start, start + size, device=x.device).clamp(max=len(x) - 1)
             first = self._first_completion(x[chosen], seen[chosen])
             z = self.encoder_.forward(first)[-1] if self.encoder_ else first.new_zeros(size, self.training.z_dim)
-            state = at_rest(z, first, self.layout_.n_numeric)
-            state = refine(
-                state,
-                r[chosen],
-                self.model_,
-                self.steps,
-                self.test_epochs,
-                self.training.batch_size,
-                len(self.train_),
-            )
-            found.append((state.z, state.x))
+            found.append(self._refine(z, first, r[chosen]))
             self.monitor.progress("new rows", min(start + size, len(x)), len(x))
         return torch.cat([z for z, _ in found])[: len(x)], torch.cat([x for _, x in found])[: len(x)]
+
+    def _refine(self, z: Tensor, x: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps (i) and (ii) of Algorithm 1 for new rows; r (b, d) is their mask."""
+        settings = (self.model_, self.steps, self.test_epochs, self.training.batch_size, len(self.train_))
+        if self.engine == "reference":
+            return reference.refine(z, x, r, *settings)
+        rows = refine(at_rest(z, x, self.layout_.n_numeric), r, *settings)
+        return rows.z, rows.x
 
     def _with_draws(self, done: Imputation, rows: Incomplete, z: Tensor, x: Tensor, draws: int) -> Imputation:
         """Chains for the rows that hide something, started at their most probable state."""
@@ -262,8 +275,7 @@ class MissBGM(Method):
         keeper = DrawKeeper(self.layout_, part, draws, self.alpha, self.draws_gb * 1e9, device, watch)
         diagnostics = {}
         if len(incomplete):
-            trace = sample(
-                at_rest(z[chosen], x[chosen], self.layout_.n_numeric),
+            settings = (
                 self._mask(part),
                 self.model_,
                 self.sampling,
@@ -272,6 +284,10 @@ class MissBGM(Method):
                 keeper.take,
                 self._reporter("sampling", self.sampling.burn_in + draws),
             )
+            if self.engine == "reference":
+                trace = reference.sample(z[chosen], x[chosen], *settings)
+            else:
+                trace = sample(at_rest(z[chosen], x[chosen], self.layout_.n_numeric), *settings)
             self.model_.settle()
             diagnostics = trace.summary(self.sampling.burn_in)
         found = keeper.draws()

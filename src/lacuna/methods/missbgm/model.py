@@ -166,8 +166,8 @@ class Missingness:
         self.network = Perceptron(views(self.vector, self.shapes))
 
     @staticmethod
-    def surprise(logits: Tensor, r: Tensor) -> Tensor:
-        """(..., ) binary cross-entropy summed over the last axis"""
+    def negative_log_likelihood(logits: Tensor, r: Tensor) -> Tensor:
+        """(..., ) of the mask: binary cross-entropy summed over the last axis"""
         return (F.softplus(logits) - logits * r).sum(-1)
 
 
@@ -219,4 +219,4 @@ class Model:
         each = x[:, None].repeat(1, n_levels, 1)
         each[:, :, start : start + n_levels] = torch.eye(n_levels, device=x.device)
         logits = self.f.network.forward(each.flatten(0, 1))[-1].unflatten(0, (len(x), n_levels))
-        return (log_prior - self.beta * self.f.surprise(logits, r[:, None])).log_softmax(-1)
+        return (log_prior - self.beta * self.f.negative_log_likelihood(logits, r[:, None])).log_softmax(-1)

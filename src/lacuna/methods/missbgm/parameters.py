@@ -94,7 +94,7 @@ class BayesianParameters:
             return g.heads.negative_log_likelihood(raw, x).mean()
 
         def missingness_loss(means: Sequence[Tensor], changes: Sequence[Tensor]) -> Tensor:
-            return f.surprise(flipout(x, means, changes, self.generator), r).mean()
+            return f.negative_log_likelihood(flipout(x, means, changes, self.generator), r).mean()
 
         losses = (generator_loss, missingness_loss)
         for q, moments, adam, loss in zip(self.model.posteriors, self.moments, self.adams, losses, strict=True):

@@ -34,7 +34,7 @@ CHAINS: dict[str, type[Chains]] = {"cpu": HostChains, "cuda": Chains}
 
 @dataclass
 class Trace:
-    """What the sampler has to say about itself."""
+    """Diagnostics of the sampler by sweep."""
 
     acceptance: list[Tensor]  # (2,) of z and x, by sweep
     step_size: list[Tensor]  # (2,) geometric mean over chains, by sweep

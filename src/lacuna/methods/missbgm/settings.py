@@ -1,4 +1,4 @@
-"""What can be set, checked where it is made."""
+"""Settings of MissBGM; their values are checked when they are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step sizes that find their own way to a wanted acceptance rate, as pure functions of tensors.
+"""Adaptation of step sizes to a target acceptance rate, as pure functions of tensors.
 
 Each rule is an initial state and an update; the state's ``log_step`` is (1,), shared by all chains, or (n, 1) for
 one of each. No update looks at a value on the host, so that a whole sweep may be captured in one CUDA graph.
@@ -21,7 +21,7 @@ GAMMA, T_0, KAPPA = 0.05, 10.0, 0.75
 
 
 class StepSize(NamedTuple):
-    """What adaptation knows."""
+    """State of the adaptation."""
 
     log_step: Tensor  # (1, 1) or (n, 1): log of the step size in use
     log_mean: Tensor  # its weighted average over the steps so far, dual averaging's final answer

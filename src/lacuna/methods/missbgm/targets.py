@@ -1,4 +1,4 @@
-"""The two densities that a sweep moves in, z given x and the missing numbers given z, as targets of HMC."""
+"""The two densities of a sweep as targets of HMC (12): z given x, and the missing numbers given z."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def missing_target(networks: Networks, model: Model, raw: Tensor, r: Tensor, lev
     def look(numeric: Tensor) -> tuple[Tensor, Tensor]:
         density = -0.5 * ((numeric - mean).square() / variance).sum(1)
         if beta:
-            density = density - beta * model.f.surprise(networks.f.forward(state(numeric))[-1], r)
+            density = density - beta * model.f.negative_log_likelihood(networks.f.forward(state(numeric))[-1], r)
         return density, nothing
 
     def gradient(numeric: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""p(x | z) taken apart, for densities and derivatives of many rows on a CPU."""
+"""p(x | z) by its parts, for densities and derivatives of many rows on a CPU."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lacuna.methods.missbgm.model import VARIANCE_FLOOR, Heads
 
 
 @dataclass
-class Outlook:
-    """What g says of x at some z, in float32, each part in memory of its own.
+class Conditional:
+    """Parameters of p(x | z) at z, in float32, each in memory of its own.
 
-    Columns of 50 numbers out of 100 take a CPU five times as long as numbers in a row.
+    A CPU takes five times as long for 50 of 100 columns as for numbers that follow each other in memory.
     """
 
     mean: Tensor  # (n, N)
@@ -24,7 +24,7 @@ class Outlook:
     levels: Tensor  # (n, CL) log probabilities
 
     @classmethod
-    def of(cls, raw: Tensor, heads: Heads) -> Outlook:
+    def of(cls, raw: Tensor, heads: Heads) -> Conditional:
         """From the output of g (n, 2N + CL), in any precision."""
         n = heads.n
         mean, spread = (raw[:, a : a + n].contiguous().float() for a in (0, n))
