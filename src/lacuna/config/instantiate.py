@@ -17,7 +17,7 @@ from lacuna.errors import UserError, did_you_mean
 SPECIAL = ("_target_", "_partial_")
 
 
-def instantiate(node: Any, where: str) -> Any:
+def instantiate(node: Any, where: str, kind: type = object) -> Any:
     """The object that a config describes: ``_target_`` names what to call with the other keys.
 
     Arguments are checked against the annotations of the signature. ``_partial_: true`` gives the callable
@@ -26,9 +26,11 @@ def instantiate(node: Any, where: str) -> Any:
     Args:
         node: a config, or a plain value, which is returned as it is.
         where: its key, for messages.
+        kind: what the object has to be.
 
     Raises:
-        UserError: a key is unknown or missing, or its value has the wrong type or is refused.
+        UserError: a key is unknown or missing, or its value has the wrong type or is refused; or the object is not
+            of its kind.
     """
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=True)
@@ -45,11 +47,14 @@ def instantiate(node: Any, where: str) -> Any:
     if bound:
         return partial(target, **arguments)
     try:
-        return target(**arguments)
+        built = target(**arguments)
     except UserError:
         raise
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
+    if not isinstance(built, kind):
+        raise UserError(f"{where}: {node['_target_']} must be derived from {kind.__module__}.{kind.__name__}")
+    return built
 
 
 def _locate(target: str, where: str) -> Any:
