@@ -7,14 +7,14 @@ import typing
 from functools import partial
 from typing import Any
 
-from hydra.errors import HydraException
-from hydra.utils import get_object
+from hydra._internal.utils import _locate
 from omegaconf import OmegaConf
 
 from lacuna.config.schema import as_annotated
 from lacuna.errors import UserError, did_you_mean
 
 SPECIAL = ("_target_", "_partial_")
+OWN_MODULES = "on PYTHONPATH, and with --config-dir in the current folder and beside that of the configs"
 
 
 def instantiate(node: Any, where: str, kind: type = object) -> Any:
@@ -41,7 +41,7 @@ def instantiate(node: Any, where: str, kind: type = object) -> Any:
     parts = {key: instantiate(value, f"{where}.{key}") for key, value in node.items() if key not in SPECIAL}
     if "_target_" not in node:
         return parts
-    target = _locate(node["_target_"], where)
+    target = _imported(node["_target_"], where)
     bound = node.get("_partial_", False)
     arguments = _arguments(target, parts, where, complete=not bound)
     if bound:
@@ -57,11 +57,15 @@ def instantiate(node: Any, where: str, kind: type = object) -> Any:
     return built
 
 
-def _locate(target: str, where: str) -> Any:
+def _imported(target: str, where: str) -> Any:
     try:
-        return get_object(target)
-    except (ImportError, ValueError, HydraException) as error:
-        raise UserError(f"{where}: cannot import {target}: {str(error).splitlines()[0]}") from error
+        return _locate(target)
+    except Exception as error:  # a module of one's own may raise anything
+        cause = error.__cause__ or error
+        reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
+        if isinstance(cause, ModuleNotFoundError) and cause.name == target.split(".")[0]:
+            reason += f" (looked for {OWN_MODULES})"
+        raise UserError(f"{where}: cannot import {target}: {reason}") from error
 
 
 def _arguments(target: Any, given: dict[str, Any], where: str, complete: bool) -> dict[str, Any]:
