@@ -277,7 +277,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         from lacuna import saving
 
         check_is_fitted(self)
-        saving.save_object({k: v for k, v in vars(self).items() if not k.startswith("_train")}, Path(path))
+        saving.save_object(
+            {k: v for k, v in vars(self).items() if not k.startswith(("_train", "config_dir"))}, Path(path)
+        )
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -332,7 +334,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 def load(path: str | Path, trusted: Sequence[type] = ()) -> Imputer:
     """Read an imputer that ``Imputer.save`` wrote; nothing in the file is executed (``lacuna.saving``).
 
-    It gives the same results as the one that was saved, but for ``meaningful_``, which it has not.
+    It gives the same results as the one that was saved, but for ``meaningful_``, which it has not, as it has no
+    ``config_dir``.
 
     Args:
         path: of the file.

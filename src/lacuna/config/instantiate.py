@@ -63,7 +63,7 @@ def _imported(target: str, where: str) -> Any:
     except Exception as error:  # a module of one's own may raise anything
         cause = error.__cause__ or error
         reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
-        if isinstance(cause, ModuleNotFoundError) and cause.name == target.split(".")[0]:
+        if isinstance(cause, ModuleNotFoundError) and cause.name == target.split(".", maxsplit=1)[0]:
             reason += f" (looked for {OWN_MODULES})"
         raise UserError(f"{where}: cannot import {target}: {reason}") from error
 
