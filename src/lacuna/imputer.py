@@ -277,9 +277,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         from lacuna import saving
 
         check_is_fitted(self)
-        saving.save_object(
-            {k: v for k, v in vars(self).items() if not k.startswith(("_train", "config_dir"))}, Path(path)
-        )
+        kept = {k: v for k, v in vars(self).items() if not k.startswith("_train") and k != "config_dir"}
+        saving.save_object(kept, Path(path))
 
     # --- inside ---------------------------------------------------------------------------------------------
 

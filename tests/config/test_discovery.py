@@ -55,7 +55,7 @@ class Holes(MCAR): ...
 
 
 def largest(answer, imputation, power: int = 1):
-    return float(np.abs((imputation.values - answer.values)[answer.ordinary]).max() ** power)
+    return float(np.abs((imputation.values - answer.values)[answer.ordinary]).max(initial=0) ** power)
 
 
 class NoMethod: ...
@@ -282,7 +282,7 @@ def test_the_environment_stands_for_the_option(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv(discovery.VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match=r"nowhere, does not exist \(LACUNA_CONFIG_DIR\)"):
         compose()
-    with pytest.raises(UserError, match="elsewhere, does not exist$"):
+    with pytest.raises(UserError, match=r"elsewhere, does not exist$"):
         compose([], tmp_path / "elsewhere")
 
 
