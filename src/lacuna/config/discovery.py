@@ -108,9 +108,9 @@ def installed_config(kind: str, name: str) -> dict[str, Any]:
         raise UserError(f"{where}: cannot import {point.value}: {type(error).__name__}: {first}") from error
     if not callable(target):
         raise UserError(f"{where}: {point.value} is no class or function")
-    config = {"_target_": f"{point.module}.{point.attr}"}
-    parameters = inspect.signature(target).parameters.values()
-    if kind == "metric":
+    config: dict[str, Any] = {"_target_": f"{point.module}.{point.attr}"}
+    parameters = list(inspect.signature(target).parameters.values())
+    if kind == "metric":  # a function that waits for the truth and an imputation
         config["_partial_"] = True
         parameters = [p for p in parameters if p.default is not p.empty]
     return config | {p.name: value for p in parameters if (value := _default(p)) is not p.empty}
