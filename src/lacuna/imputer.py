@@ -43,7 +43,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     where meaningful; its columns are continuous unless ``schema`` says otherwise.
 
     Args:
-        method: id of a method (a file in conf/method), or a ``lacuna.methods.base.Method``.
+        method: id of a method (a file in conf/method, or one of yours), or a ``lacuna.methods.base.Method``.
         mm_candidates: the columns that may hold meaningful missingness: labels, or positions in an array.
         schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
             modelled, blanks stay).
@@ -54,6 +54,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         budget: "paper" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
         device: "auto", "cpu" or "cuda".
         method_options: hyper-parameters of the method that differ from its config.
+        config_dir: folder of your own configs; default: the environment variable LACUNA_CONFIG_DIR, if it is set.
 
     Attributes:
         method_: the fitted method.
@@ -78,6 +79,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         budget: str = "auto",
         device: str = "auto",
         method_options: Mapping[str, Any] | None = None,
+        config_dir: str | Path | None = None,
     ) -> None:
         self.method = method
         self.mm_candidates = mm_candidates
@@ -88,6 +90,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.budget = budget
         self.device = device
         self.method_options = method_options
+        self.config_dir = config_dir
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from incomplete rows.
@@ -114,7 +117,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = _seed(self.random_state)
         self._train = self._read(X, frame)
         self._train_done: Imputation | None = None
-        self.method_ = make_method(self.method, self.budget, self.device, self.method_options or {})
+        self.method_ = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
         _check_serves(self.method_, self._train.incomplete)
         self.method_.fit(self._train.incomplete, self.seed_)
         return self
@@ -274,7 +277,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         from lacuna import saving
 
         check_is_fitted(self)
-        saving.save_object({k: v for k, v in vars(self).items() if not k.startswith("_train")}, Path(path))
+        kept = {k: v for k, v in vars(self).items() if not k.startswith("_train") and k != "config_dir"}
+        saving.save_object(kept, Path(path))
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -329,7 +333,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 def load(path: str | Path, trusted: Sequence[type] = ()) -> Imputer:
     """Read an imputer that ``Imputer.save`` wrote; nothing in the file is executed (``lacuna.saving``).
 
-    It gives the same results as the one that was saved, but for ``meaningful_``, which it has not.
+    It gives the same results as the one that was saved, but for ``meaningful_``, which it has not, as it has no
+    ``config_dir``.
 
     Args:
         path: of the file.
@@ -379,7 +384,11 @@ class _Rows:
 
 
 def make_method(
-    method: str | Method, budget: str = "auto", device: str = "auto", options: Mapping[str, Any] | None = None
+    method: str | Method,
+    budget: str = "auto",
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    config_dir: str | Path | None = None,
 ) -> Method:
     """A fresh method: that of conf/method/<id>.yaml with ``options`` in place of its own, or a copy.
 
@@ -397,24 +406,34 @@ def make_method(
         raise UserError(f"method must be the id of a method or a Method, got {method!r}")
     from lacuna.config.instantiate import instantiate
 
-    node = method_config(method, budget, device)
+    node = method_config(method, budget, device, config_dir)
     for key, value in (options or {}).items():
         is_id = isinstance(value, str) and isinstance(node.get(key), dict)  # base="missforest"
-        node[key] = method_config(value, budget, device) if is_id else value
-    return instantiate(node, "method")
+        node[key] = method_config(value, budget, device, config_dir) if is_id else value
+    return instantiate(node, "method", Method)
 
 
-def method_config(method: str, budget: str = "auto", device: str = "auto") -> dict[str, Any]:
+def method_config(
+    method: str, budget: str = "auto", device: str = "auto", config_dir: str | Path | None = None
+) -> dict[str, Any]:
     """The resolved conf/method/<id>.yaml: ``_target_`` and the arguments of its constructor."""
-    return copy.deepcopy(_method_config(method, budget, device))
+    from lacuna.config.discovery import config_folder
+
+    if folder := config_folder(config_dir):  # its files may change
+        return _method_config(method, budget, device, folder)
+    return copy.deepcopy(_known_method_config(method, budget, device))
 
 
 @functools.cache
-def _method_config(method: str, budget: str, device: str) -> dict[str, Any]:
+def _known_method_config(method: str, budget: str, device: str) -> dict[str, Any]:
+    return _method_config(method, budget, device)
+
+
+def _method_config(method: str, budget: str, device: str, folder: Path | None = None) -> dict[str, Any]:
     from lacuna.config.compose import compose, plain
 
     table = ["dataset=csv", "dataset.path=none"]  # defaults for any table, not those of a benchmark
-    return plain(compose([*table, f"method={method}", f"budget={budget}", f"device={device}"]))["method"]
+    return plain(compose([*table, f"method={method}", f"budget={budget}", f"device={device}"], folder))["method"]
 
 
 def _check_serves(method: Method, train: Incomplete) -> None:

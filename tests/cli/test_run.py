@@ -50,7 +50,7 @@ def lacuna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def start(outputs: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Run the command line in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(EXTRAS), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(EXTRAS)]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(ROOT / "run.py"), "--config-dir", str(EXTRAS / "conf"), "method=drift", *SIZE]
     command += [f"outputs={outputs}", "device=cpu", "tracking=none"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from lacuna.cli import run
 from lacuna.config.compose import compose, plain
+from lacuna.config.discovery import with_config_dir
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
@@ -73,6 +74,7 @@ def impute(arguments: Sequence[str]) -> int:
     Raises:
         UserError: an argument is wrong, or something would be overwritten.
     """
+    arguments = with_config_dir(list(arguments))
     options = _parser().parse_args(arguments)
     source = Path(options.file)
     wanted = [_beside(source) if options.output is None else Path(options.output)]
@@ -81,7 +83,7 @@ def impute(arguments: Sequence[str]) -> int:
     if options.report is not None:
         wanted.append(Path(options.report))
     _check_paths(source, wanted, options.force)
-    config = plain(compose(_overrides(options)))
+    config = plain(compose(_overrides(options), options.config_dir))
     outcome = run.single_run(config, shlex.join(["lacuna", "impute", *arguments]))
     if outcome.record.status == "finished":
         _deliver(config, outcome, wanted[0])
@@ -109,6 +111,7 @@ def _parser() -> ArgumentParser:
     add("-o", "--output", metavar="OUT", help="completed file, in the format of its suffix; default: FILE.completed")
     add("--mm-candidates", metavar="A,B", help="columns whose blanks may be meaningful; quote names with commas")
     add("--method", default="selective", help="default: %(default)s")
+    add("--config-dir", metavar="DIR", help="folder of your own configs; default: $LACUNA_CONFIG_DIR, if set")
     add("--schema", metavar="YAML", help="kinds of columns where the file misleads, as lines of 'column: kind'")
     add("--draws", type=int, metavar="N", help="posterior draws that intervals rest on; default: 200")
     add("--alpha", type=float, help="intervals are at level 1 - alpha; default: 0.05")

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from lacuna import paths
 from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
+from lacuna.config.discovery import with_config_dir
 from lacuna.errors import StorageError, UserError
 from lacuna.records.record import Record, read_record, run_folder
 from lacuna.reports.terminal import print_completion, print_downstream, print_scores
@@ -37,12 +38,16 @@ from lacuna.sweeps.running import RunningSweep, tell
 def main() -> None:
     """Compose, run, report, and exit with a code."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra's errors come here instead of to the terminal
-    sys.argv[1:] = to_environment(multirun_first(sys.argv[1:]))
-    code = guarded(hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job))
+    code = guarded(_run)
     if RunningSweep.current:
         code = max(code, RunningSweep.current.close(_console(), stopped=code > 128))
         RunningSweep.current = None
     sys.exit(code)
+
+
+def _run() -> None:
+    sys.argv[1:] = to_environment(multirun_first(with_config_dir(sys.argv[1:])))
+    hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job)()
 
 
 def multirun_first(arguments: list[str]) -> list[str]:

@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from lacuna import paths
 from lacuna.backend.device import pick
+from lacuna.config.discovery import config_folder, installed, installed_config, make_importable
 from lacuna.config.schema import validated
 from lacuna.errors import UserError, did_you_mean
 from lacuna.records.environment import n_cores
@@ -31,12 +33,8 @@ def _by_budget(paper: Any, quick: Any, *, _root_: DictConfig) -> Any:
     return paper if _root_.budget.name == "paper" else quick
 
 
-def _by_dataset(choices: Mapping[str, Any], *, _root_: DictConfig) -> Any:
-    return choices.get(_root_.names.dataset, choices["default"])
-
-
-def _by_mask(choices: Mapping[str, Any], *, _root_: DictConfig) -> Any:
-    return choices.get(_root_.names.mask, choices["default"])
+def _to_complete(draws: int, otherwise: int, *, _root_: DictConfig) -> int:
+    return draws if (_root_.names.dataset, _root_.names.mask) == ("csv", "none") else otherwise
 
 
 RESOLVERS: dict[str, Callable[..., Any]] = {
@@ -44,8 +42,7 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "local_jobs": lambda device: 1 if _actual_device(device) == "cuda" else n_cores(),
     "auto_budget": lambda device: "paper" if device == "cuda" else "quick",
     "by_budget": _by_budget,
-    "by_dataset": _by_dataset,
-    "by_mask": _by_mask,
+    "to_complete": _to_complete,
 }
 for _name, _resolver in RESOLVERS.items():
     OmegaConf.register_new_resolver(_name, _resolver, replace=True)
@@ -56,12 +53,13 @@ def compose(overrides: Iterable[str] = (), config_dir: str | Path | None = None)
 
     Args:
         overrides: as on the command line, such as ``["method=mean_mode", "dataset.n_train=100"]``.
-        config_dir: a folder of further configs, such as ``my_conf/method/mine.yaml``.
+        config_dir: a folder of further configs, such as ``my_conf/method/mine.yaml``; default: that of the environment
+            (``lacuna.config.discovery``).
 
     Raises:
         UserError: an override is malformed, names something unknown, or is out of range.
     """
-    overrides = list(overrides)
+    overrides, config_dir = list(overrides), config_folder(config_dir)
     try:
         return settle(*_compose(overrides, config_dir))
     except UserError:
@@ -71,7 +69,10 @@ def compose(overrides: Iterable[str] = (), config_dir: str | Path | None = None)
 
 
 def _compose(overrides: list[str], config_dir: str | Path | None) -> tuple[DictConfig, DictConfig]:
-    extra = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    extra = []
+    if config_dir is not None:
+        folder = QuotedString(f"file://{Path(config_dir).resolve()}", Quote.single).with_quotes()
+        extra.append(f"hydra.searchpath=[{folder}]")
     with initialize_config_dir(str(paths.CONF), version_base="1.3"):
         cfg = hydra_compose("config", overrides + extra, return_hydra_config=True)
     OmegaConf.set_struct(cfg, False)
@@ -89,6 +90,7 @@ def settle(cfg: DictConfig, hydra: DictConfig, device: str | None = None) -> Dic
         hydra: that node; it knows which file of each group was chosen, and where configs lie.
         device: of the machine that will run it; default: what ``device`` means here.
     """
+    make_importable(hydra)
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
     cfg.names = {key: hydra.runtime.choices[key] for key in cfg.names} | {"metrics": cfg.metrics}
@@ -97,7 +99,7 @@ def settle(cfg: DictConfig, hydra: DictConfig, device: str | None = None) -> Dic
     metrics = group("metric", hydra)
     cfg.metrics = {key: _choose("metric", key, metrics) for key in _asked(cfg.metrics, metrics)}
     if isinstance(base := cfg.method.get("base"), str):
-        cfg.method.base = _choose("method", base, group("method", hydra))
+        cfg.method.base = _method_below(base, cfg.names.dataset, hydra)
     return OmegaConf.create(validated(plain(cfg)))
 
 
@@ -108,11 +110,12 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in resolved.items()}
 
 
-def group(name: str, hydra: DictConfig) -> dict[str, Any]:
-    """Every config of a group by id, from all folders of the search path."""
+def group(name: str, hydra: DictConfig) -> dict[str, Callable[[], Any]]:
+    """What loads each config of a group, by id: files of all folders of the search path, and installed packages'."""
     folders = [Path(source.path) / name for source in hydra.runtime.config_sources if source.schema == "file"]
     files = [file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))]
-    return {file.stem: _loaded(file, file.stat().st_mtime_ns) for file in files}
+    packages = {key: partial(installed_config, name, key) for key in installed(name)}
+    return packages | {file.stem: partial(_loaded, file, file.stat().st_mtime_ns) for file in files}
 
 
 @cache
@@ -129,10 +132,17 @@ def _asked(metrics: Any, available: Mapping[str, Any]) -> list[str]:
     raise UserError(f"metrics must be all or a list such as [acc,rmse], got {metrics!r}")
 
 
-def _choose(kind: str, name: str, available: Mapping[str, Any]) -> Any:
+def _choose(kind: str, name: str, available: Mapping[str, Callable[[], Any]]) -> Any:
     if name not in available:
         raise UserError(f"unknown {kind} {name!r}{did_you_mean(name, available)}")
-    return available[name]
+    return available[name]()
+
+
+def _method_below(name: str, dataset: str, hydra: DictConfig) -> Any:
+    """The config of a method that another builds on, with what a paper sets otherwise for the data set."""
+    config = _choose("method", name, group("method", hydra))
+    published = group(f"published/{name}", hydra).get(dataset)
+    return OmegaConf.merge(config, published()) if published else config
 
 
 def _actual_device(device: str) -> str:
@@ -166,7 +176,7 @@ def _unknown_key(key: str, overrides: list[str], config_dir: str | Path | None) 
         cfg, hydra = _compose([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
         node = OmegaConf.select(cfg, parent) if parent else cfg
         if isinstance(node, str) and node in (known := group(parent.partition(".")[0], hydra)):
-            whole = f"{parent}={{_target_: {known[node]._target_}, {name}: ...}}"
+            whole = f"{parent}={{_target_: {known[node]()['_target_']}, {name}: ...}}"
             return f"{parent}={node} is a name, which takes its settings as they are: to choose {name}, use '{whole}'"
         siblings = [str(k) for k in node if k != "_target_"]
     except (*COMPOSITION_ERRORS, TypeError):

@@ -7,17 +7,17 @@ import typing
 from functools import partial
 from typing import Any
 
-from hydra.errors import HydraException
-from hydra.utils import get_object
+from hydra._internal.utils import _locate
 from omegaconf import OmegaConf
 
 from lacuna.config.schema import as_annotated
 from lacuna.errors import UserError, did_you_mean
 
 SPECIAL = ("_target_", "_partial_")
+OWN_MODULES = "on PYTHONPATH, and with --config-dir in the current folder and beside that of the configs"
 
 
-def instantiate(node: Any, where: str) -> Any:
+def instantiate(node: Any, where: str, kind: type = object) -> Any:
     """The object that a config describes: ``_target_`` names what to call with the other keys.
 
     Arguments are checked against the annotations of the signature. ``_partial_: true`` gives the callable
@@ -26,9 +26,11 @@ def instantiate(node: Any, where: str) -> Any:
     Args:
         node: a config, or a plain value, which is returned as it is.
         where: its key, for messages.
+        kind: what the object has to be.
 
     Raises:
-        UserError: a key is unknown or missing, or its value has the wrong type or is refused.
+        UserError: a key is unknown or missing, or its value has the wrong type or is refused; or the object is not
+            of its kind.
     """
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=True)
@@ -39,24 +41,31 @@ def instantiate(node: Any, where: str) -> Any:
     parts = {key: instantiate(value, f"{where}.{key}") for key, value in node.items() if key not in SPECIAL}
     if "_target_" not in node:
         return parts
-    target = _locate(node["_target_"], where)
+    target = _imported(node["_target_"], where)
     bound = node.get("_partial_", False)
     arguments = _arguments(target, parts, where, complete=not bound)
     if bound:
         return partial(target, **arguments)
     try:
-        return target(**arguments)
+        built = target(**arguments)
     except UserError:
         raise
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
+    if not isinstance(built, kind):
+        raise UserError(f"{where}: {node['_target_']} must be derived from {kind.__module__}.{kind.__name__}")
+    return built
 
 
-def _locate(target: str, where: str) -> Any:
+def _imported(target: str, where: str) -> Any:
     try:
-        return get_object(target)
-    except (ImportError, ValueError, HydraException) as error:
-        raise UserError(f"{where}: cannot import {target}: {str(error).splitlines()[0]}") from error
+        return _locate(target)
+    except Exception as error:  # a module of one's own may raise anything
+        cause = error.__cause__ or error
+        reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
+        if isinstance(cause, ModuleNotFoundError) and cause.name == target.split(".", maxsplit=1)[0]:
+            reason += f" (looked for {OWN_MODULES})"
+        raise UserError(f"{where}: cannot import {target}: {reason}") from error
 
 
 def _arguments(target: Any, given: dict[str, Any], where: str, complete: bool) -> dict[str, Any]:

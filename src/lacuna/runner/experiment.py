@@ -80,8 +80,8 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     Raises:
         UserError: an argument is unknown, of the wrong type, or refused by a constructor.
     """
-    nouns = ("dataset", "mask", "method", "metrics", "downstream")
-    built = {key: instantiate(config[key], key) for key in nouns}
+    nouns = {"dataset": Dataset, "mask": Mask, "method": Method, "metrics": object, "downstream": object}
+    built = {key: instantiate(config[key], key, kind) for key, kind in nouns.items()}
     return Parts(**built | {"downstream": built["downstream"] or None})
 
 
