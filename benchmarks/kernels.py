@@ -42,6 +42,8 @@ from lacuna.methods.missbgm.model import Generator, Heads, Missingness, Model
 from lacuna.methods.missbgm.parameters import PointParameters
 from lacuna.methods.missbgm.settings import LocalSteps
 from lacuna.nets import attention
+from lacuna.nets.denoiser import FoldedDenoiser, MLPDenoiser
+from lacuna.nets.fused import linear_silu
 from lacuna.nets.fused_attention import attend_few
 from lacuna.nets.fused_perceptron import rough
 from lacuna.nets.masked_autoencoder import MaskedAutoencoder
@@ -53,7 +55,11 @@ Line = dict[str, Any]
 LIMIT = 60.0  # seconds of a variant, compiling included
 MODES: dict[str, dict[str, Any]] = {
     "compiled": {},
+    "reduce-overhead": {"mode": "reduce-overhead"},
     "max-autotune": {"mode": "max-autotune-no-cudagraphs"},
+    "max-autotune with bulk copies": {
+        "options": {"max_autotune": True, "triton.enable_persistent_tma_matmul": True, "triton.cudagraphs": False}
+    },
     "compiled, frozen": {"options": {"freezing": True}},
 }
 
@@ -79,6 +85,7 @@ class Case:
     kernel: str
     shape: str
     variants: Iterable[Variant]
+    flop: float = 0.0  # of a call
 
 
 # --- how a variant is measured --------------------------------------------------------------------------------------
@@ -181,6 +188,8 @@ def measured(case: Case, device: torch.device, deadline: float) -> Iterator[Line
                 outcome = flat(output if outcome is None else outcome)
                 us = microseconds(call, device) / variant.calls
             line |= {"us": round(us, 2)}
+            if case.flop:
+                line["tflops"] = round(case.flop / us / 1e6, 1)
             by_hand = by_hand or ((us, outcome) if variant.by_hand else None)
             if by_hand:
                 line["ratio"] = round(us / by_hand[0], 3)
@@ -235,7 +244,7 @@ def ways(
         yield at("captured", lambda: captured(use(function), times, device), times)
     for mode in modes:
         yield at(mode, lambda mode=mode: use(compiled(mode)))
-        if graphs:
+        if graphs and mode != "reduce-overhead":  # which captures by itself
             yield at(f"{mode}, captured", lambda mode=mode: captured(use(compiled(mode)), times, device), times)
 
 
@@ -244,6 +253,51 @@ def hand(call: Call, times: int, device: torch.device) -> Variant:
 
 
 # --- the cases ------------------------------------------------------------------------------------------------------
+
+
+def plain_layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.silu(F.linear(x, weight, bias), inplace=True)
+
+
+@torch.no_grad()
+def silu_layer(device: torch.device, n: int, k: int, m: int, dtype: torch.dtype) -> Case:
+    """One layer of the denoiser."""
+    x, weight, bias = (torch.randn(shape, device=device).to(dtype) for shape in ((n, k), (m, k), (m,)))
+    weight /= k**0.5
+
+    def use(layer: Callable[..., Tensor]) -> Call:
+        return torch.no_grad()(lambda: layer(x, weight, bias))
+
+    variants = [hand(use(linear_silu), 1, device), *ways(plain_layer, use, device, ["compiled", "max-autotune"])]
+    return Case("linear_silu", f"layer {n} x {k} -> {m}", variants, 2.0 * n * k * m)
+
+
+def denoiser(device: torch.device, n: int, hidden: int, dtype: torch.dtype) -> Case:
+    """An evaluation of the whole network by the sampler, its noise embedding left out."""
+    network = MLPDenoiser(diffjoint.WIDTH, hidden).to(device)
+    network.reset(torch.Generator(device).manual_seed(0))
+    state_map, *rest = FoldedDenoiser(network, dtype).weights
+    bias = torch.randn(len(state_map), device=device).to(dtype)
+    state = torch.randn(n, network.padded, device=device)
+
+    def evaluate(layer: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def network(state: Tensor, *weights: Tensor) -> Tensor:
+            *layers, last_weight, last_bias = weights
+            x = state.to(dtype)
+            for weight, bias in zip(layers[::2], layers[1::2], strict=True):
+                x = layer(x, weight, bias)
+            return F.linear(x, last_weight, last_bias)
+
+        return network
+
+    def use(network: Callable[..., Tensor]) -> Call:
+        return torch.no_grad()(lambda: network(state, state_map, bias, *rest))
+
+    modes = ["compiled", "reduce-overhead", "max-autotune", "max-autotune with bulk copies"]
+    variants = [hand(use(evaluate(linear_silu)), 1, device)]
+    variants += ways(evaluate(plain_layer), use, device, modes, limit=90)
+    shape = f"network of the sampler, {n} states, hidden {hidden}"
+    return Case("linear_silu", shape, variants, n * diffjoint.flop_per_state(hidden, diffjoint.WIDTH, folded=True))
 
 
 def explicit(qkv: Tensor, heads: int, attended: Tensor | None = None) -> Tensor:
@@ -471,7 +525,10 @@ def cases(device: torch.device, dry: bool) -> list[tuple[str, Callable[[], Case]
     n, units = (200, [16] * 2) if dry else (5000, [120] * 5)
     widths = [5, *units, 100]
     cacti, tabcsdi, sampled = ((128, 12, 8, 8), (64, 30, 2, 32), (2000, 30, 2, 32)) if not dry else [(4, 6, 2, 8)] * 3
+    layers = ((256_200, 1024, bf16), (256_200, 2048, 2048, bf16)) if not dry else ((64, 32, f32), (64, 16, 32, f32))
     found: list[tuple[str, Callable[[], Case]]] = [
+        ("linear_silu", lambda: denoiser(device, *layers[0])),
+        ("linear_silu", lambda: silu_layer(device, *layers[1])),
         ("FusedVisit", lambda: visit(device, n, 16, units, ["eager", "compiled"])),
         ("attend_few", lambda: few_tokens(device, *cacti, f32, masked=True, train=True)),
         ("attend_few", lambda: few_tokens(device, *tabcsdi, f32, masked=False, train=True)),
@@ -530,6 +587,8 @@ def table(lines: list[Line]) -> str:
         rows.append(f"| {' | '.join(map(str, [line['variant'], *found]))} |")
     others = [line["ratio"] for line in lines if "ratio" in line and not line["by_hand"]]
     best = f"best other way / hand-written: {min(others):.2f}" if others else "nothing to compare"
+    if "tflops" in lines[0]:
+        best += f"; hand-written: {lines[0]['tflops']} TFLOP/s"
     return "\n".join([*rows, "", best, ""])
 
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lacuna.nets.fused import linear_silu
+
 ALIGNMENT = 16  # state rows of a multiple of 16 numbers keep half-precision matrix units at full speed
 
 
@@ -109,9 +111,9 @@ class FoldedDenoiser:
         noise = self.network.embed[:2](self.network.waves(c_noise))
         bias = F.linear(noise, self.noise_map, self.noise_bias)[0].to(state_map.dtype)
         padded = F.pad(state, (0, self.network.padded - self.network.width)).to(state_map.dtype)
-        hidden = F.silu(F.linear(padded, state_map, bias), inplace=True)
+        hidden = linear_silu(padded, state_map, bias)
         for weight, bias in zip(rest[::2], rest[1::2], strict=True):
-            hidden = F.silu(F.linear(hidden, weight, bias), inplace=True)
+            hidden = linear_silu(hidden, weight, bias)
         return F.linear(hidden, last_weight, last_bias)[:, : self.network.width]
 
 
