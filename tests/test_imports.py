@@ -111,6 +111,12 @@ def test_no_circle_of_rooms() -> None:
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
 
 
+def test_the_engine_of_tables_knows_no_paper() -> None:
+    engine = [module for module in MODULES if module.startswith("lacuna.tables.") and ".papers" not in module]
+    for module in engine:
+        assert not any(name.startswith("lacuna.tables.papers") for name in own(imports(module))), module
+
+
 def test_methods_never_see_answers() -> None:
     for module in MODULES:
         if module.startswith("lacuna.methods."):

@@ -11,7 +11,7 @@ from lacuna import paths
 from lacuna.config.compose import compose, plain
 from lacuna.records.record import Record, parse_record, run_folder, run_id
 from lacuna.runner.experiment import settled
-from lacuna.tables.archive import collect, load
+from lacuna.tables.archive import collect, read_archive
 
 Fake = Callable[..., Record]
 RESULTS = paths.PROJECT / "results"
@@ -39,7 +39,7 @@ def test_results_are_records_without_folders_of_a_machine(outputs: Path, tmp_pat
             assert str(tmp_path) not in path.read_text()
             source = outputs / "runs" / path.relative_to(tmp_path / "results")
             assert parse_record(path).scores == parse_record(source).scores
-    (oracle,) = (r for r in load([tmp_path / "results"]).records if r.config["names"]["method"] == "oracle")
+    (oracle,) = (r for r in read_archive([tmp_path / "results"]).records if r.config["names"]["method"] == "oracle")
     assert oracle.command == "python run.py method=oracle"
     assert oracle.error == "cannot read x.csv"
     assert oracle.diagnostics == {"train": {"kept": 1.5, "file": "b.npz"}}
@@ -50,7 +50,7 @@ def test_a_result_gives_way_to_a_later_one_only(outputs: Path, tmp_path: Path, f
     assert collect(outputs / "runs", tmp_path / "results") == (0, [])
     fake(outputs, ["method=oracle"], {"test/acc": 0.8}, finished="2026-02-01")
     assert collect(outputs / "runs", tmp_path / "results") == (1, [])
-    again = load([tmp_path / "results"]).records
+    again = read_archive([tmp_path / "results"]).records
     assert [r.scores["test/acc"] for r in again if r.config["names"]["method"] == "oracle"] == [0.8]
 
 
@@ -67,24 +67,24 @@ def test_what_is_no_whole_record_is_named(outputs: Path) -> None:
     }
     for content in broken.values():
         path.write_text(content)
-        archive = load([outputs / "runs"])
+        archive = read_archive([outputs / "runs"])
         assert [line.split(":")[0] for line in archive.broken] == [str(path.relative_to(outputs / "runs"))]
         assert len(archive.records) == len(paths) - 1
     path.write_text(paths[0].read_text())  # moved to where another run lies
-    assert "another run" in load([outputs / "runs"]).broken[0]
+    assert "another run" in read_archive([outputs / "runs"]).broken[0]
 
 
 def test_of_two_folders_with_one_run_the_later_finished_counts(tmp_path: Path, fake: Fake) -> None:
     fake(tmp_path / "a", ["method=oracle"], {"test/acc": 0.5}, finished="2026-01-02")
     fake(tmp_path / "b", ["method=oracle"], {"test/acc": 0.6}, finished="2026-01-01")
     for order in (("a", "b"), ("b", "a")):
-        (record,) = load([tmp_path / name for name in order]).records
+        (record,) = read_archive([tmp_path / name for name in order]).records
         assert record.scores["test/acc"] == 0.5
 
 
 @pytest.mark.skipif(not RESULTS.is_dir(), reason="no results are committed")
 def test_committed_results_are_the_runs_that_their_configurations_ask_for() -> None:
-    archive = load([RESULTS])
+    archive = read_archive([RESULTS])
     assert not archive.broken
     assert [run_id(record.config) for record in archive.records] == [record.run for record in archive.records]
 

@@ -63,14 +63,15 @@ def compose(overrides: Iterable[str] = (), config_dir: str | Path | None = None)
     """
     overrides = list(overrides)
     try:
-        return settle(*_compose(overrides, config_dir))
+        return settle(*unresolved(overrides, config_dir))
     except UserError:
         raise
     except COMPOSITION_ERRORS as error:
         raise UserError(explain(error, overrides, config_dir)) from error
 
 
-def _compose(overrides: list[str], config_dir: str | Path | None) -> tuple[DictConfig, DictConfig]:
+def unresolved(overrides: list[str], config_dir: str | Path | None = None) -> tuple[DictConfig, DictConfig]:
+    """The configuration as Hydra composes it, and its ``hydra`` node: what ``settle`` takes."""
     extra = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
     with initialize_config_dir(str(paths.CONF), version_base="1.3"):
         cfg = hydra_compose("config", overrides + extra, return_hydra_config=True)
@@ -163,7 +164,7 @@ def _unknown_key(key: str, overrides: list[str], config_dir: str | Path | None) 
     """Compose again without the bad key to learn what its neighbours are called."""
     parent, _, name = key.rpartition(".")
     try:
-        cfg, hydra = _compose([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
+        cfg, hydra = unresolved([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
         node = OmegaConf.select(cfg, parent) if parent else cfg
         if isinstance(node, str) and node in (known := group(parent.partition(".")[0], hydra)):
             whole = f"{parent}={{_target_: {known[node]._target_}, {name}: ...}}"

@@ -42,6 +42,7 @@ class DiffJoint(Method):
         precision: of the network's evaluation.
     """
 
+    label = "Diff-Joint"
     inductive: ClassVar[bool] = False  # flags come from clusters over the rows that are imputed together
 
     def __init__(

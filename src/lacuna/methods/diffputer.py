@@ -16,6 +16,8 @@ class DiffPuter(DiffJoint):
     Arguments as for ``DiffJoint``. It knows no meaningful missingness: every hidden cell gets a value.
     """
 
+    label = "DiffPuter"
+
     def __init__(
         self,
         iterations: int = 10,

@@ -35,8 +35,13 @@ class Archive:
             found.setdefault(key, []).append(record)
         return found
 
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The config of every metric that records name, by id."""
+        return {name: node for record in self.records for name, node in record.config.get("metrics", {}).items()}
 
-def load(folders: Iterable[Path]) -> Archive:
+
+def read_archive(folders: Iterable[Path]) -> Archive:
     """Read every record.json below ``folders``; of two records of one run the later finished one counts."""
     found: dict[str, Record] = {}
     broken = []

@@ -6,13 +6,13 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from lacuna.tables.cells import NOISE, Cell
+from lacuna.tables.cell_statistics import NOISE, Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.missing import gaps
 from lacuna.tables.overview import TITLES, leader, summary_rows
-from lacuna.tables.pictures import picture, svg
-from lacuna.tables.reasons import reasons
-from lacuna.tables.remarks import remarks
+from lacuna.tables.page import Page
+from lacuna.tables.pictures import as_svg, picture
+from lacuna.tables.provenance import provenance
 from lacuna.tables.text import COST_TITLES, LEGEND, column_levels, cost_rows, count, row_heads, row_titles, words
 
 PAGE = """<!DOCTYPE html>
@@ -24,7 +24,7 @@ PAGE = """<!DOCTYPE html>
 <style>{style}</style>
 </head>
 <body>
-<h1>Tables and figures of both papers</h1>
+<h1>{title}</h1>
 <p>{legend}</p>
 {swatches}
 {broken}
@@ -65,16 +65,12 @@ SWATCHES = (
 )
 
 
-def as_html(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Sequence[str] = ()) -> str:
-    """The page.
-
-    Args:
-        grids: what to show, in this order; those without any run are only named.
-        broken: files that are no whole records.
-        left_out: whole records that stand in no table.
-    """
+def as_html(page: Page) -> str:
+    """All tables in their order; those without any run are only named."""
+    grids, broken, left_out = page.grids, page.broken, page.left_out
     return PAGE.format(
         style=STYLE,
+        title=escape(page.title),
         legend=escape(LEGEND),
         swatches='<p class="swatches">' + "".join(f'<span class="{c}">{t}</span>' for c, t in SWATCHES) + "</p>",
         broken=_list("Files that are no whole records, and are not counted", broken, "broken"),
@@ -101,7 +97,7 @@ def _overview(grids: Sequence[Grid]) -> str:
 
 
 def _reasons(grid: Grid) -> str:
-    lines = "".join(f"<li>{escape(line)}</li>" for line in reasons(grid))
+    lines = "".join(f"<li>{escape(line)}</li>" for line in grid.table.discrepancies(grid))
     return f'<div class="notes">Where ours differs from print, and why:<ul>{lines}</ul></div>' if lines else ""
 
 
@@ -111,7 +107,7 @@ def _section(i: int, grid: Grid) -> str:
         leading = f" <b>{escape(leader(grid))}</b>" if leader(grid) else ""
         about = f'<p class="source">Data: {escape(grid.source)}.{leading}</p>'
         parts += [about, _figure(grid), _grid(grid), _reasons(grid)]
-        parts.append("".join(f'<p class="notes">{escape(note)}</p>' for note in remarks(grid)))
+        parts.append("".join(f'<p class="notes">{escape(note)}</p>' for note in provenance(grid)))
         parts.append(_costs(grid))
     return "\n".join([*filter(None, parts), _missing(grid), "</section>"])
 
@@ -119,7 +115,7 @@ def _section(i: int, grid: Grid) -> str:
 def _figure(grid: Grid) -> str:
     if (figure := picture(grid)) is None:
         return ""
-    data = base64.b64encode(svg(figure).encode()).decode()
+    data = base64.b64encode(as_svg(figure).encode()).decode()
     return f'<p><img alt="{escape(grid.heading)}" src="data:image/svg+xml;base64,{data}"></p>'
 
 

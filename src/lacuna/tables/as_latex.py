@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lacuna.tables.cells import Cell
+from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.text import column_levels, row_heads, row_titles, words
 

@@ -19,7 +19,7 @@ from lacuna.rng import stream
 from lacuna.runner import experiment
 from lacuna.runner.mlflow_tracking import Tracker
 from lacuna.tables.archive import collect
-from lacuna.tables.mm_rates import mm_rates, published_mm_rates
+from lacuna.tables.papers.mm_rates import mm_rates, published_mm_rates
 from lacuna.types import Table
 
 SIZES = {"train": 400, "test": 100}

@@ -79,6 +79,8 @@ class MissBGM(Method):
         draws_gb: draws are kept while they fit into this; else mean, sd and interval of each cell only.
     """
 
+    label = "MissBGM"
+
     def __init__(
         self,
         z_dim: int = 5,

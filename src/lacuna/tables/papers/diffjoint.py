@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lacuna.tables.definition import Table, on_test
+from lacuna.tables.definition import on_test
 from lacuna.tables.experiments import Settings
+from lacuna.tables.papers.definition import PaperTable
 
 ACCURACY = (
     "Accuracy over candidate columns is the definition in the paper's text; the published mcar column follows the one "
@@ -29,7 +30,7 @@ def _refinement(cell: Settings) -> str:
 
 
 TABLES = (
-    Table(
+    PaperTable(
         "diffjoint/1",
         "Methods on bayesnet under three mechanisms",
         "diffjoint_table1",
@@ -39,7 +40,7 @@ TABLES = (
         published=("diffjoint_table01",),
         notes=(ACCURACY,),
     ),
-    Table(
+    PaperTable(
         "diffjoint/2",
         "Detection of meaningful missingness under MCAR",
         "diffjoint_table2",
@@ -48,7 +49,7 @@ TABLES = (
         metrics=on_test("mm_recall", "mm_precision", "mm_f1"),
         published=("diffjoint_table02",),
     ),
-    Table(
+    PaperTable(
         "diffjoint/10",
         "Detection of meaningful missingness under three mechanisms",
         "diffjoint_table10",
@@ -58,7 +59,7 @@ TABLES = (
         published=("diffjoint_table10",),
         notes=(ACCURACY,),
     ),
-    Table(
+    PaperTable(
         "diffjoint/12",
         "Ablation of the joint state and of refinement, MCAR",
         "diffjoint_table12",
@@ -70,7 +71,7 @@ TABLES = (
         paper_runs=1,
         notes=(SINGLE, ACCURACY),
     ),
-    Table(
+    PaperTable(
         "diffjoint/13",
         "Ablation of the rule that turns uncertainty and sampled masks into flags, MCAR 0.3",
         "diffjoint_table13",
@@ -82,7 +83,7 @@ TABLES = (
         paper_runs=1,
         notes=(SINGLE, ACCURACY, UNSETTLED),
     ),
-    Table(
+    PaperTable(
         "diffjoint/figure4",
         "Scores after each outer iteration, MCAR 0.1",
         "diffjoint_figure4",

@@ -22,7 +22,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Range:
+class ScoreRange:
     """Of one downstream score over the settings of the classifier that are tried, all on one draw."""
 
     settings: int
@@ -57,10 +57,10 @@ def spreads() -> dict[Key, Spread]:
 
 
 @cache
-def ranges() -> dict[Key, Range]:
+def ranges() -> dict[Key, ScoreRange]:
     """Trained on a completed table; under the method ``truth``, without mask and ratio, on the true one."""
     return {
-        _key(line): Range(int(line["settings"]), float(line["lowest"]), float(line["highest"]))
+        _key(line): ScoreRange(int(line["settings"]), float(line["lowest"]), float(line["highest"]))
         for line in _lines(SETTINGS)
     }
 

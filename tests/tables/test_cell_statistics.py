@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from lacuna.metrics.display import Display
 from lacuna.records.record import Record
-from lacuna.tables.cells import Cell, one_for_each_seed, value_of
-from lacuna.tables.published import Published
+from lacuna.tables.cell_statistics import Cell, one_for_each_seed, value_of
+from lacuna.tables.published_number import PublishedNumber
 
-PRINTED = Published("t", "bayesnet", None, None, "mcar", 0.1, "", "x", "test/acc", value=0.5, std=0.02, unit=0.001)
+ABOUT = ("t", "bayesnet", None, None, "mcar", 0.1, "", "x", "test/acc")
+PRINTED = PublishedNumber(*ABOUT, value=0.5, std=0.02, unit=0.001)
+ACCURACY = Display("accuracy", better=1)
 
 
 def run(seed: int, value: float, **other: Any) -> Record:
@@ -22,7 +25,7 @@ def run(seed: int, value: float, **other: Any) -> Record:
 
 def cell(*values: float, **other: Any) -> Cell:
     runs = tuple(run(seed, value) for seed, value in enumerate(values))
-    return Cell("test/acc", 1, runs, **{"published": PRINTED, "paper_runs": 5} | other)
+    return Cell("test/acc", ACCURACY, runs, **{"published": PRINTED, "paper_runs": 5} | other)
 
 
 def test_mean_and_sd_over_seeds() -> None:
@@ -69,7 +72,7 @@ def test_noise_is_the_standard_error_of_the_difference() -> None:
     ],
 )
 def test_verdict(values: tuple[float, ...], better: int, verdict: str) -> None:
-    assert replace(cell(*values), better=better).verdict == verdict
+    assert replace(cell(*values), display=Display("accuracy", better)).verdict == verdict
 
 
 def test_no_verdict_without_a_spread_or_on_other_data() -> None:
@@ -81,7 +84,7 @@ def test_no_verdict_without_a_spread_or_on_other_data() -> None:
 
 def test_a_run_that_timed_out_is_a_dash_with_its_status() -> None:
     runs = (run(0, 0.5, status="timeout"), run(1, 0.5, status="timeout"))
-    found = Cell("test/acc", 1, runs)
+    found = Cell("test/acc", ACCURACY, runs)
     assert (found.n, found.dash) == (0, "timeout")
     assert replace(found, runs=(*runs, run(2, 0.5))).dash is None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lacuna.tables.definition import Table
 from lacuna.tables.experiments import Settings
+from lacuna.tables.papers.definition import PaperTable
 
 DRAW = "One published draw of the data: runs differ in the method's seed only."
 # The law's: tests/datasets/test_mnar_oracle.py; ours: lines at ratio 0.2 of benchmarks/results/missbgm_cpu.jsonl
@@ -32,7 +32,7 @@ def _bnn(cell: Settings) -> str:
 
 
 TABLES = (
-    Table(
+    PaperTable(
         "missbgm/1",
         "Error on the self-masked benchmark by size and rate",
         "missbgm_table1",
@@ -43,7 +43,7 @@ TABLES = (
         paper_runs=10,
         notes=(DRAW, STEPS),
     ),
-    Table(
+    PaperTable(
         "missbgm/2",
         "Uncertainty on the self-masked benchmark, n = 5,000, 1,000 draws",
         "missbgm_table2",
@@ -60,7 +60,7 @@ TABLES = (
             SD,
         ),
     ),
-    Table(
+    PaperTable(
         "missbgm/3",
         "Error on four UCI tables, ratio 0.2",
         "missbgm_table3",
@@ -71,7 +71,7 @@ TABLES = (
         paper_runs=10,
         notes=("One published mask for each table: runs differ in the method's seed only.",),
     ),
-    Table(
+    PaperTable(
         "missbgm/4",
         "The weight β of the mask, ratio 0.2",
         "missbgm_table4",
@@ -82,7 +82,7 @@ TABLES = (
         published_as=_beta,
         paper_runs=10,
     ),
-    Table(
+    PaperTable(
         "missbgm/7",
         "Plain and Bayesian networks, ratio 0.3",
         "missbgm_table7",
@@ -94,7 +94,7 @@ TABLES = (
         paper_runs=10,
         notes=(DRAW,),
     ),
-    Table(
+    PaperTable(
         "missbgm/figure2",
         "Error by number of columns, n = 5,000, ratio 0.2 (Figure 2a)",
         "missbgm_figure2",
@@ -104,7 +104,7 @@ TABLES = (
         picture="lines",
         notes=(DRAW,),
     ),
-    Table(
+    PaperTable(
         "missbgm/figure3",
         "Error by missing rate for four sizes (Figures 3, 4, 2b and 5)",
         "missbgm_figure3",
@@ -116,7 +116,7 @@ TABLES = (
         picture="lines",
         notes=(DRAW, "The paper prints numbers at three of the rates only (its Table 1)."),
     ),
-    Table(
+    PaperTable(
         "missbgm/figure6",
         "Running times, n = 5,000, p = 200, ratio 0.2",
         "missbgm_figure6",

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lacuna.tables import experiments
-from lacuna.tables.cells import Cell
-from lacuna.tables.evidence import Key, Range, Spread, ranges, spreads, tried
-from lacuna.tables.grid import Column, Grid, Row
-from lacuna.tables.labels import metric, value_label
-from lacuna.tables.published import printed_elsewhere
+from lacuna.config import described
+from lacuna.tables.cell_statistics import Cell
+from lacuna.tables.experiments import drawn
+from lacuna.tables.grid import Grid, GridColumn, GridRow
+from lacuna.tables.papers.evidence import Key, ScoreRange, Spread, ranges, spreads, tried
+from lacuna.tables.papers.published import heading, printed_elsewhere
 from lacuna.tables.text import count, number, words
 
 LAW_DRAWN = ("mar", "mnar")
@@ -26,12 +26,12 @@ def _key(cell: Cell) -> Key:
     return names["dataset"], names["mask"], names["method"], str(config["ratio"]), cell.metric
 
 
-def _true_range(cell: Cell) -> Range | None:
+def _true_range(cell: Cell) -> ScoreRange | None:
     dataset, *_, key = _key(cell)
     return ranges().get((dataset, "", "truth", "", key))
 
 
-def reasons(grid: Grid) -> list[str]:
+def discrepancies(grid: Grid) -> list[str]:
     """One sentence for each figure that is further from the printed one than its noise, and on what noise is known."""
     compared = [
         (row, column, cell)
@@ -58,7 +58,7 @@ def _of_settings(cells: Sequence[Cell]) -> Iterator[str]:
     found = [(cell, tried) for cell in cells if (tried := ranges().get(_key(cell)))]
     if found:
         cell, tried = max(found, key=lambda pair: pair[1].highest - pair[1].lowest)
-        truth, about = _true_range(cell), metric(cell.metric)
+        truth, about = _true_range(cell), cell.display
         assert truth is not None
         true = f"{number(about, truth.lowest)} to {number(about, truth.highest)}"
         imputed = f"{number(about, tried.lowest)} to {number(about, tried.highest)}"
@@ -70,15 +70,15 @@ def _of_settings(cells: Sequence[Cell]) -> Iterator[str]:
         )
 
 
-def _reached(cell: Cell, tried: Range) -> bool:
+def _reached(cell: Cell, tried: ScoreRange) -> bool:
     assert cell.published is not None
     margin = 0.0 if math.isnan(cell.sd) else cell.sd
     return tried.lowest - margin <= cell.published.value <= tried.highest + margin
 
 
-def _of_cell(row: Row, column: Column, cell: Cell) -> str:
+def _of_cell(row: GridRow, column: GridColumn, cell: Cell) -> str:
     assert cell.published is not None
-    about = metric(cell.metric)
+    about = cell.display
     name = ", ".join(filter(None, (*row.headers, row.budget, *column.headers)))
     text = f"{name}: {number(about, cell.mean)} here, {number(about, cell.published.value)} printed."
     if known := spreads().get(_key(cell)):
@@ -102,10 +102,10 @@ def _of_cell(row: Row, column: Column, cell: Cell) -> str:
     return f"{text}.{_other_settings(row, cell)}"
 
 
-def _other_settings(row: Row, cell: Cell) -> str:
+def _other_settings(row: GridRow, cell: Cell) -> str:
     """What was tried on the same draw, the nearest to print first."""
     assert cell.published is not None
-    about, printed = metric(cell.metric), cell.published
+    about, printed = cell.display, cell.published
     place = printed.dataset, str(printed.n or ""), str(printed.ratio), printed.method
     found = [one for one in tried().get(place, ()) if one.setting]
     if not found or row.budget == "quick":
@@ -130,15 +130,16 @@ def _away(distance: float, unit: str) -> str:
 def _wide_draws(grid: Grid) -> Iterator[str]:
     """Of masks whose law is drawn with the seed: how far that alone moves a share that needs no model."""
     widest: dict[str, tuple[Spread, Cell]] = {}
-    for cell in (cell for row in grid.rows for cell in row.cells if metric(cell.metric).percent):
+    for cell in (cell for row in grid.rows for cell in row.cells if cell.display.percent):
         known = spreads().get(_key(cell))
         mask = cell.runs[0].config["names"]["mask"] if cell.runs else ""
         if known and mask in LAW_DRAWN and (mask not in widest or known.sd > widest[mask][0].sd):
             widest[mask] = known, cell
-    for mask, (known, cell) in widest.items():
-        about, method = metric(cell.metric), value_label("method", cell.runs[0].config["names"]["method"])
+    for known, cell in widest.values():
+        about, config = cell.display, cell.runs[0].config
+        mask, method = described.label(config, "mask"), described.label(config, "method")
         yield (
-            f"{value_label('mask', mask)}: each seed draws which columns drive the mask, and their weights. That alone "
+            f"{mask}: each seed draws which columns drive the mask, and their weights. That alone "
             f"moves the {about.label} of {method} by up to {number(about, known.sd)} points (sd over {known.draws} "
             f"draws), so {cell.n} seeds tell its mean to {number(about, known.sd / math.sqrt(cell.n))}."
         )
@@ -150,7 +151,7 @@ def _single_seeds(grid: Grid) -> Iterator[str]:
         spread = [cell.sd for cell in row.cells if cell.n > 1 and cell.sd > 0]
         alone = [cell for cell in row.cells if cell.n == 1 and cell.verdict == "unknown" and cell.published]
         if spread and alone and all(cell.comparable for cell in alone):
-            about = metric(alone[0].metric)
+            about = alone[0].display
             furthest = max(abs(cell.difference) for cell in alone)
             yield (
                 f"{', '.join(filter(None, (*row.headers, row.budget)))}: cells of one seed differ from print by up to "
@@ -164,16 +165,23 @@ def _narrow_print(grid: Grid) -> Iterator[str]:
     for row in grid.rows:
         for cell in row.cells:
             known = cell.published and cell.published.std and cell.comparable and cell.sd > 0 and cell.n > 2
-            if known and not any(experiments.drawn(run.config) for run in cell.runs):
+            if known and not any(drawn(run.config) for run in cell.runs):
                 assert cell.published is not None
-                ratios.setdefault(cell.published.method, []).append((cell.published.std or 0.0) / cell.sd)
+                ratios.setdefault(_published_method(cell), []).append((cell.published.std or 0.0) / cell.sd)
     if ratios:
-        listed = (f"{value_label('method', name)} {np.median(found):.1f}" for name, found in ratios.items())
+        listed = (f"{name} {np.median(found):.1f}" for name, found in ratios.items())
         yield (
             "Printed sds over ours, which come from the method's seed alone on one draw (median over cells of three "
             f"seeds and more): {', '.join(listed)}. A printed sd that is many times ours holds more than the method's "
             "seed, or not the same."
         )
+
+
+def _published_method(cell: Cell) -> str:
+    """The label of the method, where the paper prints it as what it is and not as a variant."""
+    assert cell.published is not None
+    config, name = cell.runs[0].config, cell.published.method
+    return described.label(config, "method") if config["names"]["method"] == name else name
 
 
 def _in_two_minds(grid: Grid) -> Iterator[str]:
@@ -182,8 +190,8 @@ def _in_two_minds(grid: Grid) -> Iterator[str]:
         for column, cell in zip(grid.columns, row.cells, strict=True):
             others = printed_elsewhere(cell.published) if cell.published and cell.comparable and cell.values else []
             if cell.published and others:
-                about, name = metric(cell.metric), ", ".join(filter(None, (*row.headers, *column.headers)))
-                elsewhere = " and ".join(f"{number(about, other.value)} in its {other.heading}" for other in others)
+                about, name = cell.display, ", ".join(filter(None, (*row.headers, *column.headers)))
+                elsewhere = " and ".join(f"{number(about, other.value)} in its {heading(other)}" for other in others)
                 yield (
                     f"{name}: for one and the same setting the paper prints {number(about, cell.published.value)} here "
                     f"and {elsewhere}; ours is {words(cell).ours}."

@@ -9,44 +9,38 @@ from typing import Any
 
 import numpy as np
 
+from lacuna.config import described
 from lacuna.records.record import Record
 from lacuna.tables.archive import Archive
-from lacuna.tables.beside import STAND_IN
 from lacuna.tables.grid import Grid
-from lacuna.tables.labels import value_label
 
 
-def remarks(grid: Grid) -> list[str]:
-    """Sentences: the table's own notes, then one on what is odd about its records."""
+def provenance(grid: Grid) -> list[str]:
+    """Sentences: the table's own notes, then what is odd about its records."""
     found = list(grid.table.notes)
-    if grid.records and grid.records[0].config["names"]["dataset"] in STAND_IN:
-        found.append("Printed figures are about MIMIC-IV-ED itself: they give the scale, and no difference is taken.")
+    if grid.records and (original := described.stand_in_for(grid.records[0].config)):
+        name = grid.table.design.label("dataset", original)
+        found.append(f"Printed figures are about {name} itself: they give the scale, and no difference is taken.")
     if grid.size:
         found.append(
             f"Of another size than the experiment asks for ({grid.size}). Methods keep their numbers of epochs, so "
             "that fewer rows also mean fewer steps of training."
         )
-    if any(run.config["names"]["method"] == "missforest" for run in grid.records):
-        found.append(
-            "missForest's package passes neither of its two hyper-parameters on to its forests: the search over 50 "
-            "configurations does not move its result."
-        )
-    return found + ([text] if (text := _provenance(grid)) else [])
+    found += grid.table.remarks(grid)
+    return found + ([text] if (text := _origin(grid)) else [])
 
 
-def _provenance(grid: Grid) -> str:
+def _origin(grid: Grid) -> str:
     """One line on where the runs come from, as far as that is odd."""
     found = []
-    for what, key in (("commits", _commit), ("machines", hardware)):
+    for what, key in (("commits", _commit), ("machines", processor)):
         mixed = {value for row in grid.rows for cell in row.cells for value in _mixed(cell.runs, key)}
         if mixed:
             found.append(f"seeds of some cells were run on several {what} ({', '.join(sorted(mixed))})")
     if dirty := sum(bool(run.dirty) for run in grid.records):
         found.append(f"{dirty} were made with uncommitted changes")
-    ended = Counter((run.status, run.config["names"]["method"]) for run in grid.records if run.status != "finished")
-    found += [
-        f"{n} of {value_label('method', name)} ended with {status}" for (status, name), n in sorted(ended.items())
-    ]
+    ended = Counter((run.status, _method(run)) for run in grid.records if run.status != "finished")
+    found += [f"{n} of {label} ended with {status}" for (status, (_, label)), n in sorted(ended.items())]
     return f"Of {len(grid.records)} runs, {'; '.join(found)}." if found else ""
 
 
@@ -55,15 +49,20 @@ def _mixed(runs: Sequence[Record], key: Callable[[Record], str]) -> set[str]:
     return values if len(values) > 1 else set()
 
 
+def _method(run: Record) -> tuple[str, str]:
+    """Id and label."""
+    return run.config["names"]["method"], described.label(run.config, "method")
+
+
 def _commit(run: Record) -> str:
     return (run.commit or "unknown")[:10]
 
 
-def hardware(run: Record) -> str:
+def processor(run: Record) -> str:
     """The processor that did the work.
 
     >>> from types import SimpleNamespace as Run
-    >>> hardware(Run(device="cuda", hardware={"gpu": "NVIDIA H200", "cpu": "x", "cores": 16}))
+    >>> processor(Run(device="cuda", hardware={"gpu": "NVIDIA H200", "cpu": "x", "cores": 16}))
     'NVIDIA H200'
     """
     about: dict[str, Any] = run.hardware
@@ -76,7 +75,7 @@ def hardware(run: Record) -> str:
 class Cost:
     """What the runs of one method took on one kind of machine."""
 
-    method: str
+    method: str  # its label
     budget: str
     hardware: str
     runs: int
@@ -91,7 +90,7 @@ def costs(grid: Grid) -> list[Cost]:
         for cell in row.cells:
             for run in cell.runs:
                 if run.status == "finished":
-                    key = (run.config["names"]["method"], row.budget, hardware(run))
+                    key = (described.label(run.config, "method"), row.budget, processor(run))
                     groups.setdefault(key, {})[run.run] = run
     return [
         Cost(

@@ -10,8 +10,9 @@ from typing import Literal
 
 import numpy as np
 
+from lacuna.metrics.display import Display
 from lacuna.records.record import Record
-from lacuna.tables.published import Published
+from lacuna.tables.published_number import PublishedNumber
 
 Verdict = Literal["better", "worse", "higher", "lower", "same", "unknown"]
 NOISE = 2.0  # a difference of fewer standard errors is none
@@ -23,10 +24,10 @@ class Cell:
     """Runs that differ in their seed only, one number of each."""
 
     metric: str  # key of a record
-    better: int  # as labels.Metric says
+    display: Display
     runs: tuple[Record, ...] = ()  # one for each seed
     iteration: int | None = None  # of a method that has them; None: at the end
-    published: Published | None = None
+    published: PublishedNumber | None = None
     paper_runs: int = 1  # behind the printed number
     comparable: bool = True  # printed for the same data
     seeded: bool = True  # False: every seed gives the same
@@ -89,9 +90,9 @@ class Cell:
             return "unknown"
         if self.apart < NOISE:
             return "same"
-        if not self.better:
+        if not self.display.better:
             return "higher" if self.difference > 0 else "lower"
-        return "better" if self.difference * self.better > 0 else "worse"
+        return "better" if self.difference * self.display.better > 0 else "worse"
 
 
 def value_of(run: Record, metric: str, iteration: int | None = None) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lacuna.tables.published import published
+from lacuna.tables.papers.published import published
 from lacuna.types import Table
 
 

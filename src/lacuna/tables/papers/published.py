@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from lacuna.tables.published_number import PublishedNumber
 
 FOLDER = Path(__file__).parent / "published"
 # MissBGM prints no ratio over Table 2; its mean oracle width of 1.539 occurs at this one only.
@@ -15,40 +16,17 @@ UNPRINTED_RATIO = {"missbgm_table02": 0.2}
 IN_PERCENT = ("acc", "mm_precision", "mm_recall", "mm_f1", "mm_rate")  # and everything downstream
 
 
-@dataclass(frozen=True)
-class Published:
-    """One printed number."""
+def heading(one: PublishedNumber) -> str:
+    """Of the table in which it is printed.
 
-    table: str  # such as diffjoint_table01
-    dataset: str
-    n: int | None
-    p: int | None
-    mask: str
-    ratio: float | None
-    target: str  # of a downstream score, else empty
-    method: str
-    metric: str  # as in records: <split>/<name>; downstream/<name> of a classifier
-    value: float
-    std: float | None
-    unit: float  # of the last printed digit
-
-    @property
-    def key(self) -> str:
-        """Of the same score in a record: a classifier's stands under its target."""
-        kind, _, name = self.metric.partition("/")
-        return f"test/downstream/{self.target}/{name}" if kind == "downstream" else self.metric
-
-    @property
-    def heading(self) -> str:
-        """
-        >>> published()[0].heading
-        'Table 1'
-        """
-        kind = self.table.partition("_")[2]
-        return f"{kind[:-2].capitalize()} {int(kind[-2:])}"
+    >>> heading(published()[0])
+    'Table 1'
+    """
+    kind = one.table.partition("_")[2]
+    return f"{kind[:-2].capitalize()} {int(kind[-2:])}"
 
 
-def printed_elsewhere(one: Published) -> list[Published]:
+def printed_elsewhere(one: PublishedNumber) -> list[PublishedNumber]:
     """Other figures for the same setting and score that no rounding explains."""
     about = ("dataset", "n", "p", "mask", "ratio", "target", "method", "metric")
     return [
@@ -61,7 +39,7 @@ def printed_elsewhere(one: Published) -> list[Published]:
 
 
 @cache
-def published() -> tuple[Published, ...]:
+def published() -> tuple[PublishedNumber, ...]:
     """Every printed number, in the order of the papers' tables."""
     return tuple(
         _number(path.stem, row)
@@ -70,10 +48,10 @@ def published() -> tuple[Published, ...]:
     )
 
 
-def _number(table: str, row: Mapping[str, str]) -> Published:
+def _number(table: str, row: Mapping[str, str]) -> PublishedNumber:
     name = row["metric"].split("/")[-1]
     unit = 100 if name in IN_PERCENT or row["metric"].startswith("downstream/") else 1
-    return Published(
+    return PublishedNumber(
         table=table,
         dataset=row["dataset"],
         n=int(row["n"]) if row["n"] else None,
@@ -97,13 +75,13 @@ def accuracy_in_print(dataset: str) -> str:
     return "acc_with_integers" if dataset == "mimic_ed" else "acc_discrete"
 
 
-def published_for(config: Mapping[str, Any]) -> dict[str, Published]:
+def published_for(config: Mapping[str, Any]) -> dict[str, PublishedNumber]:
     """What the papers print for the problem and method of a configuration, by the key of the score.
 
     Where tables disagree, the first one counts: the main tables come first.
     """
     names, shape = config["names"], config["dataset"]
-    found: dict[str, Published] = {}
+    found: dict[str, PublishedNumber] = {}
     for row in published():
         same_size = all(size in (None, shape.get(key)) for key, size in (("n", row.n), ("p", row.p)))
         same_names = all(getattr(row, key) == names[key] for key in ("dataset", "mask", "method"))

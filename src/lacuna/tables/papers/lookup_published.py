@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from lacuna.tables.published import Published, accuracy_in_print, published
+from lacuna.tables.papers.published import accuracy_in_print, published
+from lacuna.tables.published_number import PublishedNumber
 
-STAND_IN = {"mimic_ed_standin": "mimic_ed"}  # whose printed numbers stand beside its own
 
-
-def printed(
+def lookup_published(
     tables: Collection[str], about: Mapping[str, str], ratio: float, sizes: Mapping[str, Any], key: str
-) -> Published | None:
+) -> PublishedNumber | None:
     """The number that a paper prints for a cell.
 
     Args:
@@ -22,8 +21,7 @@ def printed(
         sizes: n and p of the data; a table that prints none is about any.
         key: of our metric in a record.
     """
-    dataset = STAND_IN.get(about["dataset"], about["dataset"])
-    wanted = dict(about) | {"dataset": dataset, "metric": _printed_metric(key, about["mask"], dataset)}
+    wanted = dict(about) | {"metric": _printed_metric(key, about["mask"], about["dataset"])}
     if wanted["metric"] == "mm_rate":  # of the data, before any mask
         wanted["mask"] = ""
     for row in published():

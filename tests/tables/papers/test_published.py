@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lacuna.tables.published import published, published_for
+from lacuna.tables.papers.published import published, published_for
 
 
 def config(dataset: str, mask: str, ratio: float, method: str, **shape: int) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lacuna.tables.definition import Table, on_test
+from lacuna.tables.definition import on_test
+from lacuna.tables.papers.definition import PaperTable
 
 ACCURACY = (
     "The printed accuracy is set beside the one over all discrete columns, integer ones counted. If n columns count, "
@@ -17,7 +18,7 @@ DOWNSTREAM = tuple(
 OUTCOMES = ("outcome_hospitalization", "outcome_critical", "outcome_icu_transfer_12h", "cci_CHF")
 
 TABLES = (
-    Table(
+    PaperTable(
         "diffjoint/3",
         "Downstream scores on D2 and D3",
         "diffjoint_table3",
@@ -27,7 +28,7 @@ TABLES = (
         published=("diffjoint_table03",),
         targets=("D2", "D3"),
     ),
-    Table(
+    PaperTable(
         "diffjoint/4",
         "Methods on MIMIC-IV-ED's columns under MCAR",
         "diffjoint_table4",
@@ -39,7 +40,7 @@ TABLES = (
         sources=("mimic_ed",),
         any_size=True,
     ),
-    Table(
+    PaperTable(
         "diffjoint/5",
         "Downstream scores on MIMIC-IV-ED's outcomes",
         "diffjoint_table5",
@@ -51,7 +52,7 @@ TABLES = (
         sources=("mimic_ed",),
         any_size=True,
     ),
-    Table(
+    PaperTable(
         "diffjoint/8",
         "Rates of meaningful missingness in MIMIC-IV-ED's targets",
         "diffjoint_table8",
@@ -66,7 +67,7 @@ TABLES = (
         any_size=True,
         notes=("Of the complete table, before any ordinary mask.",),
     ),
-    Table(
+    PaperTable(
         "diffjoint/11",
         "Detection of meaningful missingness on MIMIC-IV-ED's columns under MCAR",
         "diffjoint_table11",
