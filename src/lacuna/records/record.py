@@ -77,7 +77,7 @@ def read_record(folder: Path) -> Record | None:
     """The record in ``folder``; None where there is none, or (with a warning) where it cannot be read."""
     path = folder / "record.json"
     try:
-        return parse_record(path)
+        return as_record(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -85,23 +85,25 @@ def read_record(folder: Path) -> Record | None:
         return None
 
 
-def parse_record(path: Path) -> Record:
-    """The record in a file.
+def as_record(stored: Any) -> Record:
+    """The record that JSON holds.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: what it holds is no whole record; the message says why.
+        ValueError: it holds no whole record; the message says why.
     """
-    stored = json.loads(path.read_text(encoding="utf-8"))
     try:
         record = Record(**{f.name: stored[f.name] for f in fields(Record) if f.name in stored})
-        for scores in (record.scores, *(step["scores"] for step in record.iterations)):
-            scores.update({key: math.nan if value is None else float(value) for key, value in scores.items()})
+        record.scores = _numbers(record.scores)
+        record.iterations = [step | {"scores": _numbers(step["scores"])} for step in record.iterations]
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     if record.status not in get_args(Status):
         raise ValueError(f"its status is {record.status!r}")
     return record
+
+
+def _numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
+    return {key: math.nan if value is None else float(value) for key, value in scores.items()}
 
 
 def find_records(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record]]:
