@@ -21,6 +21,7 @@ Settings = Mapping[str, str]  # of one cell: key of the configuration -> value, 
 Config = Mapping[str, Any]  # resolved
 PLACES = frozenset(("device", "folder", "jobs", "path"))  # keys that say where or by how many, not what
 NOUNS = ("dataset", "mask", "method")
+COMPARED = ("names", "ratio", "draws", "alpha", "score_iterations", "downstream", *NOUNS)
 GROUPS = (*NOUNS, "budget")  # what a cell may choose by id
 
 
@@ -102,7 +103,7 @@ class Design:
             OmegaConf.update(cfg, override.key_or_group, override.value())
         if isinstance(base := cfg.method.get("base"), str):
             cfg.method.base = self._chosen("method", base)
-        return plain(cfg)
+        return {key: _plain(cfg[key]) for key in COMPARED}
 
     def _chosen(self, kind: str, name: str) -> Any:
         if name not in self._groups[kind]:
@@ -116,13 +117,7 @@ class Design:
 
     def label(self, axis: str, value: str) -> str:
         """Of a value on an axis; values that would be called alike keep their ids."""
-        if axis not in NOUNS:
-            return value_label(axis, value)
-        own, *others = (
-            described.label(self.expected({axis: name}, "paper"), axis)
-            for name in dict.fromkeys((value, *self.axes.get(axis, ())))
-        )
-        return value if own in others else own
+        return _label_of_noun(self, axis, value) if axis in NOUNS else value_label(axis, value)
 
     def column_label(self, axis: str, value: str) -> str:
         """A value on its own: numbers are told what they count, as in ``columns 50``."""
@@ -139,6 +134,19 @@ def design_of(experiment: str, config_dir: Path | None) -> Design:
 @cache
 def _expected(design: Design, settings: tuple[tuple[str, str], ...], budget: str) -> Config:
     return design.resolved(settings, budget)
+
+
+@cache
+def _label_of_noun(design: Design, noun: str, value: str) -> str:
+    own, *others = (
+        described.label(design.expected({noun: name}, "paper"), noun)
+        for name in dict.fromkeys((value, *design.axes.get(noun, ())))
+    )
+    return value if own in others else own
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else node
 
 
 def _as_typed(value: str) -> str:

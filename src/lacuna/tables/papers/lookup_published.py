@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from lacuna.tables.papers.published import accuracy_in_print, published
 from lacuna.tables.published_number import PublishedNumber
+
+ABOUT = ("dataset", "mask", "method", "target", "metric")
 
 
 def lookup_published(
@@ -24,12 +27,19 @@ def lookup_published(
     wanted = dict(about) | {"metric": _printed_metric(key, about["mask"], about["dataset"])}
     if wanted["metric"] == "mm_rate":  # of the data, before any mask
         wanted["mask"] = ""
-    for row in published():
-        same = row.table in tables and all(getattr(row, name) == value for name, value in wanted.items())
+    for row in _by_what_it_is_about().get(tuple(wanted[name] for name in ABOUT), ()):
         same_size = all(getattr(row, name) is None or str(getattr(row, name)) == str(n) for name, n in sizes.items())
-        if same and same_size and row.ratio in (None, ratio):
+        if row.table in tables and same_size and row.ratio in (None, ratio):
             return row
     return None
+
+
+@cache
+def _by_what_it_is_about() -> dict[tuple[str, ...], list[PublishedNumber]]:
+    found: dict[tuple[str, ...], list[PublishedNumber]] = {}
+    for row in published():
+        found.setdefault(tuple(getattr(row, name) for name in ABOUT), []).append(row)
+    return found
 
 
 def _printed_metric(key: str, mask: str, dataset: str) -> str:
