@@ -51,8 +51,7 @@ def _spanned(label: str, n: int) -> str:
 
 def _cell(cell: Cell) -> str:
     found = words(cell)
-    beside = " ".join(filter(None, (found.printed, found.difference)))
-    return escaped(found.ours + (f" [{beside}]" if beside else ""))
+    return escaped(found.ours + (f" [{found.beside}]" if found.beside else ""))
 
 
 def escaped(text: str) -> str:

@@ -74,7 +74,7 @@ def _grid(grid: Grid) -> str:
 
 def _cell(cell: Cell) -> str:
     found = words(cell)
-    return "<br>".join(filter(None, (found.ours, " ".join(filter(None, (found.printed, found.difference))))))
+    return "<br>".join(filter(None, (found.ours, found.beside)))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from lacuna.config import described
-from lacuna.config.compose import compose, group, plain, unresolved
+from lacuna.config.compose import COMPOSITION_ERRORS, compose, explain, group, plain, unresolved
 from lacuna.errors import UserError
 from lacuna.tables.labels import axis_label, value_label
 
@@ -35,7 +35,11 @@ class Design:
     @cached_property
     def _composed(self) -> tuple[DictConfig, DictConfig]:
         """Unresolved, and its ``hydra`` node."""
-        return unresolved([f"experiment={self.experiment}", "device=cpu"], self.config_dir)
+        overrides = [f"experiment={self.experiment}", "device=cpu"]
+        try:
+            return unresolved(overrides, self.config_dir)
+        except COMPOSITION_ERRORS as error:
+            raise UserError(explain(error, overrides, self.config_dir)) from error
 
     @cached_property
     def _groups(self) -> dict[str, dict[str, Any]]:

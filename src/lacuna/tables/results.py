@@ -49,8 +49,8 @@ def collect(runs: Path, results: Path) -> tuple[int, list[str]]:
             kept[found.folder] = record, shareable(record)
             news.add(found.folder)
     for file in {_file(folder) for folder in news}:
-        own = sorted(folder for folder in kept if _file(folder) == file)
-        write_text(results / file, "".join(_line(folder, kept[folder][1]) for folder in own))
+        folders = sorted(folder for folder in kept if _file(folder) == file)
+        write_text(results / file, "".join(_line(folder, kept[folder][1]) for folder in folders))
     return len(news), broken
 
 

@@ -31,6 +31,10 @@ class Words:
     printed: str
     difference: str  # with its mark
 
+    @property
+    def beside(self) -> str:
+        return " ".join(filter(None, (self.printed, self.difference)))
+
 
 def words(cell: Cell) -> Words:
     about = cell.display
