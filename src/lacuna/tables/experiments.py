@@ -22,7 +22,7 @@ Config = Mapping[str, Any]  # resolved
 PLACES = frozenset(("device", "folder", "jobs", "path"))  # keys that say where or by how many, not what
 NOUNS = ("dataset", "mask", "method")
 COMPARED = ("names", "ratio", "draws", "alpha", "score_iterations", "downstream", *NOUNS)
-GROUPS = (*NOUNS, "budget")  # what a cell may choose by id
+BUDGETS = ("quick", "paper")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Design:
 
     @cached_property
     def _groups(self) -> dict[str, dict[str, Any]]:
-        return {kind: group(kind, self._composed[1]) for kind in (*GROUPS, "experiment")}
+        hydra = self._composed[1]
+        return {kind: group(kind, hydra) for kind in hydra.runtime.choices if not kind.startswith("hydra/")}
 
     @property
     def _own(self) -> Any:
@@ -85,29 +86,34 @@ class Design:
             settings: of the cell.
             budget: quick or paper.
         """
-        return _expected(self, tuple((k, v) for k, v in settings.items() if k not in ("ratio", "seed")), budget)
+        return _expected(self, tuple((k, v) for k, v in settings.items() if k not in ("ratio", "seed")))[budget]
 
-    def resolved(self, settings: tuple[tuple[str, str], ...], budget: str) -> Config:
-        """Uncached: Hydra composes the experiment once, and the chosen files of a cell take their places in that.
+    def resolved(self, settings: tuple[tuple[str, str], ...]) -> dict[str, Config]:
+        """By budget: what Hydra would compose for a cell, in a fraction of the time; uncached.
 
-        The result is what Hydra would compose for the cell, in a fraction of the time.
+        Hydra composes the experiment once, and the files that the cell chooses replace parts of it.
         """
         composed, hydra = self._composed
-        choices = {key: value for key, value in settings if key in GROUPS} | {"budget": budget}
+        settings = tuple((key, value) for key, value in settings if key != "budget")
+        choices = {key: value for key, value in settings if key in self._groups}
         nodes = {kind: self._chosen(kind, name) for kind, name in choices.items()}
         if any("defaults" in node for node in nodes.values()):  # a file that is made of others is left to Hydra
-            overrides = [f"{key}={value}" for key, value in (*settings, ("budget", budget))]
-            return plain(compose([f"experiment={self.experiment}", *overrides, "device=cpu"], self.config_dir))
+            overrides = [f"experiment={self.experiment}", *(f"{key}={value}" for key, value in settings), "device=cpu"]
+            return {budget: plain(compose([*overrides, f"budget={budget}"], self.config_dir)) for budget in BUDGETS}
         cfg = composed.copy()
         cfg.names = {key: hydra.runtime.choices[key] for key in cfg.names} | choices
         for kind, node in nodes.items():
-            cfg[kind] = OmegaConf.merge(node, self._own.get(kind, {}))
-        values = [f"{key}={value}" for key, value in settings if key not in GROUPS]
+            cfg[kind] = OmegaConf.merge(node, self._own[kind]) if kind in self._own else node
+        values = [f"{key}={value}" for key, value in settings if key not in nodes]
         for override in OverridesParser.create().parse_overrides(values):
             OmegaConf.update(cfg, override.key_or_group, override.value())
         if isinstance(base := cfg.method.get("base"), str):
             cfg.method.base = self._chosen("method", base)
-        return {key: _plain(cfg[key]) for key in COMPARED}
+        found: dict[str, Config] = {}
+        for budget in BUDGETS:
+            cfg.names.budget, cfg.budget = budget, self._chosen("budget", budget)
+            found[budget] = {key: _plain(cfg[key]) for key in COMPARED}
+        return found
 
     def _chosen(self, kind: str, name: str) -> Any:
         if name not in self._groups[kind]:
@@ -136,8 +142,8 @@ def design_of(experiment: str, config_dir: Path | None) -> Design:
 
 
 @cache
-def _expected(design: Design, settings: tuple[tuple[str, str], ...], budget: str) -> Config:
-    return design.resolved(settings, budget)
+def _expected(design: Design, settings: tuple[tuple[str, str], ...]) -> dict[str, Config]:
+    return design.resolved(settings)
 
 
 @cache
