@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from lacuna import paths
+from lacuna.errors import UserError
 from lacuna.tables.results import collect, restore
 
 
@@ -19,7 +20,10 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=paths.PROJECT / "results", help="default: %(default)s")
     arguments = parser.parse_args()
     copy = restore if any(arguments.runs.glob("*/*.jsonl")) else collect
-    written, broken = copy(arguments.runs, arguments.to)
+    try:
+        written, broken = copy(arguments.runs, arguments.to)
+    except UserError as error:
+        parser.error(str(error))
     for what in broken:
         print(f"no whole record: {what}")
     print(f"{written} records written to {arguments.to}")

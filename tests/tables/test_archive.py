@@ -11,6 +11,7 @@ import pytest
 
 from lacuna import paths
 from lacuna.config.compose import compose, plain
+from lacuna.errors import UserError
 from lacuna.records.record import Record, run_folder, run_id
 from lacuna.runner.experiment import settled
 from lacuna.tables.archive import read_archive, scan
@@ -113,6 +114,8 @@ def test_a_line_that_is_no_whole_record_is_named(outputs: Path, tmp_path: Path) 
         (problem,) = archive.broken
         assert problem.startswith("bayesnet/oracle.jsonl, line 2: ")
         assert len(archive.records) == 3
+        with pytest.raises(UserError, match="oracle.jsonl, line 2: "):  # writing the file again would lose the line
+            collect(outputs / "runs", tmp_path / "results")
 
 
 def test_of_two_folders_with_one_run_the_later_finished_counts(tmp_path: Path, fake: Fake) -> None:
