@@ -114,7 +114,7 @@ def test_a_line_that_is_no_whole_record_is_named(outputs: Path, tmp_path: Path) 
         (problem,) = archive.broken
         assert problem.startswith("bayesnet/oracle.jsonl, line 2: ")
         assert len(archive.records) == 3
-        with pytest.raises(UserError, match="oracle.jsonl, line 2: "):  # writing the file again would lose the line
+        with pytest.raises(UserError, match=r"oracle\.jsonl, line 2: "):  # writing the file again would lose the line
             collect(outputs / "runs", tmp_path / "results")
 
 
