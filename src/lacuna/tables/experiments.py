@@ -96,24 +96,32 @@ class Design:
         composed, hydra = self._composed
         settings = tuple((key, value) for key, value in settings if key != "budget")
         choices = {key: value for key, value in settings if key in self._groups}
+        names = {key: hydra.runtime.choices[key] for key in composed.names} | choices
         nodes = {kind: self._chosen(kind, name) for kind, name in choices.items()}
+        nodes["method"] = self._method(names["method"], names["dataset"])
         if any("defaults" in node for node in nodes.values()):  # a file that is made of others is left to Hydra
             overrides = [f"experiment={self.experiment}", *(f"{key}={value}" for key, value in settings), "device=cpu"]
             return {budget: plain(compose([*overrides, f"budget={budget}"], self.config_dir)) for budget in BUDGETS}
         cfg = composed.copy()
-        cfg.names = {key: hydra.runtime.choices[key] for key in cfg.names} | choices
+        cfg.names = names
         for kind, node in nodes.items():
             cfg[kind] = OmegaConf.merge(node, self._own[kind]) if kind in self._own else node
         values = [f"{key}={value}" for key, value in settings if key not in nodes]
         for override in OverridesParser.create().parse_overrides(values):
             OmegaConf.update(cfg, override.key_or_group, override.value())
         if isinstance(base := cfg.method.get("base"), str):
-            cfg.method.base = self._chosen("method", base)
+            cfg.method.base = self._method(base, names["dataset"])
         found: dict[str, Config] = {}
         for budget in BUDGETS:
             cfg.names.budget, cfg.budget = budget, self._chosen("budget", budget)
             found[budget] = {key: _plain(cfg[key]) for key in COMPARED}
         return found
+
+    def _method(self, name: str, dataset: str) -> Any:
+        """The file of a method, and over it what a paper sets otherwise for the data set."""
+        published = group(f"published/{name}", self._composed[1])
+        node = self._chosen("method", name)
+        return OmegaConf.merge(node, published[dataset]) if dataset in published else node
 
     def _chosen(self, kind: str, name: str) -> Any:
         if name not in self._groups[kind]:
