@@ -80,7 +80,7 @@ def read_record(folder: Path) -> Record | None:
         return as_record(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         warnings.warn(f"{path} is not a whole record ({error}): it counts as absent", stacklevel=2)
         return None
 

@@ -86,7 +86,7 @@ def _kept(place: str, text: bytes, folder: str = "") -> Kept:
         if not folder:
             folder, stored = stored["folder"], stored["record"]
         record = as_record(stored)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Kept(place, folder, stored, str(error))
     except (TypeError, KeyError):
         return Kept(place, folder, stored, "it has no folder and record")
