@@ -4,7 +4,7 @@
 
 The classifier is trained on the completed training rows and scored on the true test rows, as in Diff-Joint's Table 3,
 and once on the true training rows, by which the setting is chosen. The range of each score goes to
-src/lacuna/tables/settings.csv, from which the page of results takes its sentences.
+src/lacuna/tables/papers/settings.csv, from which the page of results takes its sentences.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lacuna.problem import hide
 from lacuna.rng import stream
 from lacuna.types import Table
 
-OUT = Path(__file__).parents[1] / "src" / "lacuna" / "tables" / "settings.csv"
+OUT = Path(__file__).parents[1] / "src" / "lacuna" / "tables" / "papers" / "settings.csv"
 RATIOS = (0.1, 0.2, 0.3, 0.4)
 
 

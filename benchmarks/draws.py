@@ -3,7 +3,7 @@
     python benchmarks/draws.py                     # 100 fresh draws; none is a seed of the papers' tables
 
 Means and modes need no model, so nothing but the data, the mask and NumPy decides them. Means and sds over draws go to
-src/lacuna/tables/draws.csv, from which the page of results takes its sentences.
+src/lacuna/tables/papers/draws.csv, from which the page of results takes its sentences.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lacuna.masks.mnar import MNAR
 from lacuna.rng import stream
 from lacuna.types import Table
 
-OUT = Path(__file__).parents[1] / "src" / "lacuna" / "tables" / "draws.csv"
+OUT = Path(__file__).parents[1] / "src" / "lacuna" / "tables" / "papers" / "draws.csv"
 MASKS: dict[str, Mask] = {"mcar": MCAR(), "mar": MAR(), "mnar": MNAR()}
 RATIOS = (0.1, 0.2, 0.3, 0.4)
 FIRST = 1000

@@ -6,8 +6,8 @@
 
 A cell is a UCI table, at ratio 0.2, or rows of mnar_oracle with a ratio. Every method runs with the paper's budget,
 once as it is and once in each setting of ``SETTINGS``. One JSON line a run goes to --out; a line that is there is not
-measured again. Means and sds over seeds of all lines go to src/lacuna/tables/open_settings.csv, from which the page
-of results takes its sentences.
+measured again. Means and sds over seeds of all lines go to
+src/lacuna/tables/papers/open_settings.csv, from which the page of results takes its sentences.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from lines import Line, measured_once
 
 HERE = Path(__file__).parent
 LINES = HERE / "results" / "open_settings.jsonl"
-TABLE = HERE.parent / "src" / "lacuna" / "tables" / "open_settings.csv"
+TABLE = HERE.parent / "src" / "lacuna" / "tables" / "papers" / "open_settings.csv"
 AS_IS = ""
 BETAS = ("0", "0.01", "0.1", "1")
 

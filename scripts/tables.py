@@ -12,7 +12,9 @@ from pathlib import Path
 
 from lacuna import paths
 from lacuna.errors import UserError
-from lacuna.tables.produce import chosen, filled, write_all, write_markdown
+from lacuna.tables.page import filled
+from lacuna.tables.papers.catalogue import CATALOGUE
+from lacuna.tables.produce import write_all, write_markdown
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def main() -> None:
     add("--markdown", type=Path, metavar="FILE", help="write this page only")
     arguments = parser.parse_args()
     try:
-        page = filled(chosen(arguments.table), arguments.records)
+        page = filled(CATALOGUE, arguments.records, arguments.table)
     except UserError as error:
         parser.error(str(error))
     if arguments.markdown:

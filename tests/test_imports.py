@@ -111,6 +111,12 @@ def test_no_circle_of_rooms() -> None:
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
 
 
+def test_the_engine_of_tables_knows_no_paper() -> None:
+    engine = [module for module in MODULES if module.startswith("lacuna.tables.") and ".papers" not in module]
+    for module in engine:
+        assert not any(name.startswith("lacuna.tables.papers") for name in own(imports(module))), module
+
+
 def test_methods_never_see_answers() -> None:
     for module in MODULES:
         if module.startswith("lacuna.methods."):
@@ -168,6 +174,10 @@ def test_the_core_runs_without_the_runners_packages() -> None:
 
 
 def test_help_and_reused_records_come_at_once() -> None:
-    program = f"import sys, lacuna.cli.run; print(sorted({SCIENTIFIC - {'numpy'} | {'mlflow'}!r} & set(sys.modules)))"
+    shown = "[display(file.stem, {}) for file in (paths.CONF / 'metric').glob('*.yaml')]"
+    program = (
+        f"import sys, lacuna.cli.run; from lacuna import paths; from lacuna.config.described import display; {shown}; "
+        f"print(sorted({SCIENTIFIC - {'numpy'} | {'mlflow'}!r} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]", "the command line imports these before it knows that it needs them"

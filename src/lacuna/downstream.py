@@ -22,6 +22,7 @@ import numpy as np
 from lacuna.crossfit import FEW_ROWS, balanced_folds
 from lacuna.errors import UserError
 from lacuna.files import locked, write_text
+from lacuna.metrics.display import Display
 from lacuna.numerics.classification import macro_f1, roc_auc, weighted_f1
 from lacuna.rng import stream
 from lacuna.types import Column, Table, where
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     import xgboost
 
 Setting: TypeAlias = dict[str, Any]  # rounds, learning_rate, depth
+DISPLAYS = {
+    "macro_f1": Display("Macro-F1", better=1, percent=True),
+    "roc_auc": Display("ROC-AUC", better=1, percent=True),
+    "weighted_f1": Display("Weighted-F1", better=1, percent=True),
+    "accuracy": Display("Acc.", better=1, percent=True),
+}
 
 
 @dataclass(frozen=True)

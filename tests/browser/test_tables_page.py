@@ -10,7 +10,9 @@ import pytest
 
 from lacuna.records.record import Record
 from lacuna.tables.grid import Grid
-from lacuna.tables.produce import chosen, filled, write_all
+from lacuna.tables.page import filled
+from lacuna.tables.papers.catalogue import CATALOGUE
+from lacuna.tables.produce import write_all
 from lacuna.tables.text import words
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -27,7 +29,7 @@ def page(tmp_path: Path, fake: Callable[..., Record]) -> tuple[str, list[Grid]]:
             asked = ["experiment=missbgm_figure2", f"method={method}", f"seed={seed}"]
             fake(tmp_path, [*asked, "dataset.p=50"], {"train/rmse_all": rmse})
             fake(tmp_path, [*asked, "dataset.p=100"], {"train/rmse_all": rmse / 2})
-    filled_page = filled(chosen(TABLES), [tmp_path / "runs"])
+    filled_page = filled(CATALOGUE, [tmp_path / "runs"], TABLES)
     write_all(filled_page, tmp_path / "tables")
     return (tmp_path / "tables" / "tables.html").as_uri(), filled_page.grids
 

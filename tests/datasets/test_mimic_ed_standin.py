@@ -15,7 +15,7 @@ from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES, RANGES, TARGETS, by_
 from lacuna.datasets.mimic_ed_standin import MimicEDStandin, draw_values
 from lacuna.datasets.standin_patients import draw_patients
 from lacuna.rng import stream
-from lacuna.tables.mm_rates import mm_rates
+from lacuna.tables.papers.mm_rates import mm_rates
 from lacuna.types import Table
 
 N = 60_000

@@ -28,7 +28,7 @@ def masked(table: Table, ratio: float) -> Problem:
 
 
 def published() -> list[tuple[int, float, float]]:
-    text = resources.files("lacuna.tables").joinpath("published/missbgm_table01.csv").read_text()
+    text = resources.files("lacuna.tables.papers").joinpath("published/missbgm_table01.csv").read_text()
     rows = [row for row in csv.DictReader(text.splitlines()) if row["method"] == "mean_mode"]
     return [(int(row["n"]), float(row["ratio"]), float(row["value"])) for row in rows]
 

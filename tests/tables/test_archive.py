@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import pytest
 
 from lacuna import paths
 from lacuna.config.compose import compose, plain
-from lacuna.records.record import Record, parse_record, run_folder, run_id
+from lacuna.errors import UserError
+from lacuna.records.record import Record, run_folder, run_id
 from lacuna.runner.experiment import settled
-from lacuna.tables.archive import collect, load
+from lacuna.tables.archive import read_archive, scan
+from lacuna.tables.results import collect, restore
 
 Fake = Callable[..., Record]
 RESULTS = paths.PROJECT / "results"
@@ -30,19 +34,39 @@ def outputs(tmp_path: Path, fake: Fake) -> Path:
 
 
 def test_results_are_records_without_folders_of_a_machine(outputs: Path, tmp_path: Path) -> None:
-    written, broken = collect(outputs / "runs", tmp_path / "results")
+    results = tmp_path / "results"
+    written, broken = collect(outputs / "runs", results)
     assert (written, broken) == (3, [])
-    files = sorted((tmp_path / "results").rglob("*"))
-    assert {path.name for path in files if path.is_file()} == {"record.json"}
-    for path in files:
-        if path.is_file():
-            assert str(tmp_path) not in path.read_text()
-            source = outputs / "runs" / path.relative_to(tmp_path / "results")
-            assert parse_record(path).scores == parse_record(source).scores
-    (oracle,) = (r for r in load([tmp_path / "results"]).records if r.config["names"]["method"] == "oracle")
+    files = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
+    assert files == {"bayesnet/cmae.jsonl", "bayesnet/oracle.jsonl", "wine/mean_mode.jsonl"}
+    assert not any(str(tmp_path) in (results / file).read_text() for file in files)
+    originals = {kept.folder: kept.record.scores for kept in scan(outputs / "runs") if isinstance(kept.record, Record)}
+    for kept in scan(results):
+        assert isinstance(kept.record, Record)
+        assert kept.record.scores == originals[kept.folder]
+    (oracle,) = (r for r in read_archive([results]).records if r.config["names"]["method"] == "oracle")
     assert oracle.command == "python run.py method=oracle"
     assert oracle.error == "cannot read x.csv"
     assert oracle.diagnostics == {"train": {"kept": 1.5, "file": "b.npz"}}
+
+
+def test_results_brought_back_to_runs_and_collected_again_are_the_same(
+    outputs: Path, tmp_path: Path, fake: Fake
+) -> None:
+    odd = {"test/acc": math.nan, "test/rmse": 0.1 + 0.2, "test/mae": 1e-300}
+    for seed in (0, 1):
+        fake(outputs, ["method=oracle", "ratio=0.3", f"seed={seed}"], odd, error="größer", peak_memory_gb=math.nan)
+    collect(outputs / "runs", tmp_path / "results")
+    assert restore(tmp_path / "results", tmp_path / "runs") == (5, [])
+    assert collect(tmp_path / "runs", tmp_path / "again") == (5, [])
+    files = sorted((tmp_path / "results").rglob("*.jsonl"))
+    for file in files:
+        assert (tmp_path / "again" / file.relative_to(tmp_path / "results")).read_bytes() == file.read_bytes()
+        folders = [json.loads(line)["folder"] for line in file.read_text().splitlines()]
+        assert folders == sorted(folders)
+    for kept in scan(tmp_path / "results"):
+        assert json.loads((tmp_path / "runs" / kept.folder / "record.json").read_text()) == kept.stored
+    assert restore(tmp_path / "results", tmp_path / "runs") == (0, [])
 
 
 def test_a_result_gives_way_to_a_later_one_only(outputs: Path, tmp_path: Path, fake: Fake) -> None:
@@ -50,7 +74,7 @@ def test_a_result_gives_way_to_a_later_one_only(outputs: Path, tmp_path: Path, f
     assert collect(outputs / "runs", tmp_path / "results") == (0, [])
     fake(outputs, ["method=oracle"], {"test/acc": 0.8}, finished="2026-02-01")
     assert collect(outputs / "runs", tmp_path / "results") == (1, [])
-    again = load([tmp_path / "results"]).records
+    again = read_archive([tmp_path / "results"]).records
     assert [r.scores["test/acc"] for r in again if r.config["names"]["method"] == "oracle"] == [0.8]
 
 
@@ -67,31 +91,51 @@ def test_what_is_no_whole_record_is_named(outputs: Path) -> None:
     }
     for content in broken.values():
         path.write_text(content)
-        archive = load([outputs / "runs"])
+        archive = read_archive([outputs / "runs"])
         assert [line.split(":")[0] for line in archive.broken] == [str(path.relative_to(outputs / "runs"))]
         assert len(archive.records) == len(paths) - 1
     path.write_text(paths[0].read_text())  # moved to where another run lies
-    assert "another run" in load([outputs / "runs"]).broken[0]
+    assert "another run" in read_archive([outputs / "runs"]).broken[0]
+
+
+def test_a_line_that_is_no_whole_record_is_named(outputs: Path, tmp_path: Path) -> None:
+    collect(outputs / "runs", tmp_path / "results")
+    file = tmp_path / "results" / "bayesnet" / "oracle.jsonl"
+    whole = file.read_text()
+    broken = {
+        "cut off": whole[:300],
+        "no record": '{"folder": "a"}',
+        "status": whole.replace('"status":"finished"', '"status":"done"', 1),
+        "moved": whole.replace('"folder":"', '"folder":"x', 1).replace('","record"', '0","record"', 1),
+    }
+    for content in broken.values():
+        file.write_text(whole + content)
+        archive = read_archive([tmp_path / "results"])
+        (problem,) = archive.broken
+        assert problem.startswith("bayesnet/oracle.jsonl, line 2: ")
+        assert len(archive.records) == 3
+        with pytest.raises(UserError, match=r"oracle\.jsonl, line 2: "):  # writing the file again would lose the line
+            collect(outputs / "runs", tmp_path / "results")
 
 
 def test_of_two_folders_with_one_run_the_later_finished_counts(tmp_path: Path, fake: Fake) -> None:
     fake(tmp_path / "a", ["method=oracle"], {"test/acc": 0.5}, finished="2026-01-02")
     fake(tmp_path / "b", ["method=oracle"], {"test/acc": 0.6}, finished="2026-01-01")
     for order in (("a", "b"), ("b", "a")):
-        (record,) = load([tmp_path / name for name in order]).records
+        (record,) = read_archive([tmp_path / name for name in order]).records
         assert record.scores["test/acc"] == 0.5
 
 
 @pytest.mark.skipif(not RESULTS.is_dir(), reason="no results are committed")
 def test_committed_results_are_the_runs_that_their_configurations_ask_for() -> None:
-    archive = load([RESULTS])
+    archive = read_archive([RESULTS])
     assert not archive.broken
     assert [run_id(record.config) for record in archive.records] == [record.run for record in archive.records]
 
 
 @pytest.mark.skipif(not RESULTS.is_dir(), reason="no results are committed")
 def test_committed_results_count_as_done_where_they_are_collected(tmp_path: Path) -> None:
-    collect(RESULTS, tmp_path / "runs")
+    restore(RESULTS, tmp_path / "runs")
     asked = ["experiment=missbgm_table3", "method=mean_mode", "budget=paper", "device=cpu", f"outputs={tmp_path}"]
     for seed in (0, 1, 2):
         for dataset in ("wine", "concrete", "breast"):

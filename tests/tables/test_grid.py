@@ -9,19 +9,20 @@ import pytest
 
 from lacuna import paths
 from lacuna.records.record import Record
-from lacuna.tables import experiments
-from lacuna.tables.archive import load
-from lacuna.tables.catalogue import TABLES
-from lacuna.tables.cells import Cell
+from lacuna.tables.archive import read_archive
+from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import Grid, fill
 from lacuna.tables.missing import gaps
-from lacuna.tables.remarks import remarks
+from lacuna.tables.papers.catalogue import CATALOGUE
+from lacuna.tables.papers.published import published
+from lacuna.tables.provenance import provenance
 
+TABLES = CATALOGUE.tables
 Fake = Callable[..., Record]
 
 
 def grid_of(folder: Path, table: str) -> Grid:
-    (grid,) = fill(TABLES[table], load([folder]))
+    (grid,) = fill(TABLES[table], read_archive([folder]))
     return grid
 
 
@@ -69,14 +70,14 @@ def test_data_of_another_size_make_a_table_of_their_own(tmp_path: Path, fake: Fa
     }
     for number, overrides in enumerate(sizes.values()):
         fake(tmp_path, ["experiment=diffjoint_table11", "method=always_na", *overrides], {"test/mm_f1": number / 10})
-    grids = fill(TABLES["diffjoint/11"], load([tmp_path]))
+    grids = fill(TABLES["diffjoint/11"], read_archive([tmp_path]))
     assert [grid.size for grid in grids] == list(sizes)
     for number, (grid, (size, overrides)) in enumerate(zip(grids, sizes.items(), strict=True)):
         values = [found.values for row in grid.rows for found in row.cells if found.values]
         assert values == [{0: number / 10}]
         assert grid.heading.endswith(f"(on a stand-in, {size})" if size else "(on a stand-in)")
         assert all(f" {override} " in gap.command for gap in gaps(grid) for override in overrides)
-        assert any("fewer steps of training" in remark for remark in remarks(grid)) == bool(size)
+        assert any("fewer steps of training" in remark for remark in provenance(grid)) == bool(size)
     assert all(table.any_size for table in TABLES.values() if table.sources)
 
 
@@ -122,10 +123,8 @@ def test_integer_columns_count_in_the_accuracy_printed_of_mimic(tmp_path: Path) 
 
 
 def test_every_printed_number_stands_in_its_table(tmp_path: Path) -> None:
-    from lacuna.tables.published import published
-
     for table in TABLES.values():
-        grids = fill(table, load([tmp_path]))
+        grids = fill(table, read_archive([tmp_path]))
         shown = {id(cell.published) for grid in grids for row in grid.rows for cell in row.cells}
         for printed in published():
             own = printed.table in table.published and table.picture is None
@@ -136,7 +135,7 @@ def test_every_printed_number_stands_in_its_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_the_experiment_of_a_table_exists_and_sweeps_over_its_axes(table) -> None:
     assert (paths.CONF / "experiment" / f"{table.experiment}.yaml").is_file()
-    swept = experiments.axes(table.experiment)
+    swept = table.design.axes
     for axis in (*table.rows, *table.columns):
         assert axis in swept or (axis == "target" and table.targets) or (axis == "iteration" and table.iterations)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import math
 import re
 import shlex
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from html import unescape
 from pathlib import Path
 
@@ -19,15 +20,14 @@ from lacuna import paths
 from lacuna.config.compose import compose
 from lacuna.errors import UserError
 from lacuna.records.record import Record
-from lacuna.tables import experiments
-from lacuna.tables.as_csv import as_csv, read_csv
+from lacuna.tables.as_csv import as_csv
 from lacuna.tables.as_html import as_html
 from lacuna.tables.as_latex import as_latex
 from lacuna.tables.as_markdown import as_markdown
-from lacuna.tables.catalogue import TABLES
-from lacuna.tables.grid import Grid
 from lacuna.tables.missing import gaps
-from lacuna.tables.produce import chosen, filled, write_all, write_markdown
+from lacuna.tables.page import Page, filled
+from lacuna.tables.papers.catalogue import CATALOGUE
+from lacuna.tables.produce import write_all, write_markdown
 from lacuna.tables.text import Words, words
 
 Fake = Callable[..., Record]
@@ -52,32 +52,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory, fake: Fake) -> Path:
 
 
 @pytest.fixture(scope="module")
-def grids(folder: Path) -> list[Grid]:
-    return filled(chosen(["diffjoint/2", "diffjoint/13"]), [folder]).grids
+def page(folder: Path) -> Page:
+    return filled(CATALOGUE, [folder], ["diffjoint/2", "diffjoint/13"])
 
 
 def test_a_broken_record_is_named_and_not_averaged(folder: Path) -> None:
-    page = filled(chosen(["diffjoint/2"]), [folder])
+    page = filled(CATALOGUE, [folder], ["diffjoint/2"])
     (broken,) = page.broken
     assert "selective/mcar-0.2" in broken
     assert not any(cell.mean == 0.99 for row in page.grids[0].rows for cell in row.cells)
-    assert broken in as_markdown(page.grids, page.broken)
-    assert broken in unescape(as_html(page.grids, page.broken))
+    assert broken in as_markdown(page)
+    assert broken in unescape(as_html(page))
 
 
-def test_csv_comes_back_as_it_went(grids: list[Grid]) -> None:
-    lines = read_csv(as_csv(grids))
+def test_csv_comes_back_as_it_went(page: Page) -> None:
+    grids = page.grids
+    lines = list(csv.DictReader(as_csv(grids).splitlines()))
     cells = [cell for grid in grids for row in grid.rows for cell in row.cells]
     assert len(lines) == len(cells)
     for line, cell in zip(lines, cells, strict=True):
         for key in ("mean", "sd", "difference", "noise"):
-            assert line[key] == getattr(cell, key) or (math.isnan(line[key]) and math.isnan(getattr(cell, key)))
+            number = float(line[key] or "nan")
+            assert number == getattr(cell, key) or (math.isnan(number) and math.isnan(getattr(cell, key)))
         assert line["verdict"] == cell.verdict
         assert line["seeds"] == " ".join(map(str, cell.values))
 
 
-def test_every_form_has_every_cell(grids: list[Grid]) -> None:
-    html, markdown, latex = unescape(as_html(grids)), as_markdown(grids), as_latex(grids)
+def test_every_form_has_every_cell(page: Page) -> None:
+    grids = page.grids
+    html, markdown, latex = unescape(as_html(page)), as_markdown(page), as_latex(page.grids)
     n_cells = sum(len(grid.columns) * len(grid.rows) for grid in grids)
     assert len(re.findall(r'<td class="(?!head)', html.split("<details")[0] + html.split("</details>")[2])) <= n_cells
     for grid in grids:
@@ -94,32 +97,30 @@ def test_every_form_has_every_cell(grids: list[Grid]) -> None:
             assert line.count("&") + 1 == len(tabular[0])
 
 
-def test_statuses_differences_and_gaps_are_in_words(grids: list[Grid]) -> None:
-    table_2 = grids[0]
+def test_statuses_differences_and_gaps_are_in_words(page: Page) -> None:
+    table_2 = page.grids[0]
     found = {(row.settings["ratio"], row.settings["method"]): words(row.cells[1]) for row in table_2.rows}
     assert found["0.3", "selective"].ours == "– timeout"
     assert found["0.2", "selective"].ours == "·"
     assert found["0.3", "diffjoint"] == Words("57.0 ± 1.0 (3)", "50.8 ± 2.5", "▲ +6.2")
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+@pytest.mark.parametrize("table", CATALOGUE.tables.values(), ids=list(CATALOGUE.tables))
 def test_commands_for_missing_runs_can_be_typed(table, tmp_path: Path) -> None:
-    (grid, *_) = filled([table], [tmp_path]).grids
+    (grid, *_) = filled(CATALOGUE, [tmp_path], [table.id]).grids
     lacking = gaps(grid)
-    axes = {key: values for key, values in experiments.axes(table.experiment).items() if key != "seed"}
+    axes = {key: values for key, values in table.design.axes.items() if key != "seed"}
     cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    assert sum(gap.runs for gap in lacking) == sum(
-        len(experiments.seeds_of_cell(table.experiment, cell)) for cell in cells
-    )
+    assert sum(gap.runs for gap in lacking) == sum(len(table.design.seeds_of_cell(cell)) for cell in cells)
     for gap in lacking:
         program, script, multirun, *overrides = shlex.split(gap.command)
         assert (program, script, multirun) == ("python", "run.py", "-m")
-        assert compose(first_job(table.experiment, overrides)).budget.name == "paper"
+        assert compose(first_job(table.design.axes, overrides)).budget.name == "paper"
 
 
-def first_job(experiment: str, overrides: list[str]) -> list[str]:
+def first_job(axes: Mapping[str, Sequence[str]], overrides: list[str]) -> list[str]:
     """Of a command that sweeps."""
-    params = [f"{key}={','.join(values)}" for key, values in experiments.axes(experiment).items()]
+    params = [f"{key}={','.join(values)}" for key, values in axes.items()]
     parsed = OverridesParser.create().parse_overrides([*params, *overrides])
     return list(BasicSweeper.split_arguments(parsed, None)[0][0])
 
@@ -127,7 +128,7 @@ def first_job(experiment: str, overrides: list[str]) -> list[str]:
 def test_one_run_is_asked_for_where_any_seed_gives_the_same(tmp_path: Path, fake: Callable[..., Record]) -> None:
     cell = ["experiment=missbgm_table1", "method=oracle", "dataset.n=500", "ratio=0.3"]
     fake(tmp_path, [*cell, "seed=3"], {"train/rmse_all": 0.5})
-    (grid,) = filled([TABLES["missbgm/1"]], [tmp_path]).grids
+    (grid,) = filled(CATALOGUE, [tmp_path], ["missbgm/1"]).grids
     runs = {gap.what: gap.runs for gap in gaps(grid)}
     assert runs["Mean/Mode"] == 4 * 3
     assert runs["Bayes oracle (ceiling)"] == 4 * 3 - 1  # its seed 3 answers for all
@@ -135,7 +136,8 @@ def test_one_run_is_asked_for_where_any_seed_gives_the_same(tmp_path: Path, fake
     assert "0.500 (any seed)" in {words(cell).ours for row in grid.rows for cell in row.cells}
 
 
-def test_a_command_asks_for_the_missing_seeds_only(grids: list[Grid]) -> None:
+def test_a_command_asks_for_the_missing_seeds_only(page: Page) -> None:
+    grids = page.grids
     (diffjoint,) = [gap for gap in gaps(grids[0]) if gap.what == "Diff-Joint"]
     assert diffjoint.runs == 2 * 5 + 2 * 2
     assert diffjoint.cells == 2
@@ -147,7 +149,7 @@ def test_a_command_asks_for_the_missing_seeds_only(grids: list[Grid]) -> None:
 
 
 def test_files_of_all_forms_are_written(folder: Path, tmp_path: Path) -> None:
-    page = filled(chosen(["diffjoint/2", "missbgm/7"]), [folder])
+    page = filled(CATALOGUE, [folder], ["diffjoint/2", "missbgm/7"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write_all(page, tmp_path)
@@ -163,7 +165,7 @@ def test_a_figure_is_drawn_where_there_are_numbers(tmp_path: Path, fake: Fake) -
         for p in (50, 100):
             asked = ["experiment=missbgm_figure2", "method=mean_mode", f"dataset.p={p}", f"seed={seed}"]
             fake(tmp_path, asked, {"train/rmse_all": 1.8 + p / 1000 + seed / 10})
-    page = filled(chosen(["missbgm/figure2", "missbgm/figure6"]), [tmp_path])
+    page = filled(CATALOGUE, [tmp_path], ["missbgm/figure2", "missbgm/figure6"])
     write_all(page, tmp_path / "out")
     assert (tmp_path / "out" / "missbgm_figure2.svg").read_text().startswith("<?xml")
     assert not (tmp_path / "out" / "missbgm_figure6.svg").exists()
@@ -173,14 +175,14 @@ def test_a_figure_is_drawn_where_there_are_numbers(tmp_path: Path, fake: Fake) -
 @pytest.mark.parametrize("name", ["diffjoint/99", "diffjoint_table1"])
 def test_an_unknown_table_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=f"no table '{name}'"):
-        chosen([name])
+        CATALOGUE.chosen([name])
 
 
 @pytest.mark.slow
 def test_the_page_of_results_is_in_step_with_them(tmp_path: Path) -> None:
     if not (paths.PROJECT / "results").is_dir():
         pytest.skip("no results are committed")
-    page = filled(chosen([]), [paths.PROJECT / "results"])
+    page = filled(CATALOGUE, [paths.PROJECT / "results"])
     assert not page.broken
     write_markdown(page, tmp_path / "results.md")
     written = (paths.PROJECT / "docs" / "results.md").read_text()

@@ -13,8 +13,8 @@ from lacuna.datasets.bayesnet import BayesNet
 from lacuna.masks.mcar import MCAR
 from lacuna.rng import stream
 from lacuna.runner import experiment
-from lacuna.tables.catalogue import TABLES
-from lacuna.tables.produce import filled
+from lacuna.tables.page import filled
+from lacuna.tables.papers.catalogue import CATALOGUE
 
 
 def test_scores_follow_from_the_imputed_table(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_scores_follow_from_the_imputed_table(tmp_path: Path) -> None:
         "test/mm_precision": (truth & claim).sum() / claim.sum(),
     }
 
-    grids = filled([TABLES["diffjoint/13"]], [tmp_path / "runs"]).grids
+    grids = filled(CATALOGUE, [tmp_path / "runs"], ["diffjoint/13"]).grids
     (row,) = (row for row in grids[0].rows if row.settings.get("method") == "always_na")
     shown = {column.metric: cell.mean for column, cell in zip(grids[0].columns, row.cells, strict=True)}
     for metric, value in expected.items():

@@ -61,14 +61,15 @@ def compose(overrides: Iterable[str] = (), config_dir: str | Path | None = None)
     """
     overrides, config_dir = list(overrides), config_folder(config_dir)
     try:
-        return settle(*_compose(overrides, config_dir))
+        return settle(*unresolved(overrides, config_dir))
     except UserError:
         raise
     except COMPOSITION_ERRORS as error:
         raise UserError(explain(error, overrides, config_dir)) from error
 
 
-def _compose(overrides: list[str], config_dir: str | Path | None) -> tuple[DictConfig, DictConfig]:
+def unresolved(overrides: list[str], config_dir: str | Path | None = None) -> tuple[DictConfig, DictConfig]:
+    """The configuration as Hydra composes it, and its ``hydra`` node: what ``settle`` takes."""
     extra = []
     if config_dir is not None:
         folder = QuotedString(f"file://{Path(config_dir).resolve()}", Quote.single).with_quotes()
@@ -99,7 +100,7 @@ def settle(cfg: DictConfig, hydra: DictConfig, device: str | None = None) -> Dic
     metrics = group("metric", hydra)
     cfg.metrics = {key: _choose("metric", key, metrics) for key in _asked(cfg.metrics, metrics)}
     if isinstance(base := cfg.method.get("base"), str):
-        cfg.method.base = _method_below(base, cfg.names.dataset, hydra)
+        cfg.method.base = method_below(base, cfg.names.dataset, hydra)
     return OmegaConf.create(validated(plain(cfg)))
 
 
@@ -138,7 +139,7 @@ def _choose(kind: str, name: str, available: Mapping[str, Callable[[], Any]]) ->
     return available[name]()
 
 
-def _method_below(name: str, dataset: str, hydra: DictConfig) -> Any:
+def method_below(name: str, dataset: str, hydra: DictConfig) -> Any:
     """The config of a method that another builds on, with what a paper sets otherwise for the data set."""
     config = _choose("method", name, group("method", hydra))
     published = group(f"published/{name}", hydra).get(dataset)
@@ -173,7 +174,7 @@ def _unknown_key(key: str, overrides: list[str], config_dir: str | Path | None) 
     """Compose again without the bad key to learn what its neighbours are called."""
     parent, _, name = key.rpartition(".")
     try:
-        cfg, hydra = _compose([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
+        cfg, hydra = unresolved([o for o in overrides if not o.startswith((f"{key}=", f"{key}@"))], config_dir)
         node = OmegaConf.select(cfg, parent) if parent else cfg
         if isinstance(node, str) and node in (known := group(parent.partition(".")[0], hydra)):
             whole = f"{parent}={{_target_: {known[node]()['_target_']}, {name}: ...}}"

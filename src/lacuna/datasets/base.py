@@ -12,6 +12,9 @@ from lacuna.types import Table
 class Dataset(ABC):
     """A source of one table; its constructor takes options."""
 
+    label: str = ""  # in tables and figures; "": the id of its configuration
+    description: str = ""  # where the rows come from, in words
+    stand_in_for: str = ""  # id of the data set in whose place these rows were generated
     seeded: bool = True  # False: every seed gives the same table
     credentialed = False  # True: rows may not leave the user's machine; of a run only numbers go to MLflow
 

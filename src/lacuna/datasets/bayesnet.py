@@ -36,6 +36,8 @@ class BayesNet(Dataset):
     Meaningful missingness: C1 above 27 (15.9%), D2 by situation (14.4%), D3 where D2 is 1 or NA (22.2%).
     """
 
+    description = "the synthetic Bayesian network (Diff-Joint, C.1)"
+
     def __init__(self, n_train: int = 14_000, n_test: int = 6_000) -> None:
         if n_train < 1 or n_test < 0:
             raise ValueError(f"n_train must be at least 1 and n_test at least 0, got {n_train} and {n_test}")

@@ -31,6 +31,8 @@ class Breast(Dataset):
         folder: holds breast-cancer-wisconsin.data as the repository has it: number, nine scores, class, ? for blanks.
     """
 
+    label = "Breast"
+    description = "UCI Breast Cancer Wisconsin"
     seeded = False
 
     def __init__(self, folder: str = "data/uci") -> None:

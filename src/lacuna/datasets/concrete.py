@@ -30,6 +30,8 @@ class Concrete(Dataset):
         folder: holds concrete.csv: a header, the eight components in the repository's order, then the strength.
     """
 
+    label = "Concrete"
+    description = "UCI Concrete"
     seeded = False
 
     def __init__(self, folder: str = "data/uci") -> None:

@@ -25,6 +25,8 @@ class Gisette(Dataset):
         folder: holds gisette.zip, the repository's archive; gisette.npy, its numbers, is made beside it.
     """
 
+    label = "Gisette"
+    description = "UCI Gisette"
     seeded = False
 
     def __init__(self, folder: str = "data/uci") -> None:

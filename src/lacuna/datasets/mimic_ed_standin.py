@@ -31,6 +31,10 @@ class MimicEDStandin(Dataset):
     outcome_critical, 8.7% of outcome_icu_transfer_12h, 13.8% of outcome_hospitalization, 15.2% of cci_CHF.
     """
 
+    label = "MIMIC-IV-ED, stand-in"
+    description = "a generated stand-in for MIMIC-IV-ED: none of its rows is MIMIC's"
+    stand_in_for = "mimic_ed"
+
     def __init__(self, n_train: int = 353_150, n_test: int = 88_287) -> None:
         if n_train < 1 or n_test < 0:
             raise ValueError(f"n_train must be at least 1 and n_test at least 0, got {n_train} and {n_test}")

@@ -81,6 +81,8 @@ class MNAROracle(Dataset):
             paper's tables, whatever the seed: one draw of ``default_rng(123)`` in float32, which depends on n and p.
     """
 
+    description = "the self-masked Gaussian benchmark (MissBGM, C.1), the published draw"
+
     def __init__(self, n: int = 5_000, p: int = 50, published: bool = False) -> None:
         if n < 1 or p <= N_ANCHORS:
             raise ValueError(f"n must be at least 1 and p at least {N_ANCHORS + 1}, got n={n} and p={p}")

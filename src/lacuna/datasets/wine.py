@@ -12,6 +12,8 @@ from lacuna.types import Table
 class Wine(Dataset):
     """178 x 13, standardised; the class label is not part of the table."""
 
+    label = "Wine"
+    description = "UCI Wine"
     seeded = False
 
     def load(self, rng: np.random.Generator, split_rng: np.random.Generator) -> Table:

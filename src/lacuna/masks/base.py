@@ -12,6 +12,7 @@ from lacuna.types import OrdinaryMask, Table
 class Mask(ABC):
     """An observation process; its constructor takes options, ``draw`` applies it to a whole table."""
 
+    label: str = ""  # in tables and figures; "": the id of its configuration
     seeded: bool = True  # False: every seed hides the same cells of a table
 
     def unsupported(self, table: Table) -> str | None:

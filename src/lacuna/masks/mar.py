@@ -18,6 +18,8 @@ class MAR(Mask):
         overall: False: ``ratio`` is the rate in the masked columns; True: in the whole table.
     """
 
+    label = "MAR"
+
     def __init__(self, observed_share: float = 0.3, overall: bool = False) -> None:
         if not 0 < observed_share < 1:
             raise ValueError(f"observed_share must lie in (0, 1), got {observed_share}")

@@ -24,5 +24,7 @@ class ConstantHiding:
 class MCAR(Mask):
     """Every cell is hidden with probability ``ratio``."""
 
+    label = "MCAR"
+
     def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
         return OrdinaryMask(rng.random(table.values.shape) < ratio, ConstantHiding(ratio))

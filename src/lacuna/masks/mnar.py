@@ -16,6 +16,8 @@ class MNAR(Mask):
         driving_share: share of the columns that drive the others (rounded down, at least one column).
     """
 
+    label = "MNAR"
+
     def __init__(self, driving_share: float = 0.3) -> None:
         if not 0 < driving_share < 1:
             raise ValueError(f"driving_share must lie in (0, 1), got {driving_share}")

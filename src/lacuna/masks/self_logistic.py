@@ -48,6 +48,8 @@ class SelfLogistic(Mask):
             paper's UCI benchmarks, whatever the seed: ``default_rng(123)``, standard scores in float32.
     """
 
+    label = "self-logistic"
+
     def __init__(self, published: bool = False) -> None:
         self.published = published
         self.seeded = not published

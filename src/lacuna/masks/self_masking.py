@@ -42,6 +42,7 @@ class SelfMasking(Mask):
     Nothing is random. Anchors are always seen, so that ``ratio`` is the expected rate in each target column.
     """
 
+    label = "self-masked"
     seeded = False
 
     def unsupported(self, table: Table) -> str | None:

@@ -11,6 +11,8 @@ from lacuna.types import Imputation, Incomplete, Problem
 class AlwaysNA(MeanMode):
     """Keep NA in every hidden candidate cell; mean or mode elsewhere."""
 
+    label = "always NA (floor)"
+
     def unsupported(self, problem: Problem) -> str | None:
         if not problem.train.candidates.any():
             return "no column may hold meaningful missingness, so there is nothing to keep"

@@ -43,6 +43,7 @@ class Monitor:
 class Method(ABC):
     """Base of all imputation methods."""
 
+    label: str = ""  # in tables and figures; "": the id of its configuration
     inductive: ClassVar[bool] = True  # rows imputed one at a time get the same point values as all at once
     seeded: ClassVar[bool] = True  # False: every seed gives the same point values
     needs_law: ClassVar[bool] = False  # True for oracles only: the runner hands them ``problem.law`` as ``self.law``

@@ -31,6 +31,8 @@ class BoostedTrees(Method):
         folds: of the cross-fitting.
     """
 
+    label = "boosted trees"
+
     def __init__(self, rounds: int = 100, learning_rate: float = 0.2, leaves: int = 15, folds: int = 3) -> None:
         self.boosting = Boosting(rounds, learning_rate, leaves, folds=folds)
 

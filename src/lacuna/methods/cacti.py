@@ -90,6 +90,10 @@ class CACTI(Method):
             rates, self.batch, (0.9, 0.95), weight_decay=self.weight_decay, decoupled=True, clip=self.clip
         )
 
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        return "CACTI" if self.column_embeddings else "CMAE"
+
     def unsupported(self, problem: Problem) -> str | None:
         try:
             self._text(problem.train.columns)

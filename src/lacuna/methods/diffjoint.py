@@ -40,6 +40,8 @@ class DiffJoint(IterativeDiffusion):
         precision: of the network's evaluation.
     """
 
+    label = "Diff-Joint"
+
     def __init__(
         self,
         iterations: int = 10,

@@ -27,6 +27,8 @@ class DiffPuter(IterativeDiffusion):
         precision: of the network's evaluation.
     """
 
+    label = "DiffPuter"
+
     def __init__(
         self,
         iterations: int = 10,

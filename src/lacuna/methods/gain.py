@@ -32,6 +32,8 @@ class GAIN(Method):
         alpha: weight of the squared error on observed cells.
     """
 
+    label = "GAIN"
+
     def __init__(
         self,
         iterations: int = 10_000,

@@ -24,6 +24,7 @@ class KNN(Method):
         neighbours: rows averaged for a cell.
     """
 
+    label = "nearest neighbours"
     seeded: ClassVar[bool] = False
 
     def __init__(self, neighbours: int = 5, device: str = "auto") -> None:

@@ -27,6 +27,7 @@ def column_center(column: Column, cells: np.ndarray) -> float:
 class MeanMode(Method):
     """Fill every hidden cell with its column's mean or mode over the observed training cells."""
 
+    label = "Mean/Mode"
     seeded: ClassVar[bool] = False
 
     def _fit(self, train: Incomplete, seed: int) -> None:

@@ -11,6 +11,8 @@ from lacuna.types import Incomplete
 class Median(MeanMode):
     """Fill every hidden cell with its column's median or mode over the observed training cells."""
 
+    label = "median"
+
     def _fit(self, train: Incomplete, seed: int) -> None:
         centers = []
         for column, cells in zip(train.columns, train.values.T, strict=True):

@@ -20,6 +20,7 @@ class Oracle(Method):
     or the mean (rounded in integer columns), given that the blank is not meaningful.
     """
 
+    label = "Bayes oracle (ceiling)"
     seeded: ClassVar[bool] = False
     needs_law: ClassVar[bool] = True
     law: HiddenLaw | None = None

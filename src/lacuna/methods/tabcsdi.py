@@ -40,6 +40,7 @@ class TabCSDI(Method):
         max_batches: cuts epochs short on large tables.
     """
 
+    label = "TabCSDI"
     inductive: ClassVar[bool] = False  # rows share one stream of noise
 
     def __init__(

@@ -5,19 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from lacuna.errors import NothingToScore
+from lacuna.metrics.display import metric
 from lacuna.types import Answer, Imputation, where
 
 
+@metric(label="accuracy, candidates", better=1, percent=True)
 def acc(answer: Answer, imputation: Imputation) -> float | None:
     """Share of right final states among hidden cells of discrete candidate columns."""
     return _accuracy(answer, imputation, where(answer.columns, discrete=True, mm_candidate=True), "acc")
 
 
+@metric(label="accuracy, discrete", better=1, percent=True)
 def acc_discrete(answer: Answer, imputation: Imputation) -> float | None:
     """Share of right final states among hidden cells of all discrete columns."""
     return _accuracy(answer, imputation, where(answer.columns, discrete=True), "acc_discrete")
 
 
+@metric(label="accuracy, discrete and integer", better=1, percent=True)
 def acc_with_integers(answer: Answer, imputation: Imputation) -> float | None:
     """Share of right final states among hidden cells of discrete and integer columns; None without integer ones."""
     integer = where(answer.columns, kind="integer")

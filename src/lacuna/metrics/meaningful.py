@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from lacuna.errors import NothingToScore
+from lacuna.metrics.display import metric
 from lacuna.types import Answer, Imputation, where
 
 
+@metric(label="MM precision", better=1, percent=True)
 def mm_precision(answer: Answer, imputation: Imputation) -> float | None:
     """Share of meaningful cells among those kept as NA; NaN when none is kept."""
     if (cells := _cells(answer, imputation.meaningful, "mm_precision")) is None:
@@ -20,6 +22,7 @@ def mm_precision(answer: Answer, imputation: Imputation) -> float | None:
     return float(precision_score(*cells, zero_division=np.nan))
 
 
+@metric(label="MM recall", better=1, percent=True)
 def mm_recall(answer: Answer, imputation: Imputation) -> float | None:
     """Share of meaningful cells that are kept as NA; NaN when none is meaningful."""
     if (cells := _cells(answer, imputation.meaningful, "mm_recall")) is None:
@@ -29,6 +32,7 @@ def mm_recall(answer: Answer, imputation: Imputation) -> float | None:
     return float(recall_score(*cells, zero_division=np.nan))
 
 
+@metric(label="MM F1", better=1, percent=True)
 def mm_f1(answer: Answer, imputation: Imputation) -> float | None:
     """Harmonic mean of precision and recall; NaN when none is meaningful and none is kept."""
     if (cells := _cells(answer, imputation.meaningful, "mm_f1")) is None:
@@ -38,6 +42,7 @@ def mm_f1(answer: Answer, imputation: Imputation) -> float | None:
     return float(f1_score(*cells, zero_division=np.nan))
 
 
+@metric(label="MM average precision", better=1, percent=True, headline=False)
 def mm_average_precision(answer: Answer, imputation: Imputation) -> float | None:
     """Area under the precision-recall steps of P(meaningful); NaN when none is meaningful."""
     if (cells := _cells(answer, imputation.meaningful_probability, "mm_average_precision")) is None:
@@ -48,6 +53,7 @@ def mm_average_precision(answer: Answer, imputation: Imputation) -> float | None
     return float(average_precision_score(truth, probability)) if truth.any() else float("nan")
 
 
+@metric(label="MM Brier score", better=-1, headline=False)
 def mm_brier(answer: Answer, imputation: Imputation) -> float | None:
     """Mean squared difference between P(meaningful) and the truth, 0 or 1."""
     if (cells := _cells(answer, imputation.meaningful_probability, "mm_brier")) is None:

@@ -11,29 +11,35 @@ from __future__ import annotations
 import numpy as np
 
 from lacuna.errors import NothingToScore
+from lacuna.metrics.display import metric
 from lacuna.types import Answer, Imputation, where
 
 
+@metric(label="RMSE", better=-1, unit="raw units")
 def rmse(answer: Answer, imputation: Imputation) -> float | None:
     """Root mean squared error, raw units."""
     return _root_mean_square(_errors(answer, imputation, _plain_numeric(answer), "rmse"))
 
 
+@metric(label="MAE", better=-1, unit="raw units", headline=False)
 def mae(answer: Answer, imputation: Imputation) -> float | None:
     """Mean absolute error, raw units."""
     return _mean_absolute(_errors(answer, imputation, _plain_numeric(answer), "mae"))
 
 
+@metric(label="RMSE, standardised", better=-1, unit="sd", headline=False)
 def rmse_std(answer: Answer, imputation: Imputation) -> float | None:
     """Root mean squared error in sds of the observed training cells."""
     return _root_mean_square(_errors(answer, imputation, _plain_numeric(answer), "rmse_std", _scale(answer)))
 
 
+@metric(label="MAE, standardised", better=-1, unit="sd", headline=False)
 def mae_std(answer: Answer, imputation: Imputation) -> float | None:
     """Mean absolute error in sds of the observed training cells."""
     return _mean_absolute(_errors(answer, imputation, _plain_numeric(answer), "mae_std", _scale(answer)))
 
 
+@metric(label="RMSE", better=-1, unit="units of the data")
 def rmse_all(answer: Answer, imputation: Imputation) -> float | None:
     """Root mean squared error over all numeric columns, candidates included, raw units."""
     return _root_mean_square(_errors(answer, imputation, where(answer.columns, discrete=False), "rmse_all"))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lacuna.errors import NothingToScore
+from lacuna.metrics.display import metric
 from lacuna.types import Answer, Draws, Imputation, where
 
 SAMPLES_AT_ONCE = 2**24  # numbers that go through the CRPS at a time
@@ -37,6 +38,7 @@ class Scored(NamedTuple):
         return self.upper - self.lower
 
 
+@metric(label="95% coverage", percent=True)
 def uq_coverage(answer: Answer, imputation: Imputation) -> float | None:
     """Share of true values inside the 1 - alpha interval."""
     if (scored := _scored(answer, imputation, "uq_coverage")) is None:
@@ -44,12 +46,14 @@ def uq_coverage(answer: Answer, imputation: Imputation) -> float | None:
     return float(np.mean((scored.lower <= scored.truth) & (scored.truth <= scored.upper)))
 
 
+@metric(label="95% width")
 def uq_interval_width(answer: Answer, imputation: Imputation) -> float | None:
     """Mean width of the 1 - alpha interval, raw units."""
     scored = _scored(answer, imputation, "uq_interval_width")
     return None if scored is None else float(scored.width.mean())
 
 
+@metric(label="95% interval score", better=-1, headline=False)
 def uq_interval_score(answer: Answer, imputation: Imputation) -> float | None:
     """Mean interval score (Gneiting and Raftery 2007): the width plus 2 / alpha times how far outside the truth is."""
     if (scored := _scored(answer, imputation, "uq_interval_score")) is None:
@@ -60,6 +64,7 @@ def uq_interval_score(answer: Answer, imputation: Imputation) -> float | None:
     return float(np.mean(score))
 
 
+@metric(label="CRPS", better=-1, headline=False)
 def uq_crps(answer: Answer, imputation: Imputation) -> float | None:
     """Mean continuous ranked probability score of the samples by probability-weighted moments.
 
@@ -77,6 +82,7 @@ def uq_crps(answer: Answer, imputation: Imputation) -> float | None:
     return total / len(scored.truth)
 
 
+@metric(label="RMSE of sd", better=-1)
 def uq_sd_rmse(answer: Answer, imputation: Imputation) -> float | None:
     """Root mean square difference between the draws' sd and the law's."""
     if (pair := _with_posterior(answer, imputation, "uq_sd_rmse")) is None:
@@ -86,6 +92,7 @@ def uq_sd_rmse(answer: Answer, imputation: Imputation) -> float | None:
     return float(np.sqrt(np.mean(difference**2)))
 
 
+@metric(label="Pearson", better=1, headline=False)
 def uq_width_pearson(answer: Answer, imputation: Imputation) -> float | None:
     """Correlation of interval widths with the law's; NaN where one of them is the same everywhere."""
     if (widths := _widths(answer, imputation, "uq_width_pearson")) is None:
@@ -93,6 +100,7 @@ def uq_width_pearson(answer: Answer, imputation: Imputation) -> float | None:
     return _correlation(*widths)
 
 
+@metric(label="Spearman", better=1, headline=False)
 def uq_width_spearman(answer: Answer, imputation: Imputation) -> float | None:
     """Rank correlation of interval widths with the law's; NaN where one of them is the same everywhere."""
     if (widths := _widths(answer, imputation, "uq_width_spearman")) is None:

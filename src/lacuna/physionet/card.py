@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lacuna.datasets.mimic_ed.meaningful import probabilities
 from lacuna.datasets.mimic_ed.schema import COLUMNS
-from lacuna.tables.mm_rates import published_mm_rates
+from lacuna.tables.papers.mm_rates import published_mm_rates
 
 if TYPE_CHECKING:
     from lacuna.physionet.cleaning import Cohort

@@ -87,10 +87,10 @@ def read_record(folder: Path) -> Record | None:
     """The record in ``folder``; None where there is none, or (with a warning) where it cannot be read."""
     path = folder / "record.json"
     try:
-        return parse_record(path)
+        return as_record(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         warnings.warn(f"{path} is not a whole record ({error}): it counts as absent", stacklevel=2)
         return None
 
@@ -103,19 +103,17 @@ def clear_record(folder: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def parse_record(path: Path) -> Record:
-    """The record in a file.
+def as_record(stored: Any) -> Record:
+    """The record that JSON holds.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: what it holds is no whole record; the message says why.
+        ValueError: it holds no whole record; the message says why.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
         record = Record(**{f.name: stored[f.name] for f in fields(Record) if f.name in stored})
         _check(record)
-        for scores in (record.scores, *(step["scores"] for step in record.iterations)):
-            scores.update({key: math.nan if value is None else float(value) for key, value in scores.items()})
+        record.scores = _numbers(record.scores)
+        record.iterations = [step | {"scores": _numbers(step["scores"])} for step in record.iterations]
     except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     return record
@@ -134,6 +132,10 @@ def _check(record: Record) -> None:
     if not all(isinstance(record.config[key], int | float) for key in ("ratio", "seed")):
         raise ValueError("its config has no ratio or seed")
     datetime.fromisoformat(record.finished)
+
+
+def _numbers(scores: Mapping[str, float | None]) -> dict[str, float]:
+    return {key: math.nan if value is None else float(value) for key, value in scores.items()}
 
 
 def find_records(outputs: Path, pattern: str = "*/*/*/*") -> Iterator[tuple[Path, Record]]:

@@ -13,14 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lacuna.config.described import display
 from lacuna.records.record import Record, find_records
-from lacuna.tables.published import accuracy_in_print, published_for
+from lacuna.tables.papers.published import accuracy_in_print, published_for
 
 BOUNDS = ("oracle", "always_na")  # ceiling and floor, where their records exist
-HEADLINES = (
-    *("acc", "acc_discrete", "acc_with_integers", "mm_f1", "mm_precision", "mm_recall"),
-    *("rmse", "rmse_all", "uq_sd_rmse", "uq_interval_width", "uq_coverage"),
-)
 FOOTNOTE = (
     "published accuracy under mcar counts all discrete columns, as acc_discrete does; on MIMIC-IV-ED integer ones too, "
     "as acc_with_integers does"
@@ -40,7 +37,7 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, title_justify="left")
     for header in ("metric", *splits, *(f"{name} ({main})" for name in beside)):
         table.add_column(header, justify="left" if header == "metric" else "right")
-    for name in _pooled(record.scores):
+    for name in sorted(_pooled([record], *splits), key=lambda name: not _is_headline([record], name)):
         own = [_number(record.scores.get(f"{split}/{name}")) for split in splits]
         table.add_row(name, *own, *(_number(scores.get(f"{main}/{name}")) for scores in beside.values()))
     console.print(table)
@@ -87,7 +84,7 @@ def print_comparison(found: Sequence[Record], console: Console) -> None:
     """One row for each method (mean and sd over seeds), the published figures under it."""
     for problem, of_problem in _grouped(found, _problem).items():
         split = "test" if any(key.startswith("test/") for r in of_problem for key in r.scores) else "train"
-        scored = [m for m in HEADLINES if any(f"{split}/{m}" in r.scores for r in of_problem)]
+        scored = [m for m in _pooled(of_problem, split) if _is_headline(of_problem, m)]
         shown = [m for m in scored if m != "rmse_all" or "rmse" not in scored]
         seeds = len({r.config["seed"] for r in of_problem})
         title = f"{problem}, {split} rows, {seeds} seed{'s'[: seeds > 1]}"
@@ -128,10 +125,16 @@ def _bound(record: Record, method: str, outputs: Path) -> dict[str, float]:
     return {}
 
 
-def _pooled(scores: Mapping[str, float]) -> list[str]:
-    """Metric names without those of single columns, headlines first."""
-    names = dict.fromkeys(key.split("/", 1)[1] for key in scores if key.count("/") == 1)
-    return [*(m for m in HEADLINES if m in names), *(m for m in names if m not in HEADLINES)]
+def _pooled(found: Sequence[Record], *splits: str) -> list[str]:
+    """Metric names without those of single columns."""
+    keys = (key.split("/") for record in found for key in record.scores)
+    return list(dict.fromkeys(key[1] for key in keys if len(key) == 2 and key[0] in splits))
+
+
+def _is_headline(found: Sequence[Record], name: str) -> bool:
+    """Whether a metric is among those by which methods are compared."""
+    nodes = (record.config.get("metrics", {}) for record in found)
+    return display(name, next((node for node in nodes if name in node), {})).headline
 
 
 def _problem(record: Record) -> str:

@@ -1,1 +1,1 @@
-"""Records and published numbers -> tables."""
+"""The engine: records -> grid -> pages. What belongs to publications lies apart, such as the two papers' in papers/."""

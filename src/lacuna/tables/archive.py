@@ -1,21 +1,19 @@
-"""The records that tables are made of: found, checked, and prepared to be kept in the repository."""
+"""The records that tables are made of: found and checked.
+
+They lie one by one in the folders of their runs, or together in files of JSON lines, ``<data set>/<method>.jsonl``,
+each line ``{"folder": ..., "record": ...}``.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lacuna.files import write_text
-from lacuna.records.record import Record, as_json, parse_record, read_record
-
-LONGEST_LIST = 20  # of diagnostics that are kept in the repository
-FOLDERS = re.compile(r"(?<![\w.:])~?/(?:[^\s/'\",;:]+/)+")  # of an absolute path, in any text
-OWN = ("outputs=", "tracking=", "resume=", "limits.", "hydra", "--config-dir")  # of whoever typed the command
+from lacuna.records.record import Record, as_record
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Archive:
     """Every whole record under some folders; one for each run."""
 
     records: tuple[Record, ...]
-    broken: tuple[str, ...] = ()  # files that should be records and are none, and why
+    broken: tuple[str, ...] = ()  # files, or lines, that should be records and are none, and why
 
     @cached_property
     def by_problem(self) -> dict[tuple[str, str, str, float], list[Record]]:
@@ -35,91 +33,62 @@ class Archive:
             found.setdefault(key, []).append(record)
         return found
 
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The config of every metric that records name, by id."""
+        return {name: node for record in self.records for name, node in record.config.get("metrics", {}).items()}
 
-def load(folders: Iterable[Path]) -> Archive:
-    """Read every record.json below ``folders``; of two records of one run the later finished one counts."""
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of one run."""
+
+    place: str  # the file, and the line in it
+    folder: str  # of the run, relative: <dataset>/<method>/<mask>-<ratio>/seed<k>-<run id>
+    stored: Any  # as JSON holds it
+    record: Record | str  # or why there is none
+
+
+def read_archive(folders: Iterable[Path]) -> Archive:
+    """Read every record below ``folders``; of two records of one run the later finished one counts."""
     found: dict[str, Record] = {}
     broken = []
     for folder in folders:
-        for path, record in _scan(folder):
+        for kept in scan(folder):
+            record = kept.record
             if isinstance(record, str):
-                broken.append(f"{path}: {record}")
-            elif record.run not in found or _rank(record) > _rank(found[record.run]):
+                broken.append(f"{kept.place}: {record}")
+            elif record.run not in found or rank(record) > rank(found[record.run]):
                 found[record.run] = record
     return Archive(tuple(found.values()), tuple(broken))
 
 
-def _scan(folder: Path) -> Iterator[tuple[Path, Record | str]]:
-    """The path of each record below ``folder``, relative to it, with what it holds or why that is no record."""
-    for path in sorted(folder.rglob("record.json")):
-        try:
-            record: Record | str = parse_record(path)
-        except (OSError, ValueError) as error:
-            record = str(error)
-        if isinstance(record, Record) and not path.parent.name.endswith(f"-{record.run}"):
-            record = f"it is the record of another run, {record.run}"
-        yield path.relative_to(folder), record
-
-
-def _rank(record: Record) -> tuple[bool, str]:
+def rank(record: Record) -> tuple[bool, str]:
+    """Of two records of one run the one of higher rank counts."""
     return record.status == "finished", record.finished
 
 
-def collect(source: Path, target: Path) -> tuple[int, list[str]]:
-    """Copy the records below ``source``, ready to be committed, under the same relative paths.
-
-    Records of failed runs and of completed files of a user stay behind.
-
-    Args:
-        source: a folder of run folders, such as outputs/runs.
-        target: a record that is there gives way to a later finished one only.
-
-    Returns:
-        How many records were written, and which files are no records.
-    """
-    written, broken = 0, []
-    for path, record in _scan(source):
-        if isinstance(record, str):
-            broken.append(f"{path}: {record}")
-        elif record.status != "failed" and record.completed is None and _is_news(record, target / path):
-            write_text(target / path, json.dumps(shareable(record), indent=1, allow_nan=False) + "\n")
-            written += 1
-    return written, broken
+def scan(folder: Path) -> Iterator[Kept]:
+    """Everything below ``folder`` that should be a record."""
+    for path in sorted(folder.rglob("record.json")):
+        place = path.relative_to(folder)
+        yield _kept(str(place), path.read_bytes(), place.parent.as_posix())
+    for path in sorted(folder.rglob("*.jsonl")):
+        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            yield _kept(f"{path.relative_to(folder)}, line {number}", line)
 
 
-def _is_news(record: Record, path: Path) -> bool:
-    kept = read_record(path.parent)
-    return kept is None or _rank(record) > _rank(kept)
-
-
-def shareable(record: Record) -> dict[str, Any]:
-    """A record in JSON's terms without folders of a machine, tracebacks and long lists."""
-    stored: dict[str, Any] = as_json(asdict(record))
-    if record.config["names"].get("metrics") == "all":
-        stored["config"].pop("metrics", None)  # names them one by one
-    stored["command"] = " ".join(part for part in record.command.split(" ") if not part.startswith(OWN))
-    stored["traceback"] = None
-    stored["diagnostics"] = _short(stored["diagnostics"])
-    return _without_folders(stored)
-
-
-def _short(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _short(value) for key, value in node.items() if not _is_long(value)}
-    return node
-
-
-def _is_long(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > LONGEST_LIST
-
-
-def _without_folders(node: Any) -> Any:
-    """
-    >>> _without_folders({"error": "no file /home/me/data/uci/wine.csv: put it there", "share": "3/4"})
-    {'error': 'no file wine.csv: put it there', 'share': '3/4'}
-    """
-    if isinstance(node, dict):
-        return {key: _without_folders(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_without_folders(value) for value in node]
-    return FOLDERS.sub("", node) if isinstance(node, str) else node
+def _kept(place: str, text: bytes, folder: str = "") -> Kept:
+    """Of a line, which names its folder itself, or of a file in ``folder``."""
+    stored = None
+    try:
+        stored = json.loads(text)
+        if not folder:
+            folder, stored = stored["folder"], stored["record"]
+        record = as_record(stored)
+    except (ValueError, RecursionError) as error:
+        return Kept(place, folder, stored, str(error))
+    except (TypeError, KeyError):
+        return Kept(place, folder, stored, "it has no folder and record")
+    is_own = folder.endswith(f"-{record.run}")
+    return Kept(place, folder, stored, record if is_own else f"it is the record of another run, {record.run}")

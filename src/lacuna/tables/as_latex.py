@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lacuna.tables.cells import Cell
+from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.text import column_levels, row_heads, row_titles, words
 
@@ -51,8 +51,7 @@ def _spanned(label: str, n: int) -> str:
 
 def _cell(cell: Cell) -> str:
     found = words(cell)
-    beside = " ".join(filter(None, (found.printed, found.difference)))
-    return escaped(found.ours + (f" [{beside}]" if beside else ""))
+    return escaped(found.ours + (f" [{found.beside}]" if found.beside else ""))
 
 
 def escaped(text: str) -> str:

@@ -5,26 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from lacuna.tables.cells import Cell
+from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.missing import gaps
 from lacuna.tables.overview import TITLES, leader, summary_rows
-from lacuna.tables.reasons import reasons
-from lacuna.tables.remarks import remarks
+from lacuna.tables.page import Page
+from lacuna.tables.provenance import provenance
 from lacuna.tables.text import COST_TITLES, LEGEND, cost_rows, count, row_heads, row_titles, words
 
 
-def as_markdown(grids: Sequence[Grid], broken: Sequence[str] = (), left_out: Sequence[str] = ()) -> str:
+def as_markdown(page: Page) -> str:
     """One page of all tables; those without any run are only named, with the command that makes them."""
-    parts = ["# Tables and figures of both papers", _overview(grids), LEGEND]
-    if broken:
-        parts.append("Files that are no whole records, and are not counted:\n\n" + _list(f"`{b}`" for b in broken))
-    parts += [_section(grid) for grid in grids if grid.records]
-    if empty := [grid for grid in grids if not grid.records]:
+    parts = [f"# {page.title}", _overview(page.grids), LEGEND]
+    if page.broken:
+        parts.append("Files that are no whole records, and are not counted:\n\n" + _list(f"`{b}`" for b in page.broken))
+    parts += [_section(grid) for grid in page.grids if grid.records]
+    if empty := [grid for grid in page.grids if not grid.records]:
         commands = [f"{grid.heading}\n\n  `python run.py -m experiment={grid.table.experiment}`" for grid in empty]
         parts.append("## No run yet\n\n" + _list(commands))
-    if left_out:
-        parts.append("## Records in none of the tables\n\n" + _list(left_out))
+    if page.left_out:
+        parts.append("## Records in none of the tables\n\n" + _list(page.left_out))
     return "\n\n".join(parts) + "\n"
 
 
@@ -46,9 +46,9 @@ def _anchor(heading: str) -> str:
 def _section(grid: Grid) -> str:
     leading = [f"**{text}**"] if (text := leader(grid)) else []
     parts = [f"## {grid.heading}", f"Data: {grid.source}.", *leading, _grid(grid)]
-    if apart := reasons(grid):
+    if apart := grid.table.discrepancies(grid):
         parts.append("Where ours differs from print, and why:\n\n" + _list(apart))
-    if notes := remarks(grid):
+    if notes := provenance(grid):
         parts.append(_list(notes))
     parts.append(_folded("Running times and hardware", table(COST_TITLES, cost_rows(grid), left=3)))
     if lacking := gaps(grid):
@@ -74,7 +74,7 @@ def _grid(grid: Grid) -> str:
 
 def _cell(cell: Cell) -> str:
     found = words(cell)
-    return "<br>".join(filter(None, (found.ours, " ".join(filter(None, (found.printed, found.difference))))))
+    return "<br>".join(filter(None, (found.ours, found.beside)))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:

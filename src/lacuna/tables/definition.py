@@ -1,27 +1,30 @@
-"""What a table is: which experiment, what goes down and across, which numbers."""
+"""What a table is: which experiment, what goes down and across, which numbers, and what stands beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from lacuna.tables.experiments import Settings
+from lacuna.errors import UserError, did_you_mean
+from lacuna.tables.experiments import Design, Settings, design_of
+from lacuna.tables.published_number import PublishedNumber
 
-PAPERS = {"diffjoint": "Diff-Joint", "missbgm": "MissBGM"}
+if TYPE_CHECKING:
+    from lacuna.tables.grid import Grid
+
 SIZES = ("dataset.n_train", "dataset.n_test")
 
 
-def _method(cell: Settings) -> str:
-    return cell["method"]
-
-
 @dataclass(frozen=True)
-class Table:
+class TableDefinition:
     """One table, or the numbers behind one figure.
 
     An axis is a key that the experiment sweeps over, ``target`` (of downstream scores, or a column) or
     ``iteration``; a metric is a key of a record, in which ``{target}`` stands for that axis' value.
+
+    A subclass may override ``heading`` and the three methods, to set published numbers beside ours.
     """
 
     id: str
@@ -30,15 +33,14 @@ class Table:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     metrics: tuple[str, ...]
-    published: tuple[str, ...] = ()  # which printed tables stand beside
-    paper_runs: int = 5  # behind a printed mean
-    published_as: Callable[[Settings], str] = _method  # a cell's id among the printed methods
     targets: tuple[str, ...] = ()
     iterations: int = 0
     sources: tuple[str, ...] = ()  # other data sets that the experiment can be run on
     any_size: bool = False  # data of other sizes make tables of their own
     picture: Literal["lines", "bars"] | None = None
     notes: tuple[str, ...] = ()
+    paper_runs: int = 5  # behind a published mean
+    config_dir: Path | None = None  # of configs beside those of the package
 
     @property
     def name(self) -> str:
@@ -46,17 +48,53 @@ class Table:
         return self.id.replace("/", "_")
 
     @property
-    def place(self) -> tuple[str, bool, int]:
-        """In the order of the papers: tables, then figures."""
-        paper, _, number = self.id.partition("/")
-        return paper, number.startswith("figure"), int(number.removeprefix("figure"))
+    def heading(self) -> str:
+        return self.title
 
     @property
-    def heading(self) -> str:
-        """The paper's own name of it, and what it is about."""
-        paper, _, number = self.id.partition("/")
-        kind = f"Figure {number.removeprefix('figure')}" if number.startswith("figure") else f"Table {number}"
-        return f"{PAPERS[paper]}, {kind}: {self.title}"
+    def design(self) -> Design:
+        return design_of(self.experiment, self.config_dir)
+
+    def lookup_published(
+        self, cell: Settings, ratio: float, sizes: Mapping[str, Any], key: str
+    ) -> PublishedNumber | None:
+        """The published number that belongs beside a cell; None where there is none.
+
+        Args:
+            cell: its settings, among them dataset, mask, method and target. A stand-in has the data set's id that it
+                stands in for.
+            ratio: ordinary missing rate.
+            sizes: n and p of the data.
+            key: of our metric in a record.
+        """
+        return None
+
+    def remarks(self, grid: Grid) -> list[str]:
+        """Sentences on the records behind the filled table, after ``notes``."""
+        return []
+
+    def discrepancies(self, grid: Grid) -> list[str]:
+        """Sentences on where our numbers differ from the published ones, and why."""
+        return []
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Tables that make one page."""
+
+    title: str
+    tables: Mapping[str, TableDefinition]  # by id
+
+    def chosen(self, ids: Iterable[str]) -> list[TableDefinition]:
+        """Tables by id; all of them where none is named.
+
+        Raises:
+            UserError: there is no such table.
+        """
+        for name in ids:
+            if name not in self.tables:
+                raise UserError(f"there is no table {name!r}{did_you_mean(name, self.tables)}")
+        return [self.tables[name] for name in ids] or list(self.tables.values())
 
 
 def on_test(*names: str) -> tuple[str, ...]:

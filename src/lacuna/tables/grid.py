@@ -7,31 +7,29 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from lacuna.config import described
+from lacuna.metrics.display import Display
 from lacuna.records.record import Record
-from lacuna.tables import experiments
 from lacuna.tables.archive import Archive
-from lacuna.tables.beside import STAND_IN, printed
-from lacuna.tables.cells import Cell, one_for_each_seed
-from lacuna.tables.definition import SIZES, Table
-from lacuna.tables.experiments import Settings
-from lacuna.tables.labels import SOURCES, column_label, metric, value_label
-from lacuna.tables.published import Published
+from lacuna.tables.cell_statistics import Cell, one_for_each_seed
+from lacuna.tables.definition import SIZES, TableDefinition
+from lacuna.tables.displays import display_of_key
+from lacuna.tables.experiments import Settings, differences, seeded
+from lacuna.tables.published_number import PublishedNumber
 
 BOUNDS = ("always_na", "oracle")  # floor and ceiling, wherever there are records of them
 
 
 @dataclass(frozen=True)
-class Column:
+class GridColumn:
     settings: Settings
-    metric: str
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        return (*(column_label(axis, value) for axis, value in self.settings.items()), metric(self.metric).label)
+    metric: str  # a key of a record
+    display: Display
+    headers: tuple[str, ...]  # one for each column axis, then the metric's
 
 
 @dataclass(frozen=True)
-class Row:
+class GridRow:
     settings: Settings
     headers: tuple[str, ...]
     budget: str  # "" where the method has only one
@@ -42,17 +40,17 @@ class Row:
 class Grid:
     """One table on one source of data."""
 
-    table: Table
+    table: TableDefinition
     fixed: Settings  # overrides that choose the source
     source: str  # in words
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    columns: tuple[GridColumn, ...]
+    rows: tuple[GridRow, ...]
     size: str = ""  # in words, where it is not the experiment's own
     apart: Mapping[str, str] = field(default_factory=dict)  # run of a cell's problem -> settings that keep it out
 
     @property
     def heading(self) -> str:
-        standin = any(run.config["names"]["dataset"] in STAND_IN for run in self.records)
+        standin = any(described.stand_in_for(run.config) for run in self.records)
         about = ", ".join(filter(None, ("on a stand-in" if standin else "", self.size)))
         return self.table.heading + (f" ({about})" if about else "")
 
@@ -63,7 +61,7 @@ class Grid:
         return list(found.values())
 
 
-def fill(table: Table, archive: Archive) -> list[Grid]:
+def fill(table: TableDefinition, archive: Archive) -> list[Grid]:
     """The table on each source of data that there are records of; on the experiment's own in any case."""
     sources: list[dict[str, str]] = [{}, *({"dataset": source} for source in table.sources)]
     grids = [
@@ -74,10 +72,10 @@ def fill(table: Table, archive: Archive) -> list[Grid]:
     return [grid for grid in grids if grid.records] or grids[:1]
 
 
-def _sizes(table: Table, fixed: dict[str, str], archive: Archive) -> Iterator[dict[str, str]]:
+def _sizes(table: TableDefinition, fixed: dict[str, str], archive: Archive) -> Iterator[dict[str, str]]:
     """The experiment's own size of the data, then others that there are records of."""
     yield fixed
-    base = experiments.base(table.experiment, fixed)
+    base = table.design.base(fixed)
     name, own = base["names"]["dataset"], base["dataset"]
     found = {_size(run.config["dataset"]) for run in archive.records if run.config["names"]["dataset"] == name}
     for size in sorted(found - {_size(own)}):
@@ -90,11 +88,11 @@ def _size(dataset: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((key, "null" if value is None else str(value)) for key, value in values)
 
 
-def of_runs(table: Table, settings: Settings) -> dict[str, str]:
+def of_runs(table: TableDefinition, settings: Settings) -> dict[str, str]:
     """Of a cell's settings those of its runs; the zeroth iteration is a run of its own."""
     keys = {key: value for key, value in settings.items() if key not in ("target", "iteration")}
     if "iteration" in settings:
-        least, *_, most = experiments.axes(table.experiment)["method.iterations"]
+        least, *_, most = table.design.axes["method.iterations"]
         keys["method.iterations"] = least if settings["iteration"] == "0" else most
     return keys
 
@@ -102,17 +100,19 @@ def of_runs(table: Table, settings: Settings) -> dict[str, str]:
 class _Filler:
     """Looks up the cells of one table on one source."""
 
-    def __init__(self, table: Table, fixed: Settings, archive: Archive) -> None:
+    def __init__(self, table: TableDefinition, fixed: Settings, archive: Archive) -> None:
         self.table, self.fixed = table, dict(fixed)
-        base = experiments.base(table.experiment, fixed)
-        self.names, self.own_data, self.ratio = base["names"], base["dataset"], base["ratio"]
+        self.design = table.design
+        self.base = self.design.base(fixed)
+        self.names, self.own_data, self.ratio = (self.base[key] for key in ("names", "dataset", "ratio"))
         self.by_problem = archive.by_problem
+        self.displays = {key: display_of_key(key, archive.metrics) for key in table.metrics}
         self.considered: dict[str, dict[str, Any]] = {}  # run -> what sets it apart from the nearest cell
         self.placed: set[str] = set()
 
     def grid(self) -> Grid:
         columns = tuple(
-            Column(dict(zip(self.table.columns, values, strict=True)), key)
+            self._column(dict(zip(self.table.columns, values, strict=True)), key)
             for values in product(*map(self._values, self.table.columns))
             for key in self.table.metrics
         )
@@ -125,11 +125,17 @@ class _Filler:
         size = self._size() if self.fixed.keys() & set(SIZES) else ""
         return Grid(self.table, self.fixed, self._source(), columns, rows, size, apart)
 
+    def _column(self, settings: Settings, key: str) -> GridColumn:
+        about = self.displays[key]
+        headers = (self.design.column_label(axis, value) for axis, value in settings.items())
+        return GridColumn(settings, key, about, (*headers, about.label))
+
     def _source(self) -> str:
         if "dataset" in (*self.table.rows, *self.table.columns):
-            return "; ".join(SOURCES[name] for name in experiments.axes(self.table.experiment)["dataset"])
-        named = SOURCES.get(self.names["dataset"], self.names["dataset"])
-        return "; ".join(filter(None, (named, self._size() if self.table.any_size else "")))
+            found = (self.design.base(self.fixed | {"dataset": name}) for name in self.design.axes["dataset"])
+            return "; ".join(map(described.source, found))
+        size = self._size() if self.table.any_size else ""
+        return "; ".join(filter(None, (described.source(self.base), size)))
 
     def _size(self) -> str:
         """In words; what is left to the source is not named."""
@@ -142,14 +148,14 @@ class _Filler:
             return self.table.targets
         if axis == "iteration":
             return tuple(map(str, range(self.table.iterations + 1)))
-        return experiments.axes(self.table.experiment)[axis]
+        return self.design.axes[axis]
 
     def _row_settings(self) -> Iterator[dict[str, str]]:
         """Down the table; floor and ceiling at the end of each block where the experiment has no rows for them."""
         axes = self.table.rows
         methods = [axis for axis in axes if axis.partition(".")[0] == "method"]
         others = [axis for axis in axes if axis not in methods]
-        listed = experiments.axes(self.table.experiment).get("method", ())
+        listed = self.design.axes.get("method", ())
         ours = any(axis.partition(".")[0] == "method" for axis in self.table.columns)
         bounds = () if ours or not methods or "method" in self.table.columns else BOUNDS
         for outer in product(*map(self._values, others)):
@@ -161,11 +167,11 @@ class _Filler:
                 if bound not in listed:
                     yield block | {"method": bound}
 
-    def _rows(self, settings: dict[str, str], columns: Sequence[Column]) -> Iterator[Row]:
+    def _rows(self, settings: dict[str, str], columns: Sequence[GridColumn]) -> Iterator[GridRow]:
         """The row once for each budget that its runs had."""
         found = [self._runs(settings | dict(column.settings)) for column in columns]
         budgets = sorted({budget for runs in found for budget in runs}, key=("", "paper", "quick").index)
-        listed = experiments.axes(self.table.experiment).get("method", ())
+        listed = self.design.axes.get("method", ())
         if not budgets and settings.get("method") in set(BOUNDS) - set(listed):
             return
         for budget in budgets or [""]:
@@ -173,7 +179,7 @@ class _Filler:
                 self._cell(settings | dict(column.settings), column.metric, runs.get(budget, ()))
                 for column, runs in zip(columns, found, strict=True)
             ]
-            yield Row(settings, self._headers(settings), budget, tuple(cells))
+            yield GridRow(settings, self._headers(settings), budget, tuple(cells))
 
     def _headers(self, settings: Settings) -> tuple[str, ...]:
         """One for each row axis; a bound stands in the first place that is a method's."""
@@ -181,7 +187,7 @@ class _Filler:
         found = []
         for axis in self.table.rows:
             shown = axis if axis in left else "method" if axis.startswith("method.") and "method" in left else ""
-            found.append(value_label(shown, left.pop(shown)) if shown else "")
+            found.append(self.design.label(shown, left.pop(shown)) if shown else "")
         return tuple(found)
 
     def _runs(self, settings: dict[str, str]) -> dict[str, tuple[Record, ...]]:
@@ -189,14 +195,13 @@ class _Filler:
         keys = of_runs(self.table, settings) | self.fixed
         found: dict[str, list[Record]] = {}
         for run in self.by_problem.get(self._problem(keys), ()):
-            wanted = experiments.expected(self.table.experiment, keys, run.config["budget"]["name"])
-            if apart := experiments.differences(run.config, wanted):
+            if apart := differences(run.config, self.design.expected(keys, run.config["budget"]["name"])):
                 if run.run not in self.considered or len(apart) < len(self.considered[run.run]):
                     self.considered[run.run] = apart
                 continue
             self.placed.add(run.run)
-            sensitive = experiments.depends_on_budget(self.table.experiment, keys)
-            found.setdefault(run.config["budget"]["name"] if sensitive else "", []).append(run)
+            budget = run.config["budget"]["name"] if self.design.depends_on_budget(keys) else ""
+            found.setdefault(budget, []).append(run)
         return {budget: one_for_each_seed(runs) for budget, runs in found.items()}
 
     def _problem(self, keys: Settings) -> tuple[str, str, str, float]:
@@ -211,18 +216,18 @@ class _Filler:
         runs = tuple(runs)
         return Cell(
             metric=key.format(**settings) if "{" in key else key,
-            better=metric(key).better,
+            display=self.displays[key],
             runs=runs,
             iteration=step or None,
-            published=self._printed(settings, key),
+            published=self._published(settings, key),
             paper_runs=self.table.paper_runs,
-            comparable=self.names["dataset"] not in STAND_IN and not key.startswith("seconds/"),
-            seeded=not runs or key.startswith("seconds/") or experiments.seeded(runs[0].config),
+            comparable=not described.stand_in_for(self.base) and not key.startswith("seconds/"),
+            seeded=not runs or key.startswith("seconds/") or seeded(runs[0].config),
         )
 
-    def _printed(self, settings: Settings, key: str) -> Published | None:
-        named = {"method": self.names["method"]} | dict(settings) | self.fixed
-        sizes = {size: named.get(f"dataset.{size}", self.own_data.get(size)) for size in ("n", "p")}
-        about = {key: named.get(key, self.names[key]) for key in ("dataset", "mask")}
-        about |= {"target": settings.get("target", ""), "method": self.table.published_as(named)}
-        return printed(self.table.published, about, self._ratio(settings), sizes, key)
+    def _published(self, settings: Settings, key: str) -> PublishedNumber | None:
+        cell = {name: self.names[name] for name in ("dataset", "mask", "method")} | dict(settings) | self.fixed
+        sizes = {size: cell.get(f"dataset.{size}", self.own_data.get(size)) for size in ("n", "p")}
+        if original := described.stand_in_for(self.base):
+            cell["dataset"] = original
+        return self.table.lookup_published(cell, self._ratio(settings), sizes, key)

@@ -6,10 +6,9 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lacuna.tables import experiments
-from lacuna.tables.cells import DASHES
-from lacuna.tables.grid import Grid, Row, of_runs
-from lacuna.tables.labels import value_label
+from lacuna.tables.cell_statistics import DASHES
+from lacuna.tables.experiments import Design
+from lacuna.tables.grid import Grid, GridRow, of_runs
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def gaps(grid: Grid) -> list[Gap]:
             seen = {run.config["seed"] for run in cell.runs if run.status in ("finished", *DASHES)}
             if seen and not cell.seeded:
                 continue
-            if todo := set(experiments.seeds_of_cell(grid.table.experiment, {**settings, **grid.fixed})) - seen:
+            if todo := set(grid.table.design.seeds_of_cell({**settings, **grid.fixed})) - seen:
                 method = tuple((key, value) for key, value in settings.items() if _is_method(key))
                 place = tuple((key, value) for key, value in settings.items() if not _is_method(key))
                 budgets[method] = row.budget or budgets.get(method, "")
@@ -43,7 +42,7 @@ def gaps(grid: Grid) -> list[Gap]:
                 places.setdefault(place, set()).update(todo)
     return [
         Gap(
-            _words(method),
+            _words(grid.table.design, method),
             empty[method],
             sum(map(len, places.values())),
             _command(grid, method, places, budgets[method]),
@@ -52,10 +51,10 @@ def gaps(grid: Grid) -> list[Gap]:
     ]
 
 
-def _to_be_completed(grid: Grid) -> list[Row]:
+def _to_be_completed(grid: Grid) -> list[GridRow]:
     """The rows that the experiment asks for; of the budgets of one the paper's, if there are runs of it."""
-    chosen: dict[tuple[str, ...], Row] = {}
-    swept = experiments.axes(grid.table.experiment)
+    chosen: dict[tuple[str, ...], GridRow] = {}
+    swept = grid.table.design.axes
     for row in grid.rows:
         asked = row.settings.get("method") in swept.get("method", (None,))
         if asked and (row.headers not in chosen or row.budget == "paper"):
@@ -67,9 +66,9 @@ def _is_method(key: str) -> bool:
     return key.partition(".")[0] == "method"
 
 
-def _words(method: Iterable[tuple[str, str]]) -> str:
+def _words(design: Design, method: Iterable[tuple[str, str]]) -> str:
     return ", ".join(
-        value_label(key, value) if key == "method" else f"{key.partition('.')[2]}={value}" for key, value in method
+        design.label(key, value) if key == "method" else f"{key.partition('.')[2]}={value}" for key, value in method
     )
 
 
@@ -79,14 +78,14 @@ def _command(
     places: dict[tuple[tuple[str, str], ...], set[int]],
     budget: str,
 ) -> str:
-    axes = experiments.axes(grid.table.experiment)
+    axes = grid.table.design.axes
     overrides = dict(grid.fixed) | dict(method)
     for key in dict.fromkeys(key for place in places for key, _ in place):
         values = [v for v in axes[key] if any((key, v) in place for place in places)]
         if tuple(values) != axes[key]:
             overrides[key] = ",".join(values)
     seeds = sorted(set().union(*places.values()))
-    if tuple(seeds) != experiments.seeds(grid.table.experiment):
+    if tuple(seeds) != grid.table.design.seeds:
         overrides["seed"] = ",".join(map(str, seeds))
     overrides["budget"] = budget or "paper"
     parts = [f"{key}={value}" for key, value in overrides.items()]

@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lacuna.tables.cells import Cell
+from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import BOUNDS, Grid
-from lacuna.tables.labels import metric, value_label
 from lacuna.tables.missing import gaps
 from lacuna.tables.text import number
 
@@ -57,13 +56,14 @@ def leader(grid: Grid) -> str:
     """Which method is best by the table's leading metric, how far from the ceiling; "" where fewer than two ran."""
     if not (key := next((key for key in grid.table.metrics if not key.endswith(HALF)), "")):
         return ""
-    about = metric(key)
+    about = next(column.display for column in grid.columns if column.metric == key)
     settings = [found for found in _settings(grid, key) if len(found.ran) > 1]
     if not settings or not about.better:
         return ""
     best = [found.best(about.better) for found in settings]
     (name, wins), *_ = Counter(best).most_common(1)
-    text = f"By {about.label}, {value_label('method', name)} leads in {wins} of {len(settings)} settings run here"
+    label = grid.table.design.label("method", name)
+    text = f"By {about.label}, {label} leads in {wins} of {len(settings)} settings run here"
     led = [found for found, winner in zip(settings, best, strict=True) if winner == name]
     if distances := [abs(found.ran[name].mean - found.ceiling.mean) for found in led if found.ceiling]:
         ends = dict.fromkeys(number(about, distance) for distance in (min(distances), max(distances)))

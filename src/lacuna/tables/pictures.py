@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lacuna.figures import blank_figure
-from lacuna.tables.cells import Cell
-from lacuna.tables.grid import Grid, Row
-from lacuna.tables.labels import axis_label, metric, value_label
+from lacuna.metrics.display import Display
+from lacuna.tables.cell_statistics import Cell
+from lacuna.tables.experiments import Design
+from lacuna.tables.grid import Grid, GridRow
+from lacuna.tables.labels import IN_FIGURES, axis_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LINES = ("-", "--", ":", "-.")
 MARKERS = "osD^vP*X<>"
-AXES = {
-    "ratio": "missing rate (share of cells)",
-    "dataset.p": "columns of the data",
-    "iteration": "outer iteration",
-}
 
 
 def picture(grid: Grid) -> Figure | None:
@@ -34,7 +31,7 @@ def picture(grid: Grid) -> Figure | None:
     return _bars(grid) if grid.table.picture == "bars" else _lines(grid)
 
 
-def svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
     """As text; the same figure gives the same text."""
     import matplotlib as mpl
 
@@ -49,7 +46,8 @@ class Curve:
     """One line of a panel."""
 
     panel: str  # its title
-    metric: str
+    metric: str  # a key of a record
+    display: Display
     name: str
     points: tuple[tuple[float, Cell], ...]
 
@@ -58,17 +56,18 @@ def _curves(grid: Grid) -> list[Curve]:
     """Along the columns' axis one for each row, or along the iterations one for each metric and budget."""
     found = []
     for key in grid.table.metrics:
+        display = next(column.display for column in grid.columns if column.metric == key)
         places = [j for j, column in enumerate(grid.columns) if column.metric == key]
         if grid.table.iterations:
             for budget in dict.fromkeys(row.budget for row in grid.rows):
                 rows = [row for row in grid.rows if row.budget == budget]
                 points = [(float(row.settings["iteration"]), row.cells[places[0]]) for row in rows]
-                found.append(Curve("", key, f"{budget} budget", tuple(points)))
+                found.append(Curve("", key, display, f"{budget} budget", tuple(points)))
             continue
-        (axis,) = grid.table.columns
+        (axis,), design = grid.table.columns, grid.table.design
         for row in grid.rows:
             points = [(float(grid.columns[j].settings[axis]), row.cells[j]) for j in places]
-            found.append(Curve(_outer(row), key, _name(row), tuple(points)))
+            found.append(Curve(_outer(design, row), key, display, _name(design, row), tuple(points)))
     return [curve for curve in found if any(cell.values for _, cell in curve.points)]
 
 
@@ -79,14 +78,15 @@ def _lines(grid: Grid) -> Figure:
     shown: dict[tuple[str, str], list[Curve]] = {(curve.panel, curve.metric): [] for curve in curves}
     for curve in curves:
         shown[curve.panel, curve.metric].append(curve)
+    horizontal = "iteration" if grid.table.iterations else grid.table.columns[0]
+    across = IN_FIGURES.get(horizontal, axis_label(horizontal))
     figure, axes = blank_figure(len(shown))
-    for axis, ((title, key), own) in zip(axes, shown.items(), strict=True):
+    for axis, ((title, _), own) in zip(axes, shown.items(), strict=True):
         for curve in own:
             _draw(axis, curve, styles[curve.name])
-        about = metric(key)
+        about = own[0].display
         unit = "%" if about.percent else about.unit
-        across = "iteration" if grid.table.iterations else grid.table.columns[0]
-        axis.set(title=title, xlabel=AXES[across], ylabel=about.label + (f" ({unit})" if unit else ""))
+        axis.set(title=title, xlabel=across, ylabel=about.label + (f" ({unit})" if unit else ""))
         if any(cell.published for curve in own for _, cell in curve.points):
             axis.plot([], [], "ko", markerfacecolor="none", label="hollow: printed")
     if len(styles) > 1:
@@ -98,13 +98,13 @@ def _lines(grid: Grid) -> Figure:
     return figure
 
 
-def _outer(row: Row) -> str:
+def _outer(design: Design, row: GridRow) -> str:
     axes = [(key, value) for key, value in row.settings.items() if key.partition(".")[0] != "method"]
-    return ", ".join(f"{value_label(key, value)} {axis_label(key)}" for key, value in axes)
+    return ", ".join(f"{design.label(key, value)} {axis_label(key)}" for key, value in axes)
 
 
-def _name(row: Row) -> str:
-    inner = [value_label(key, value) for key, value in row.settings.items() if key.partition(".")[0] == "method"]
+def _name(design: Design, row: GridRow) -> str:
+    inner = [design.label(key, value) for key, value in row.settings.items() if key.partition(".")[0] == "method"]
     return ", ".join([*inner, *([f"{row.budget} budget"] if row.budget else [])])
 
 
@@ -116,7 +116,7 @@ def _styles() -> Iterator[dict[str, Any]]:
 
 def _draw(axis: Any, curve: Curve, style: dict[str, Any]) -> None:
     """Means with a band of one sd over seeds; printed figures as larger hollow markers."""
-    scale = 100 if metric(curve.metric).percent else 1
+    scale = 100 if curve.display.percent else 1
     ours = [(x, cell) for x, cell in curve.points if cell.values]
     x, mean = [x for x, _ in ours], np.array([scale * cell.mean for _, cell in ours])
     spread = np.nan_to_num([scale * cell.sd for _, cell in ours])
@@ -136,9 +136,9 @@ def _bars(grid: Grid) -> Figure:
     known = [(row.cells[0].published.value, at) for at, row in enumerate(rows) if row.cells[0].published]
     if known:
         panel.plot(*zip(*known, strict=True), "kD", markerfacecolor="none", label="printed")
-    panel.set_yticks(places, [_name(row) for row in rows])
+    panel.set_yticks(places, [_name(grid.table.design, row) for row in rows])
     panel.invert_yaxis()
-    about = metric(grid.table.metrics[0])
+    about = grid.columns[0].display
     panel.set(xscale="log", xlabel=f"{about.label} ({about.unit})")
     panel.legend(fontsize="small")
     return figure

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from itertools import groupby
 
-from lacuna.tables.cells import Cell
+from lacuna.metrics.display import Display
+from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import Grid
-from lacuna.tables.labels import Metric, axis_label, metric, value_label
-from lacuna.tables.remarks import costs
+from lacuna.tables.labels import axis_label
+from lacuna.tables.provenance import costs
 
 MARKS = {"better": "▲", "worse": "▼", "higher": "△", "lower": "▽", "same": "=", "unknown": ""}
 LEGEND = (
@@ -30,9 +31,13 @@ class Words:
     printed: str
     difference: str  # with its mark
 
+    @property
+    def beside(self) -> str:
+        return " ".join(filter(None, (self.printed, self.difference)))
+
 
 def words(cell: Cell) -> Words:
-    about = metric(cell.metric)
+    about = cell.display
     printed = difference = ""
     if cell.published:
         printed = number(about, cell.published.value) + _spread(about, cell.published.std)
@@ -48,13 +53,14 @@ def words(cell: Cell) -> Words:
     return Words(ours, printed, difference)
 
 
-def _spread(about: Metric, sd: float | None) -> str:
+def _spread(about: Display, sd: float | None) -> str:
     return "" if sd is None or math.isnan(sd) else f" ± {number(about, sd)}"
 
 
-def number(about: Metric, value: float) -> str:
+def number(about: Display, value: float) -> str:
     """
-    >>> number(metric("test/acc"), 0.78339), number(metric("test/rmse"), 5.0912), number(metric("seconds/total"), 12936)
+    >>> share, error, time = Display("acc", percent=True), Display("rmse"), Display("time", unit="seconds")
+    >>> number(share, 0.78339), number(error, 5.0912), number(time, 12936)
     ('78.3', '5.091', '12,936 s')
     """
     if about.percent:
@@ -103,7 +109,7 @@ def cost_rows(grid: Grid) -> list[tuple[str, ...]]:
     """Under ``COST_TITLES``, what the runs of each method took; the first three are words."""
     return [
         (
-            value_label("method", cost.method),
+            cost.method,
             cost.budget,
             cost.hardware,
             str(cost.runs),

@@ -18,8 +18,8 @@ from lacuna.records.record import read_record
 from lacuna.rng import stream
 from lacuna.runner import experiment
 from lacuna.runner.mlflow_tracking import Tracker
-from lacuna.tables.archive import collect
-from lacuna.tables.mm_rates import mm_rates, published_mm_rates
+from lacuna.tables.papers.mm_rates import mm_rates, published_mm_rates
+from lacuna.tables.results import collect
 from lacuna.types import Table
 
 EXTRAS = Path(__file__).parents[2] / "extras"
@@ -148,7 +148,7 @@ def test_what_is_collected_for_the_repository_quotes_no_row(outcome: experiment.
     runs, kept = tmp_path / "out" / "runs", tmp_path / "results"
     assert collect(runs, kept) == (1, [])
     (file,) = (path for path in kept.rglob("*") if path.is_file())
-    assert file.name == "record.json"
+    assert file.name.endswith(".jsonl")
     assert str(TELLTALE) not in file.read_text()
     outcome.record.status, outcome.record.error = "failed", f"ValueError: cannot use {TELLTALE}"
     outcome.record.write(outcome.folder)

@@ -10,8 +10,8 @@ import pytest
 from lacuna.datasets.mimic_ed.meaningful import draw_meaningful, probabilities
 from lacuna.datasets.mimic_ed.schema import COLUMNS, NAMES, RANGES, TARGETS, measured
 from lacuna.datasets.mimic_ed.scores import CCI_WEIGHTS, NEWS_BANDS, cci, news
-from lacuna.tables.mm_rates import published_mm_rates
-from lacuna.tables.published import published
+from lacuna.tables.papers.mm_rates import published_mm_rates
+from lacuna.tables.papers.published import published
 
 # A young, well patient with a minor complaint: no rule of C.2 applies.
 WELL = {

@@ -24,6 +24,8 @@ class MimicED(Dataset):
         n_test: the same of the test stays; 0: no test split.
     """
 
+    label = "MIMIC-IV-ED"
+    description = "MIMIC-IV-ED"
     credentialed = True
 
     def __init__(self, folder: str = "data/mimic_ed", n_train: int | None = None, n_test: int | None = None) -> None:

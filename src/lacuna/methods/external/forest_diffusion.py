@@ -28,6 +28,7 @@ class ForestDiffusion(Transductive):
         jobs: processes that fit; 1: this one.
     """
 
+    label = "ForestDiffusion"
     alone: ClassVar[bool] = True
 
     def __init__(

@@ -34,6 +34,8 @@ class ICE(Transductive):
         samples: chains behind a point imputation.
     """
 
+    label = "ICE"
+
     def __init__(self, rounds: int = 10, samples: int = 5) -> None:
         super().__init__(samples)
         if rounds < 1:

@@ -20,6 +20,8 @@ class MiceForest(Transductive):
         samples: chains behind a point imputation.
     """
 
+    label = "miceforest"
+
     def __init__(self, iterations: int = 5, samples: int = 5) -> None:
         super().__init__(samples)
         if iterations < 1:

@@ -33,6 +33,7 @@ class MissForest(Transductive):
         search_rows: training rows that are tried on, at most.
     """
 
+    label = "missForest"
     generative: ClassVar[bool] = False
 
     def __init__(self, configurations: int = 50, search_rows: int = 10_000) -> None:

@@ -30,6 +30,8 @@ class ChainedForests(Method):
         max_rows: drawn for each tree, at most.
     """
 
+    label = "missForest (scikit-learn)"
+
     def __init__(self, rounds: int = 10, trees: int = 100, min_leaf: int = 1, max_rows: int = 10_000) -> None:
         for name, count in (("rounds", rounds), ("trees", trees), ("min_leaf", min_leaf), ("max_rows", max_rows)):
             if count < 1:

@@ -37,6 +37,7 @@ class OptimalTransport(Transductive):
         standardise: scale coordinates by their observed cells rather than take them as they come.
     """
 
+    label = "OT"
     optimizer: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.Adam
 
     def __init__(

@@ -84,6 +84,8 @@ class MissBGM(Method):
         engine: the code that fits and samples, see ``engines``; ``reference`` is slow and can be read beside the paper.
     """
 
+    label = "MissBGM"
+
     def __init__(
         self,
         z_dim: int = 5,

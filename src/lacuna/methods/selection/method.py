@@ -58,6 +58,8 @@ class Selection(Method):
         draws_gb: beyond it draws are summarised, not kept.
     """
 
+    label = "selection (ours)"
+
     def __init__(
         self,
         mean: Literal["linear", "boosted", "auto"] = "auto",

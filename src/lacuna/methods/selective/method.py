@@ -43,6 +43,8 @@ class Selective(Method):
             does not get, to be judged on.
     """
 
+    label = "selective (ours)"
+
     def __init__(
         self,
         base: Method | None = None,

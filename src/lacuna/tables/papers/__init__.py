@@ -1,0 +1,1 @@
+"""The tables of the two papers: what they ask for, what they print, and what is known of the differences."""
