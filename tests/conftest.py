@@ -10,9 +10,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from lacuna.config.compose import compose, plain
 from lacuna.records.record import Record, run_folder, run_id, run_name
+
+# the same examples every time, and no time limit: a first call may import a library, and machines are busy
+settings.register_profile("lacuna", deadline=None, derandomize=True)
+settings.load_profile("lacuna")
 
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # where Triton is installed: its kernels run without a GPU too
