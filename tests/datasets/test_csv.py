@@ -113,21 +113,26 @@ def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
 def test_whole_numbers_as_pandas_writes_them_beside_blanks(tmp_path: Path) -> None:
     one = table(tmp_path, "a;b\n1.0;1,0\n4.0;\n;2,5\n")
     assert kinds(one) == {"a": "integer", "b": "continuous"}
-    assert completed(one, tmp_path) == b"a;b\n1.0;1,0\n4.0;1,75\n2.0;2,5\n"
+    assert completed(one, tmp_path) == b"a;b\n1.0;1,0\n4.0;1,8\n2.0;2,5\n"
     assert typed(one.source)["a"].to_list() == [1, 4, pd.NA]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+MARKS = ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]  # all but the first with a mark
+
+
+@pytest.mark.parametrize("encoding", MARKS)
 def test_encodings_come_back(tmp_path: Path, encoding: str) -> None:
-    text = "größe,b\nä,1\nä,\n"
-    one = table(tmp_path, text.encode(encoding))
+    def encoded(text: str) -> bytes:
+        return (("\ufeff" if encoding[-2:] in ("le", "be") else "") + text).encode(encoding)
+
+    one = table(tmp_path, encoded("größe,b\nä,1\nä,\n"))
     assert one.columns[0].name == "größe"
-    assert completed(one, tmp_path) == "größe,b\nä,1\nä,1\n".encode(encoding)
+    assert completed(one, tmp_path) == encoded("größe,b\nä,1\nä,1\n")
 
 
-def test_other_bytes_are_read_as_latin_1_with_a_warning(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"my\.csv is not UTF-8: read as Latin-1"):
-        one = table(tmp_path, "größe,b\nä,1\nä,\n".encode("latin-1"))
+def test_other_bytes_are_read_as_latin_1_with_a_note(tmp_path: Path) -> None:
+    one = table(tmp_path, "größe,b\nä,1\nä,\n".encode("latin-1"))
+    assert one.source.notes == ("my.csv is not UTF-8: read as Latin-1",)
     assert completed(one, tmp_path) == "größe,b\nä,1\nä,1\n".encode("latin-1")
 
 
@@ -137,16 +142,69 @@ def test_gz(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "completed.csv.gz").is_file()
 
 
-def test_na_values(tmp_path: Path) -> None:
+def test_na_values_add_to_what_is_blank_by_default(tmp_path: Path) -> None:
     text = "a,b\n1,None\n?,y\n3,NA\n"
-    with pytest.warns(UserWarning, match=r"'a' is read as text because of '\?'.*na_values"):
-        usual = table(tmp_path, text)
+    usual = table(tmp_path, text)
     assert kinds(usual)["a"] == "categorical"
+    assert usual.source.notes[0].startswith("column 'a' is read as text because of '?'")
     own = table(tmp_path, text, na_values=["?"])
     assert kinds(own) == {"a": "integer", "b": "categorical"}
-    assert own.columns[1].levels == ("NA", "None", "y")
-    assert completed(own, tmp_path).decode() == text.replace("?", "2")
-    assert table(tmp_path, "a\n1\n-99\n", na_values=[-99]).source.n_blank == 1
+    assert own.columns[1].levels == ("y",)
+    assert completed(own, tmp_path).decode() == text.replace("?", "2").replace("NA", "y").replace("None", "y")
+
+
+@pytest.mark.parametrize("spelling", ["-999", "-999.0", "-999.00", "-9.99e2", " -999 "])
+def test_na_values_compare_as_numbers(tmp_path: Path, spelling: str) -> None:
+    for na_values in (-999, -999.0, "-999", [-999], ["-999.0", "?"]):
+        one = table(tmp_path, f"a,b\n1.5,x\n{spelling},y\n,y\n3.5,NA\n", na_values=na_values)
+        assert kinds(one) == {"a": "continuous", "b": "categorical"}
+        assert completed(one, tmp_path) == b"a,b\n1.5,x\n2.5,y\n2.5,y\n3.5,y\n"
+    assert table(tmp_path, "zip,x\n0099,1\n0100,99\n", na_values=99).source.n_blank == 1  # a padded code is no number
+
+
+def test_na_values_by_column(tmp_path: Path) -> None:
+    text = "age,rooms\n99,99\n20,98\n30,97\n"
+    one = table(tmp_path, text, na_values={"age": [99]})
+    assert completed(one, tmp_path).decode() == text.replace("99,99", "25,99")
+    with pytest.raises(UserError, match=r"dataset\.na_values: there is no column 'aeg': did you mean 'age'"):
+        table(tmp_path, text, na_values={"aeg": 99})
+    notes = table(tmp_path, text, na_values={"age": [-1], "rooms": 97}).source.notes
+    assert notes[0] == "na_values: no cell is '-1' in column 'age'"
+
+
+def test_na_may_be_a_country(tmp_path: Path) -> None:
+    text = "country,n\nNA,1\nDE,2\nFR,\n,4\n"
+    usual = table(tmp_path, text)
+    assert usual.columns[0].levels == ("DE", "FR")
+    assert "column 'country' holds NA, which counts as blank" in usual.source.notes[0]
+    own = table(tmp_path, text, keep_default_na=False)
+    assert own.columns[0].levels == ("DE", "FR", "NA")
+    assert own.source.n_blank == 2
+    other = table(tmp_path, text + "DE,NA\n", keep_default_na=False, na_values={"n": ["NA"]})
+    assert kinds(other)["n"] == "integer"
+
+
+@pytest.mark.parametrize(
+    ("cells", "code"),
+    [
+        (["23", "54", "31", "-999", "47", "23"], "-999"),
+        (["1", "4", "2", "99", "3", "99"], "99"),
+        (["1.25", "4.50", "888888", "3.25", "888888", "2.75"], "888888"),
+        (["M", "F", "F", "M", "unknown", "F"], "unknown"),
+        (["M", "F", "F", "M", "-9", "F"], "-9"),
+        (["2020-01-05", "2020-03-01", "2020-02-17", "2020-05-04", "9999-12-31", "2020-01-05"], "9999-12-31"),
+        (["23", "54", "31", "99", "101", "97"], None),
+        (["-999.1", "-998.7", "-999", "-997", "-999", "-996"], None),
+        (["M", "F", "F", "M", "D", "F"], None),
+    ],
+)
+def test_what_looks_like_a_code_for_a_blank_is_said_and_kept(tmp_path: Path, cells: list[str], code: str) -> None:
+    text = "a,b\n" + "".join(f"{cell},{i % 4}\n" for i, cell in enumerate(cells)) + ",1\n"
+    one = table(tmp_path, text)
+    said = [note for note in one.source.notes if "looks like a code for a blank" in note]
+    assert [note.split(" holds ")[1].split(",")[0].split(" in ")[0] for note in said] == ([code] if code else [])
+    if code:
+        assert not any("looks like" in n for n in table(tmp_path, text, na_values={"a": [code]}).source.notes)
 
 
 def test_fills_are_quoted_where_blanks_were(tmp_path: Path) -> None:
@@ -237,8 +295,8 @@ def test_bad_paths_and_names_are_one_line(tmp_path: Path) -> None:
         table(tmp_path, b"a,b\n1,2\n", "not.parquet")
     with pytest.raises(UserError, match="mm_candidates: there is no column 'incme': did you mean 'income'"):
         table(tmp_path, "income,b\n1,2\n", mm_candidates=["incme"])
-    with pytest.raises(UserError, match=r"'name' has 40 distinct values.*dataset\.schema\.name=ignore"):
-        table(tmp_path, "name,b\n,0\n" + "".join(f"n{i},{i}\n" for i in range(40)))
+    with pytest.raises(UserError, match=r"mm_candidates: 'name' is left out.*\+dataset\.schema\.name=categorical"):
+        table(tmp_path, "name,b\n,0\n" + "".join(f"n{i},{i % 7}\n" for i in range(40)), mm_candidates="name")
 
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
@@ -342,7 +400,8 @@ def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
     ]
     text = "\n".join(["id,x,word,day", *lines])
     one = table(tmp_path, text)
-    assert kinds(one) == {"id": "integer", "x": "continuous", "word": "categorical", "day": "integer"}
+    assert kinds(one) == {"x": "continuous", "word": "categorical", "day": "integer"}
+    assert any("identifiers: 'id'" in note for note in one.source.notes)
     done = completed(one, tmp_path).decode().split("\n")
     changed = [(a, b) for a, b in zip(text.split("\n"), done, strict=True) if a != b]
     assert len(changed) == one.source.n_blank

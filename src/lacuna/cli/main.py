@@ -112,6 +112,7 @@ def _parser() -> ArgumentParser:
     add("--schema", metavar="YAML", help="kinds of columns where the file misleads, as lines of 'column: kind'")
     add("--draws", type=int, metavar="N", help="posterior draws that intervals rest on; default: 200")
     add("--alpha", type=float, help="intervals are at level 1 - alpha; default: 0.05")
+    add("--draw", action="store_true", help="fill the blanks by one random draw instead of best guesses")
     add("--seed", type=int, help="the same seed gives the same numbers; default: 0")
     add("--report", metavar="HTML", help="a copy of the report")
     add("--force", action="store_true", help="overwrite OUT and the report if they exist")
@@ -130,6 +131,7 @@ def _overrides(options: Namespace) -> list[str]:
         overrides.append(f"dataset.schema={_quoted(options.schema)}")
     plain_keys = {key: getattr(options, key) for key in ("draws", "alpha", "seed")}
     overrides += [f"{key}={value}" for key, value in plain_keys.items() if value is not None]
+    overrides += ["fill=draw"] * options.draw
     groups = [key for key in ("tracking", "method") if any(each.startswith(f"{key}=") for each in options.set)]
     return [each for each in overrides if each.split("=")[0] not in groups] + options.set
 

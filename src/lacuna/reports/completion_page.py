@@ -46,6 +46,8 @@ PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
+BEST_GUESSES = "Filled-in cells are best guesses, so they spread less than the values that were lost."
+DRAWN = "Filled-in cells are one random draw of what they may be."
 MAX_PICTURES = 24  # of columns before and after
 STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: #1f2937; background: #fff; margin: 0 auto; padding: 1rem;
@@ -195,7 +197,7 @@ def _before_and_after(completion: Completion) -> str:
     return _section(
         "Before and after",
         "<p>The two need not look alike: blanks can be more frequent where values are high, or low, or of one kind. "
-        "Filled-in cells are best guesses, so they spread less than the values that were lost.</p>",
+        f"{DRAWN if completion.drawn else BEST_GUESSES}</p>",
         _side_by_side(pictures),
         f'<p class="small">{_count(left, "column", "columns")} with fewer blanks not shown.</p>' if left else "",
     )
@@ -208,7 +210,7 @@ def _certainty(completion: Completion) -> str:
     rows = []
     for name, cells in intervals.groupby("column", observed=True):
         j = [column.name for column in completion.table.columns].index(str(name))
-        spread = np.nanstd(completion.table.values[:, j])
+        spread = np.nanstd(completion.table.values[:, j]) * completion.units[j]
         unit = " (days)" if isinstance(completion.source.codec.coded[j].coding, DateTimes | Durations) else ""
         numbers = cells["sd"].median(), spread, (cells["upper"] - cells["lower"]).median()
         rows.append([f"{name}{unit}", f"{len(cells):,}", *(_number(float(x)) for x in numbers)])

@@ -18,7 +18,7 @@ from lacuna.tables.published import accuracy_in_print, published_for
 
 BOUNDS = ("oracle", "always_na")  # ceiling and floor, where their records exist
 HEADLINES = (
-    *("acc", "acc_discrete", "acc_with_integers", "mm_f1", "mm_precision", "mm_recall"),
+    *("acc", "acc_discrete", "acc_with_integers", "mm_f1", "mm_precision", "mm_recall", "mm_wrongly_kept"),
     *("rmse", "rmse_all", "uq_sd_rmse", "uq_interval_width", "uq_coverage"),
 )
 FOOTNOTE = (

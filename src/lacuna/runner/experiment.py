@@ -31,7 +31,7 @@ from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
 from lacuna.runner.monitor import RunMonitor, Stage
 from lacuna.runner.progress import Clock, Display, log, logged
-from lacuna.types import Imputation, Incomplete, Problem
+from lacuna.types import Imputation, Incomplete, Problem, Table
 
 if TYPE_CHECKING:
     from lacuna.downstream import XGBoost  # it brings scikit-learn: not for a reused record
@@ -214,6 +214,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
         record.data_digest = table.digest
+        record.remarks = [] if table.source is None else list(table.source.notes)
         if parts.downstream and (reason := parts.downstream.unsupported(table)):
             raise Unsupported(f"downstream={config['names']['downstream']} cannot be had on {table.name}: {reason}")
     with stage.phase("mask"):
@@ -240,7 +241,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     imputations = {}
     for split, rows in problem.splits.items():
         with stage.phase(f"impute_{split}"):
-            imputations[split] = method.impute(rows, config["draws"])
+            imputations[split] = method.impute(rows, max(config["draws"], _by_draw(config, table)))
     with stage.phase("score"):
         record.scores, record.notes = _scores(problem, imputations, parts.metrics)
         record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
@@ -250,18 +251,37 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
-        completion = Completion.of(table, imputations, config["alpha"])
-        completed = write_tables(completion, folder)
-        if completed is not None:
-            record.completed, record.blanks = str(completed), completion.counts()
-            if not mask.ordinary.any():
-                from lacuna.reports.completion_page import write_report  # it brings pandas: not for a reused record
-
-                with _spared("the report was not written"):
-                    write_report(completion, record, folder / REPORT)
+        _write_completion(config, table, imputations, record, folder, masked=bool(mask.ordinary.any()))
         split = "test" if problem.test is not None else "train"
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
+
+
+def _write_completion(
+    config: Mapping[str, Any],
+    table: Table,
+    imputations: Mapping[str, Imputation],
+    record: Record,
+    folder: Path,
+    masked: bool,
+) -> None:
+    """The tables of a run, and of a file that no mask was applied to the report."""
+    draw = stream(config["seed"], "fill") if _by_draw(config, table) else None
+    completion = Completion.of(table, imputations, config["alpha"], draw)
+    completed = write_tables(completion, folder)
+    if completed is not None:
+        record.completed, record.blanks = str(completed), completion.counts()
+        record.remarks += completion.remarks()
+        if not masked:
+            from lacuna.reports.completion_page import write_report  # it brings pandas: not for a reused record
+
+            with _spared("the report was not written"):
+                write_report(completion, record, folder / REPORT)
+
+
+def _by_draw(config: Mapping[str, Any], table: Table) -> bool:
+    """Whether a file's blanks are filled by one random draw."""
+    return table.source is not None and config["fill"] == "draw"
 
 
 def _scores(
