@@ -109,6 +109,5 @@ class Findings:
         why = f"left out of the model as {self.left_out[known[0]][0]}" if known else "ignored"
         kind = MODELLED_AS.get(self.left_out[known[0]][0]) if known else None
         advice = f"; {reading.typed(known[0], kind)} would model {known[0]!r}" if kind else ""
-        return (
-            f"mm_candidates: {', '.join(map(repr, candidates))} {'is' if len(candidates) == 1 else 'are'} {why}{advice}"
-        )
+        names, are = ", ".join(map(repr, candidates)), "is" if len(candidates) == 1 else "are"
+        return f"mm_candidates: {names} {are} {why}{advice}"

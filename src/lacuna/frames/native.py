@@ -1,0 +1,72 @@
+"""Frames of other libraries (polars, pyarrow and what narwhals knows) and masked arrays, to pandas and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lacuna.errors import UserError
+from lacuna.frames.arrow import nullable_frame, with_columns
+
+KNOWN = ("builtins", "numpy", "pandas", "scipy")  # where what needs no conversion is defined
+
+
+def to_pandas(given: Any) -> Any:
+    """A frame of another library as a DataFrame, a masked array with NaN where masked, anything else as it is.
+
+    Raises:
+        UserError: the frame is lazy, holds objects, or a masked array does not hold numbers.
+
+    >>> to_pandas(np.ma.masked_equal([[1.0, -9.0]], -9.0))
+    array([[ 1., nan]])
+    """
+    if isinstance(given, np.ma.MaskedArray):
+        if given.dtype.kind not in "biuf":
+            raise UserError(f"a masked array of {given.dtype} is not a table of numbers: give a DataFrame")
+        return given.astype(np.result_type(given.dtype, np.float32)).filled(np.nan)
+    if not is_foreign(given):
+        return given
+    import narwhals as nw
+
+    frame = nw.from_native(given)
+    if isinstance(frame, nw.LazyFrame):
+        raise UserError(f"a lazy frame ({type(given).__name__}) has no rows yet: collect it first")
+    try:
+        return nullable_frame(frame.to_arrow())
+    except UserError:
+        raise
+    except Exception as error:  # of the library, about a type that Arrow does not have
+        raise UserError(f"the {type(given).__name__} cannot be read: {' '.join(str(error).split())}") from None
+
+
+def is_foreign(given: Any) -> bool:
+    """Whether ``given`` is a frame of a library other than pandas that narwhals knows."""
+    if type(given).__module__.partition(".")[0] in KNOWN or isinstance(given, pd.DataFrame):
+        return False
+    import narwhals as nw
+
+    return isinstance(nw.from_native(given, pass_through=True), nw.DataFrame | nw.LazyFrame)
+
+
+def like(given: Any, frame: pd.DataFrame) -> Any:
+    """``frame`` as a frame of the library of ``given``."""
+    import narwhals as nw
+    import pyarrow
+
+    arrow = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    return nw.from_arrow(arrow, backend=nw.from_native(given).implementation).to_native()
+
+
+def completed(given: Any, frame: pd.DataFrame, positions: Sequence[int]) -> Any:
+    """``given`` whose columns at ``positions`` have the cells of ``frame``, with the types they had."""
+    import narwhals as nw
+
+    native = nw.from_native(given)
+    arrow = with_columns(native.to_arrow(), frame, positions)
+    if native.implementation.is_pyarrow():
+        return arrow
+    changed = nw.from_arrow(arrow.select(list(positions)), backend=native.implementation)
+    return native.with_columns(*(changed[name].cast(native[name].dtype) for name in changed.columns)).to_native()
