@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from lacuna.cli import run
-from lacuna.config.compose import compose, plain
+from lacuna.config.compose import compose, literal, plain
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
@@ -73,7 +73,7 @@ def impute(arguments: Sequence[str]) -> int:
     Raises:
         UserError: an argument is wrong, or something would be overwritten.
     """
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     source = Path(options.file)
     wanted = [_beside(source) if options.output is None else Path(options.output)]
     for path in (source, wanted[0]):
@@ -117,7 +117,17 @@ def _parser() -> ArgumentParser:
     add("--report", metavar="HTML", help="a copy of the report")
     add("--force", action="store_true", help="overwrite OUT and the report if they exist")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="any key of the configuration")
+    add("keys", nargs="*", metavar="KEY=VALUE", help="the same without --set")
     return parser
+
+
+def _parsed(arguments: Sequence[str]) -> Namespace:
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    if strange := [key for key in options.keys if "=" not in key]:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    options.set += options.keys
+    return options
 
 
 def _overrides(options: Namespace) -> list[str]:
@@ -137,7 +147,7 @@ def _overrides(options: Namespace) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    return QuotedString(text, Quote.single).with_quotes()
+    return QuotedString(literal(text), Quote.single).with_quotes()
 
 
 def _beside(source: Path) -> Path:

@@ -91,8 +91,16 @@ class CSV(Dataset):
         for target in self.targets:
             if target not in levels:
                 raise UserError(f"dataset.targets: no categorical column {target!r}{did_you_mean(target, levels)}")
-        own = {"source": source, "targets": self.targets, "meaningful_known": False}
-        return Table("csv", columns, values, meaningful, train_rows, **own)
+        return Table(
+            "csv",
+            columns,
+            values,
+            meaningful,
+            train_rows,
+            source=source,
+            targets=self.targets,
+            meaningful_known=False,
+        )
 
     def _read(self, path: Path) -> Source:
         suffix = file_suffix(path)

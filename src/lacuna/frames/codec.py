@@ -3,8 +3,9 @@
 A column's dtype decides what it is: integers stay what they are, and so do floats, whose column is one of integers
 where all are whole; booleans, categories and text are categorical; dates are numbers of days, also when they are text
 of one of the formats of ``lacuna.frames.date_text``, or whole numbers such as 20240131. Left out of the model, with a
-note, are text with more than ``max_levels`` levels, or with more than 20 that are seen fewer than five times on
-average; identifiers (``lacuna.frames.identifiers``); and numbers of 20 digits. A schema overrides all this by column.
+note, are text with more than ``max_levels`` levels, with more than 20 that are seen fewer than five times on average,
+or with more than 10 that are seen fewer than twice; identifiers (``lacuna.frames.identifiers``); and whole numbers
+that no integer can hold. A schema overrides all this by column.
 
 A completed frame is a copy of the given one in which only blank cells are written: dtypes, index, column
 labels and every observed cell are those that came in.
@@ -196,8 +197,8 @@ def _written(series: pd.Series, coding: Coding, hidden: np.ndarray, final: np.nd
     fill = hidden & ~np.isnan(final)
     clear = hidden & ~fill & ~blank  # an unknown cell that was taken for a blank and is to stay one
     decoded = coding.decode(final[fill], series.dtype)
-    if clear.any() and isinstance(series.dtype, np.dtype) and series.dtype.kind in "iub":
-        series = series.astype(codings.nullable(series.dtype))
+    if clear.any():
+        series = codings.nullable(series)
     array: Any = series.array.copy() if dtypes.is_extension_array_dtype(series.dtype) else series.to_numpy(copy=True)
     if isinstance(array, pd.Categorical):
         array = array.add_categories([x for x in dict.fromkeys(decoded) if x not in array.categories])

@@ -166,13 +166,14 @@ class Durations:
         return pd.TimedeltaIndex(steps.view("timedelta64[us]"))
 
 
-def nullable(dtype: np.dtype) -> str:
-    """The pandas dtype of the same integers or booleans that can be blank.
+def nullable(series: pd.Series) -> pd.Series:
+    """Integers and booleans of numpy with the dtype of pandas that can be blank; other columns as they are.
 
-    >>> nullable(np.dtype("uint8")), nullable(np.dtype("int64")), nullable(np.dtype(bool))
-    ('UInt8', 'Int64', 'boolean')
+    >>> nullable(pd.Series([1, 2], dtype="uint8")).dtype, nullable(pd.Series([True])).dtype
+    (UInt8Dtype(), BooleanDtype)
     """
-    return "boolean" if dtype.kind == "b" else f"{dtype}".replace("int", "Int").replace("u", "U")
+    whole = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iub"
+    return pd.Series(pd.array(series.to_numpy()), index=series.index) if whole else series
 
 
 def within(numbers: np.ndarray, limits: Any) -> np.ndarray:

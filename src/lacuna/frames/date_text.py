@@ -80,6 +80,7 @@ def find_format(texts: pd.Series) -> tuple[DateText | None, list[str]]:
     found = [form for date in DATES if _fits(form := DateText(date + tail), texts)]
     if not found:
         return None, []
+    found = [form for form in found if not _year_varies(form, texts)] or found
     first = found[0].read(texts)
     others = [form.format for form in found[1:] if not form.read(texts).equals(first)]
     return styled(found[0], texts), [found[0].format, *others]
@@ -132,10 +133,13 @@ def _time_format(time: re.Match[str]) -> str:
 
 
 def _fits(form: DateText, texts: pd.Series) -> bool:
-    if form.read(texts.iloc[:SAMPLED]).isna().any() or (moments := form.read(texts)).isna().any():
-        return False
-    # every 31/12/24 is a 24/12/31 too: its first field is a year if it varies less than a day would
-    return not form.format.startswith("%y") or moments.dt.year.nunique() < moments.dt.day.nunique()
+    return bool(form.read(texts.iloc[:SAMPLED]).notna().all() and form.read(texts).notna().all())
+
+
+def _year_varies(form: DateText, texts: pd.Series) -> bool:
+    """Whether the year comes first, in two digits, and varies as much as a day would: 31/12/24 is a 24/12/31 too."""
+    moments = form.read(texts)
+    return form.format.startswith("%y") and moments.dt.year.nunique() >= moments.dt.day.nunique()
 
 
 def _zoneless(text: str, form: DateText) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lacuna.files import whole
 from lacuna.frames.codings import Coding, DateTimes
-from lacuna.frames.number_text import NumberText, with_ascii_digits
+from lacuna.frames.number_text import NumberText, read_number_text, with_ascii_digits
 from lacuna.frames.sources import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 
 SEPARATORS = {".tsv": "\t"}  # else a comma
@@ -58,6 +58,11 @@ def typed(source: TextSource) -> pd.DataFrame:
     for coded in source.codec.coded:
         cells = _typed(frame.iloc[:, coded.position], coded.coding)
         frame.isetitem(coded.position, cells)  # type: ignore[arg-type]  # the stubs forget Series
+    for name in source.codec.left_out:  # identifiers are numbers all the same
+        position = source.codec.labels.index(name)
+        cells = frame.iloc[:, position]
+        if (numbers := read_number_text(cells.dropna().drop_duplicates(), ".")) is not None:
+            frame.isetitem(position, _typed(cells, numbers))  # type: ignore[arg-type]
     return frame
 
 

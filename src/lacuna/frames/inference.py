@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ def _unfit(coding: Coding | None, seen: pd.Series, name: str, n_blank: int, read
         return "text with nearly no repeats"
     if not isinstance(coding, Numbers | NumberText) or not coding.whole or not reading.guess:
         return None
-    if (numbers := _whole_numbers(coding, seen)) is None or max(map(abs, numbers)) >= LONGEST:
+    if (numbers := _whole_numbers(coding, seen)) is None or min(numbers) < -LONGEST or max(numbers) >= LONGEST:
         return "numbers of very many digits"
     return "identifiers" if seen.is_unique and is_identifier(name, numbers, n_blank) else None
 
@@ -101,6 +102,8 @@ def _natural_coding(seen: pd.Series, name: str, reading: Reading, findings: Find
     dtype = seen.dtype
     if dtypes.is_bool_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):
         return levels(seen)
+    if dtype.type is Decimal:
+        return _decimals(seen)
     if dtypes.is_any_real_numeric_dtype(dtype):
         return _numbers(seen, reading.guess)
     if dtypes.is_datetime64_any_dtype(dtype):

@@ -48,10 +48,8 @@ class NaValues:
         for position, values in enumerate(self.by_column):
             series = frame.iloc[:, position]
             if values and (blank := _is_one_of(series, values, self.decimal)).any():
-                if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iub":
-                    series = series.astype(nullable(series.dtype))
                 done = done.copy() if done is frame else done
-                done.isetitem(position, series.mask(blank))  # type: ignore[arg-type]  # the stubs forget Series
+                done.isetitem(position, nullable(series).mask(blank))  # type: ignore[arg-type]  # the stubs forget Series
         return done
 
     def unseen(self, frame: pd.DataFrame) -> list[str]:

@@ -26,7 +26,7 @@ def to_pandas(given: Any) -> Any:
     if isinstance(given, np.ma.MaskedArray):
         if given.dtype.kind not in "biuf":
             raise UserError(f"a masked array of {given.dtype} is not a table of numbers: give a DataFrame")
-        return given.astype(np.result_type(given.dtype, np.float32)).filled(np.nan)
+        return np.ma.filled(given.astype(np.result_type(given.dtype, np.float32)), np.nan)
     if not is_foreign(given):
         return given
     import narwhals as nw

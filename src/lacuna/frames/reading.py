@@ -13,7 +13,8 @@ from lacuna.frames.labels import label_text
 
 Wanted = Literal["continuous", "integer", "categorical", "date", "ignore"]
 WANTED: tuple[Wanted, ...] = ("continuous", "integer", "categorical", "date", "ignore")
-FEW_LEVELS, CELLS_PER_LEVEL = 20, 5  # beyond a few, a label must be seen often enough to be learned
+# a label must be seen often enough to be learned: beyond 20 levels five times on average, beyond 10 twice
+LEVELS_BY_CELLS = ((20, 5), (10, 2))
 Reason = Literal[
     "text with nearly no repeats", "cells that cannot be compared", "identifiers", "numbers of very many digits"
 ]
@@ -61,7 +62,8 @@ class Reading:
 
     def most_levels(self, n_seen: int) -> int:
         """How many levels a categorical column with ``n_seen`` observed cells may have."""
-        return min(self.max_levels, max(FEW_LEVELS, n_seen // CELLS_PER_LEVEL))
+        (many, often), (few, twice) = LEVELS_BY_CELLS
+        return min(self.max_levels, max(n_seen // often, min(many, max(few, n_seen // twice))))
 
     def typed(self, name: str, kind: str, date_format: str = "") -> str:
         """What to type to give a column a kind: an argument of Python, an override for the shell, or a line of YAML.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from lacuna.config.compose import literal
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
@@ -250,7 +251,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             found = parts.downstream.scores(table, imputations["train"].final, Path(config["outputs"], "downstream"))
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(literal(record.config))))
         _write_completion(config, table, imputations, record, folder, masked=bool(mask.ordinary.any()))
         split = "test" if problem.test is not None else "train"
         with _spared("the plots were not drawn"):
