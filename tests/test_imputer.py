@@ -311,6 +311,9 @@ def test_frames_of_other_libraries_come_back_as_such(kind: str) -> None:
 def test_a_lazy_frame_and_objects_are_one_line() -> None:
     with pytest.raises(UserError, match=r"a lazy frame \(LazyFrame\) has no rows yet: collect it first"):
         Imputer("mean_mode").fit(typed_columns().lazy())
+    for other in (typed_columns().to_arrow().to_batches()[0], typed_columns()["whole"], {"a": [1.0, 2.0]}):
+        with pytest.raises(UserError, match=f"a {type(other).__name__} is not a frame that can be completed"):
+            Imputer("mean_mode").fit(other)
     with pytest.raises(UserError, match="a masked array of <U1 is not a table of numbers"):
         Imputer("mean_mode").fit(np.ma.masked_equal([["a"], ["b"]], "b"))
 

@@ -237,6 +237,10 @@ def dated(folder: Path, cells: list[str], **options: object) -> tuple[Table, lis
         (["31-DEC-2023", "02-JAN-2024"], "01-JAN-2024"),
         (["December 31, 2023", "January 2, 2024"], "January 1, 2024"),
         (["2023-12-31 10:30:00.250", "2023-12-31 10:30:00.750"], "2023-12-31 10:30:00.500"),
+        (["2023-12-31 10:30:00.250000000", "2023-12-31 10:30:00.750000000"], "2023-12-31 10:30:00.500000000"),
+        (["08:15", "09:45", "10:30"], "09:30"),
+        (["8:15:10 pm", "8:15:20 pm"], "8:15:15 pm"),
+        (["2023-12", "2024-02"], "2024-01"),
     ],
 )
 def test_dates_come_back_in_their_own_format(tmp_path: Path, cells: list[str], fill: str) -> None:
@@ -278,6 +282,13 @@ def test_an_ambiguous_date_is_said_and_a_schema_decides(tmp_path: Path) -> None:
         table(tmp_path, "when\n01/02/24\n", schema={"when": {"kind": "date", "format": "D/M/Y"}})
     with pytest.raises(UserError, match="'%d/%Q' is no format of a date"):
         table(tmp_path, "when\n01/02/24\n", schema={"when": {"kind": "date", "format": "%d/%Q"}})
+
+
+def test_dates_become_dates_of_parquet(tmp_path: Path) -> None:
+    one = table(tmp_path, "a,b,c,d\n2024-05-01T10:30:00+02:00,08:15,31.12.2024,20240501\n,,,20240502\n,,,20240603\n")
+    first = typed(one.source).iloc[0].tolist()
+    assert first[0] == pd.Timestamp("2024-05-01 08:30Z")
+    assert [str(cell) for cell in first[1:]] == ["08:15:00", "2024-12-31", "2024-05-01"]
 
 
 FORMATS = [

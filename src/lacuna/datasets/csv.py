@@ -191,5 +191,5 @@ def _code_na_notes(codec: FrameCodec, columns: Sequence[pd.Series]) -> list[str]
         f"column {c.column.name!r} holds NA, which counts as blank, among codes such as {c.column.levels[0]!r}: if it "
         "is one of them, set dataset.keep_default_na=false"
         for c in codec.coded
-        if is_code_na(c.column.levels) and (columns[c.position] == "NA").any()
+        if is_code_na(c.column.levels) and "NA" not in c.column.levels and (columns[c.position] == "NA").any()
     ]

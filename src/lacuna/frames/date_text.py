@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-# A date alone, or one of these before a time of day. Of several that fit all cells of a column, the first is taken.
+# A date alone, or before a time of day. Of several that fit all cells of a column, the first is taken.
 DATES = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y"),
     *("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d%b%Y"),
+    *("%Y-%m", "%m/%Y", "%b %Y", "%B %Y"),
     *("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%y/%m/%d", "%m-%d-%y", "%d-%m-%y", "%y-%m-%d", "%d %b %y", "%d-%b-%y"),
 )
 DIGITS_ONLY = "%Y%m%d"
 DIGITS_ONLY_YEARS = (1800, 2200)  # of eight digits that are taken for a date
 FEWEST_DIGITS_ONLY = 3  # distinct cells: one or two numbers may be valid dates by chance
 TIME = re.compile(
-    r"(?P<joiner>T|,? +)(?P<hour>\d{1,2}:\d{2})(?P<seconds>:\d{2})?(?P<fraction>\.\d{1,6})?"
+    r"(?P<joiner>T|,? +)(?P<hour>\d{1,2}:\d{2})(?P<seconds>:\d{2})?(?P<fraction>\.\d{1,9})?"
     r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-]\d{2}(?::?\d{2})?))?$"
 )
 ZONE = re.compile(r"Z|[+-]\d{2}(?::?\d{2})?$")
@@ -37,6 +38,16 @@ class DateText:
     fraction_digits: int = 6  # of %f
     unpadded: str = ""  # letters of fields that are written without a leading zero
     case: str = ""  # "upper" or "lower": of names, and of AM and PM
+
+    @property
+    def has_date(self) -> bool:
+        """False for a time of day alone."""
+        return bool(re.search("%[dDjmbByYUWVGxc]", self.format))
+
+    def instants(self, cells: pd.Series) -> pd.Series:
+        """As ``read``, but with the zone UTC where the text has an offset."""
+        moments = self.read(cells)
+        return (moments - offset(self.zone)).dt.tz_localize("UTC") if "%z" in self.format else moments
 
     def read(self, cells: pd.Series) -> pd.Series:
         """Text (k,) -> moments (k,) by the clock of ``zone``; NaT where it is not in the format."""
@@ -55,7 +66,7 @@ class DateText:
         if letter == "z":
             return self.zone
         if letter == "f":
-            return f"{moment.microsecond:06d}"[: self.fraction_digits]
+            return f"{moment.microsecond:06d}".ljust(9, "0")[: self.fraction_digits]
         if letter == "Y":
             return f"{moment.year:04d}"
         text = moment.strftime(f"%{letter}")
@@ -75,9 +86,12 @@ def find_format(texts: pd.Series) -> tuple[DateText | None, list[str]]:
     >>> find_format(pd.Series(["01/02/2024"]))[1]
     ['%m/%d/%Y', '%d/%m/%Y']
     """
-    time = TIME.search(texts.iloc[0])
-    tail = _time_format(time) if time else ""
-    found = [form for date in DATES if _fits(form := DateText(date + tail), texts)]
+    if alone := TIME.fullmatch(f" {texts.iloc[0]}"):  # a time of day
+        formats = [_time_format(alone).lstrip()]
+    else:
+        time = TIME.search(texts.iloc[0])
+        formats = [date + (_time_format(time) if time else "") for date in DATES]
+    found = [form for each in formats if _fits(form := DateText(each), texts)]
     if not found:
         return None, []
     found = [form for form in found if not _year_varies(form, texts)] or found

@@ -77,7 +77,10 @@ def _typed(cells: pd.Series, coding: Coding) -> pd.Series:
         except (OverflowError, ValueError):
             return cells  # longer than any integer
     if isinstance(coding, DateTimes):
-        moments = coding.moments(cells)
+        assert coding.text is not None  # in a text file
+        moments = coding.text.instants(cells)
+        if not coding.text.has_date:
+            return moments.dt.time
         return moments.dt.date if coding.kind == "integer" else moments
     return cells
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,14 @@ from lacuna.errors import UserError
 from lacuna.frames.arrow import nullable_frame, with_columns
 
 KNOWN = ("builtins", "numpy", "pandas", "scipy")  # where what needs no conversion is defined
+PROTOCOLS = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")  # of what has columns with names
 
 
 def to_pandas(given: Any) -> Any:
     """A frame of another library as a DataFrame, a masked array with NaN where masked, anything else as it is.
 
     Raises:
-        UserError: the frame is lazy, holds objects, or a masked array does not hold numbers.
+        UserError: it is no table that can come back as it is, such as a lazy frame.
 
     >>> to_pandas(np.ma.masked_equal([[1.0, -9.0]], -9.0))
     array([[ 1., nan]])
@@ -27,8 +28,15 @@ def to_pandas(given: Any) -> Any:
         if given.dtype.kind not in "biuf":
             raise UserError(f"a masked array of {given.dtype} is not a table of numbers: give a DataFrame")
         return np.ma.filled(given.astype(np.result_type(given.dtype, np.float32)), np.nan)
-    if not is_foreign(given):
-        return given
+    if is_foreign(given):
+        return _foreign_to_pandas(given)
+    named = isinstance(given, Mapping) or getattr(getattr(given, "dtype", None), "names", None)
+    if (not _is_plain(given) and any(hasattr(given, protocol) for protocol in PROTOCOLS)) or named:
+        raise UserError(f"a {type(given).__name__} is not a frame that can be completed: give a DataFrame")
+    return given
+
+
+def _foreign_to_pandas(given: Any) -> pd.DataFrame:
     import narwhals as nw
 
     frame = nw.from_native(given)
@@ -42,9 +50,14 @@ def to_pandas(given: Any) -> Any:
         raise UserError(f"the {type(given).__name__} cannot be read: {' '.join(str(error).split())}") from None
 
 
+def _is_plain(given: Any) -> bool:
+    """Whether it is of Python, numpy, pandas or scipy, which need no conversion."""
+    return type(given).__module__.partition(".")[0] in KNOWN or isinstance(given, pd.DataFrame)
+
+
 def is_foreign(given: Any) -> bool:
     """Whether ``given`` is a frame of a library other than pandas that narwhals knows."""
-    if type(given).__module__.partition(".")[0] in KNOWN or isinstance(given, pd.DataFrame):
+    if _is_plain(given):
         return False
     import narwhals as nw
 
