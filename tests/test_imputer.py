@@ -200,6 +200,17 @@ def test_draws_complete_the_table_several_times() -> None:
     assert (array[:, 1] == 2).all()
 
 
+def test_draws_of_whole_numbers_are_whole() -> None:
+    frame = pd.DataFrame({"children": [0.0, 1.0, None, 3.0] * 10, "pay": [1.5, 2.0, 3.0, None] * 10})
+    draws = Imputer(Normal()).fit(frame).draws(frame, 20)
+    children, pay = (np.concatenate([one[name] for one in draws]) for name in frame)
+    assert (children % 1 == 0).all()
+    assert len(set(children)) > 4
+    assert (pay % 1 != 0).any()
+    array = Imputer(Normal()).fit(frame.to_numpy()).draws(frame.to_numpy(), 20)
+    assert (array[..., 0] % 1 != 0).any()
+
+
 def test_intervals_bound_the_blanks() -> None:
     frame = people()
     imputer = Imputer(Normal(), mm_candidates=["word"]).fit(frame)

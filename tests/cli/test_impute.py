@@ -242,6 +242,7 @@ def test_what_is_left_out_or_looks_odd_is_said_with_remedies_that_work_as_typed(
     (tmp_path / "in.csv").write_text(people())
     first = lacuna("impute", "in.csv", "--force", "--report=done.html")
     assert (first.code, first.err) == (0, "")
+    assert re.search(r"cabin +45 +0 +45", first.out)
     notes = [line.removeprefix("note: ") for line in first.out.splitlines() if line.startswith("note: ")]
     assert len(notes) == 4
     assert notes[0].startswith("column 'likert' holds 99 in 13 cells, which looks like a code for a blank")
@@ -289,6 +290,8 @@ def test_one_random_completion(lacuna, tmp_path: Path, monkeypatch: pytest.Monke
     refused = lacuna("impute", "in.csv", "--draw")
     assert refused.code == 2
     assert "fill=draw (--draw) needs a method that gives draws, such as selective" in refused.err
+    none = lacuna("impute", "in.csv", "--draw", "--draws=0")
+    assert (none.code, none.err) == (2, "error: failed: fill=draw (--draw) needs draws of the method: add draws=200\n")
     monkeypatch.setattr(experiment, "assemble", lambda config: dataclasses.replace(assemble(config), method=Coin()))
     best = lacuna("impute", "in.csv", "--report=best.html", "resume=false")
     assert "note: all 50 blanks of 'town' that were filled became 'Bonn'" in best.out
@@ -298,7 +301,7 @@ def test_one_random_completion(lacuna, tmp_path: Path, monkeypatch: pytest.Monke
     assert 10 < sum(town == "Ulm" for town, _ in rows[100:]) < 40
     assert rows[:100] == [["Bonn", "1"]] * 60 + [["Ulm", "2"]] * 40
     runs = {record.run for _, record in find_records(tmp_path / "outputs")}
-    assert len(runs) == 2  # one of best guesses, one of a draw
+    assert len(runs) == 3  # without draws, of best guesses, of a draw
 
 
 def test_a_mask_on_ones_own_file_scores_what_is_known(lacuna, tmp_path: Path) -> None:

@@ -30,8 +30,9 @@ def to_pandas(given: Any) -> Any:
         return np.ma.filled(given.astype(np.result_type(given.dtype, np.float32)), np.nan)
     if is_foreign(given):
         return _foreign_to_pandas(given)
-    named = isinstance(given, Mapping) or getattr(getattr(given, "dtype", None), "names", None)
-    if (not _is_plain(given) and any(hasattr(given, protocol) for protocol in PROTOCOLS)) or named:
+    mapping = isinstance(given, Mapping) and not hasattr(given, "shape")  # which sparse matrices have
+    records = getattr(getattr(given, "dtype", None), "names", None)
+    if mapping or records or (not _is_plain(given) and any(hasattr(given, each) for each in PROTOCOLS)):
         raise UserError(f"a {type(given).__name__} is not a frame that can be completed: give a DataFrame")
     return given
 

@@ -74,10 +74,16 @@ class Completion:
         return np.isnan(self.table.values)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """By column with blanks: how many, and how many of them are kept."""
-        names = [column.name for column in self.table.columns]
-        blank, kept = self.blank.sum(0).tolist(), np.isnan(self.final).sum(0).tolist()
-        return {name: {"blank": b, "kept": k} for name, b, k in zip(names, blank, kept, strict=True) if b}
+        """By column of the file with blanks, modelled or not: how many, and how many of them are kept."""
+        frame, codec = self.source.frame, self.source.codec
+        blank = dict(zip(codec.labels, frame.isna().to_numpy().sum(0).tolist(), strict=True))
+        filled = dict(zip((c.name for c in self.table.columns), self._n_filled.tolist(), strict=True))
+        return {name: {"blank": n, "kept": n - filled.get(name, 0)} for name, n in blank.items() if n}
+
+    @property
+    def _n_filled(self) -> np.ndarray:
+        """(d,) blanks of the source that have a value now."""
+        return (self.blank & ~np.isnan(self.final)).sum(0)
 
     @property
     def units(self) -> np.ndarray:
@@ -135,7 +141,7 @@ def drawn(done: Imputation, rng: np.random.Generator) -> np.ndarray:
     if done.draws is None:
         raise UserError("fill=draw (--draw) needs a method that gives draws, such as selective")
     if done.draws.samples is None:
-        raise UserError("fill=draw (--draw): the draws do not fit in memory: ask for fewer with draws=1")
+        raise UserError("fill=draw (--draw): the draws do not fit in memory: ask for fewer, such as draws=10")
     values = done.values.copy()
     values[tuple(done.draws.cells.T)] = done.draws.samples[0]
     if (chance := done.meaningful_probability) is not None:

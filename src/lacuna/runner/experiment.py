@@ -212,6 +212,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     """The experiment itself; fills ``record`` as it goes on."""
     seed, method = config["seed"], parts.method
     record.inductive, record.credentialed = method.inductive, parts.dataset.credentialed
+    if config["fill"] == "draw" and not config["draws"]:
+        raise UserError("fill=draw (--draw) needs draws of the method: add draws=200")
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
         record.data_digest = table.digest
@@ -242,7 +244,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     imputations = {}
     for split, rows in problem.splits.items():
         with stage.phase(f"impute_{split}"):
-            imputations[split] = method.impute(rows, max(config["draws"], _by_draw(config, table)))
+            imputations[split] = method.impute(rows, config["draws"])
     with stage.phase("score"):
         record.scores, record.notes = _scores(problem, imputations, parts.metrics)
         record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
@@ -267,7 +269,7 @@ def _write_completion(
     masked: bool,
 ) -> None:
     """The tables of a run, and of a file that no mask was applied to the report."""
-    draw = stream(config["seed"], "fill") if _by_draw(config, table) else None
+    draw = stream(config["seed"], "fill") if config["fill"] == "draw" else None
     completion = Completion.of(table, imputations, config["alpha"], draw)
     completed = write_tables(completion, folder)
     if completed is not None:
@@ -278,11 +280,6 @@ def _write_completion(
 
             with _spared("the report was not written"):
                 write_report(completion, record, folder / REPORT)
-
-
-def _by_draw(config: Mapping[str, Any], table: Table) -> bool:
-    """Whether a file's blanks are filled by one random draw."""
-    return table.source is not None and config["fill"] == "draw"
 
 
 def _scores(
