@@ -238,8 +238,8 @@ def dated(folder: Path, cells: list[str], **options: object) -> tuple[Table, lis
         (["December 31, 2023", "January 2, 2024"], "January 1, 2024"),
         (["2023-12-31 10:30:00.250", "2023-12-31 10:30:00.750"], "2023-12-31 10:30:00.500"),
         (["2023-12-31 10:30:00.250000000", "2023-12-31 10:30:00.750000000"], "2023-12-31 10:30:00.500000000"),
-        (["08:15", "09:45", "10:30"], "09:30"),
-        (["8:15:10 pm", "8:15:20 pm"], "8:15:15 pm"),
+        ([f"{8 + i // 4:02d}:{15 * (i % 4):02d}" for i in range(25)], "11:00"),
+        ([f"8:15:{10 + i} pm" for i in range(25)], "8:15:22 pm"),
         (["2023-12", "2024-02"], "2024-01"),
     ],
 )
@@ -284,11 +284,17 @@ def test_an_ambiguous_date_is_said_and_a_schema_decides(tmp_path: Path) -> None:
         table(tmp_path, "when\n01/02/24\n", schema={"when": {"kind": "date", "format": "%d/%Q"}})
 
 
-def test_dates_become_dates_of_parquet(tmp_path: Path) -> None:
-    one = table(tmp_path, "a,b,c,d\n2024-05-01T10:30:00+02:00,08:15,31.12.2024,20240501\n,,,20240502\n,,,20240603\n")
+def test_dates_and_times_have_types_in_parquet(tmp_path: Path) -> None:
+    lines = [f"2024-05-01T10:30:{i}+02:00,08:{i},31.12.2024,202405{i}" for i in range(10, 31)]
+    one = table(tmp_path, "\n".join(["at,time,day,number", *lines]))
     first = typed(one.source).iloc[0].tolist()
-    assert first[0] == pd.Timestamp("2024-05-01 08:30Z")
-    assert [str(cell) for cell in first[1:]] == ["08:15:00", "2024-12-31", "2024-05-01"]
+    assert first[0] == pd.Timestamp("2024-05-01 08:30:10Z")
+    assert [str(cell) for cell in first[1:]] == ["08:10:00", "2024-12-31", "2024-05-10"]
+
+
+def test_few_times_of_day_are_levels(tmp_path: Path) -> None:
+    one = table(tmp_path, "shift\n" + "06:00\n14:00\n14:00\n22:00\n" * 9 + '""\n')
+    assert one.columns[0].levels == ("06:00", "14:00", "22:00")
 
 
 FORMATS = [

@@ -116,7 +116,7 @@ def _natural_coding(seen: pd.Series, name: str, reading: Reading, findings: Find
 def _object_coding(seen: pd.Series, name: str, reading: Reading, findings: Findings) -> Coding | None:
     content = dtypes.infer_dtype(seen)
     if content == "string":
-        return _text_coding(seen.drop_duplicates(), name, reading, findings)
+        return _text_coding(seen.drop_duplicates(), len(seen), name, reading, findings)
     if content in ("integer", "floating", "mixed-integer-float"):
         return _numbers(seen, reading.guess)
     return OBJECTS.get(content, levels)(seen)
@@ -149,8 +149,8 @@ def _numbers(seen: pd.Series, guess: bool) -> Coding:
     return Numbers(whole)
 
 
-def _text_coding(texts: pd.Series, name: str, reading: Reading, findings: Findings) -> Coding | None:
-    """Of distinct texts: numbers where numbers may be written, then dates, then levels."""
+def _text_coding(texts: pd.Series, n_seen: int, name: str, reading: Reading, findings: Findings) -> Coding | None:
+    """Of distinct texts: numbers where numbers may be written, then dates, then times if they are many, then levels."""
     for mark in reading.decimal_marks:
         if (numbers := read_number_text(texts, mark)) is not None:
             plain = numbers.whole and not numbers.point_zero and texts.str.fullmatch("[0-9]{8}").all()
@@ -158,7 +158,7 @@ def _text_coding(texts: pd.Series, name: str, reading: Reading, findings: Findin
                 return DateTimes.of(texts, DateText(date_text.DIGITS_ONLY))
             return numbers
     text, formats = date_text.find_format(texts)
-    if text is not None:
+    if text is not None and (text.has_date or len(texts) > reading.most_levels(n_seen)):
         if len(formats) > 1:
             advice = reading.typed(name, "date", formats[1])
             findings.notes.append(

@@ -32,7 +32,7 @@ class Asked:
 
 def asked_of(label: Any, value: str | Mapping[str, str]) -> Asked:
     """What a schema says of one column."""
-    given = {"kind": value} if isinstance(value, str) else dict(value) if isinstance(value, Mapping) else {"": value}
+    given = dict(value) if isinstance(value, Mapping) else {"kind": value}
     kind, date_format = given.pop("kind", "date"), given.pop("format", None)
     name = label_text(label)
     if given:
