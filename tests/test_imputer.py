@@ -375,6 +375,8 @@ def test_na_values_are_blank_and_dtypes_stay() -> None:
     assert kept.transform(frame)["pay"].tolist() == [1.5, 2.5, -999.0]
     array = Imputer("mean_mode", na_values={1: 9}).fit_transform(np.array([[9.0, 9.0], [1.0, 5.0]]))
     np.testing.assert_array_equal(array, [[9, 5], [1, 5]])
+    with pytest.warns(UserWarning, match="column 'x0' holds 99 in 2 cells, which looks like a code"):
+        Imputer("mean_mode").fit(np.array([[1.0], [2], [3], [99], [99]]))
     with pytest.warns(UserWarning, match="na_values: no cell is '-998'"):
         Imputer("mean_mode", na_values=-998).fit(frame)
 

@@ -276,6 +276,8 @@ def test_an_ambiguous_date_is_said_and_a_schema_decides(tmp_path: Path) -> None:
         assert filled == ["02/02/24"]
         assert one.values[1, 0] - one.values[0, 0] == 2  # days
         assert one.source.notes == ()
+    odd = {"when": {"kind": "date", "format": "%d%%%m%%%Y"}}
+    assert dated(tmp_path, ["01%02%2024", "03%02%2024"], schema=odd)[1] == ["02%02%2024"]
     with pytest.raises(UserError, match=r"column 'when' holds '13\.1\.24', which is not %d/%m/%y"):
         table(tmp_path, "when\n01/02/24\n13.1.24\n", schema={"when": {"kind": "date", "format": "%d/%m/%y"}})
     with pytest.raises(UserError, match=r"a format such as .* goes with kind date, got 'D/M/Y'"):

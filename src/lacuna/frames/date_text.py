@@ -60,7 +60,7 @@ class DateText:
         >>> DateText("%d.%m.%Y %I:%M %p", unpadded="dm", case="lower").write(datetime.datetime(2024, 5, 1, 15, 7))
         '1.5.2024 03:07 pm'
         """
-        return re.sub("%[a-zA-Z]", lambda field: self._field(field[0][1], moment), self.format)
+        return re.sub("%[a-zA-Z%]", lambda field: self._field(field[0][1], moment), self.format)
 
     def _field(self, letter: str, moment: datetime.datetime) -> str:
         if letter == "z":
@@ -119,7 +119,8 @@ def styled(form: DateText, texts: pd.Series) -> DateText:
         zones = Counter(match[0] for text in texts if (match := ZONE.search(text)))
         form = replace(form, zone=zones.most_common(1)[0][0] if zones else "")
     if "%f" in form.format:
-        form = replace(form, fraction_digits=max(len(re.findall(r"\.(\d+)", text)[-1]) for text in few))
+        found = [fractions[-1] for text in few if (fractions := re.findall(r"\.(\d+)", text))]
+        form = replace(form, fraction_digits=max(map(len, found), default=form.fraction_digits))
     moments = form.read(few).dt.to_pydatetime()
     for unpadded, case in itertools.product(("", "dm", "HI", "dmHI"), ("", "upper", "lower")):
         style = replace(form, unpadded=unpadded, case=case)

@@ -54,7 +54,7 @@ def column_coding(
     assert coding is not None
     if isinstance(coding, Numbers | NumberText):
         codings.check_finite(name, coding.encode(seen))
-    if reading.guess and not (asked and asked.kind == "categorical"):
+    if not (asked and asked.kind == "categorical"):
         _note_codes(coding, seen, name, findings)
     return coding
 

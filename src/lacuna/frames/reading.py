@@ -52,7 +52,7 @@ class Reading:
 
     max_levels: int = 100  # text with more distinct values than this is not modelled
     decimal_marks: str = ""  # that numbers in text may have: "." or ".,"; empty: text is never a number
-    guess: bool = True  # from numbers: whole ones, identifiers, dates such as 20240131, codes for blanks
+    guess: bool = True  # from numbers: whole ones, identifiers, dates such as 20240131
     schema_key: str = "schema"  # what the user calls the schema, for messages
     schema_file: str = ""  # where it is given as a file
 
