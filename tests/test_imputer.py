@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from omegaconf import OmegaConf
 from sklearn.base import clone
@@ -197,6 +200,17 @@ def test_draws_complete_the_table_several_times() -> None:
     assert (array[:, 1] == 2).all()
 
 
+def test_draws_of_whole_numbers_are_whole() -> None:
+    frame = pd.DataFrame({"children": [0.0, 1.0, None, 3.0] * 10, "pay": [1.5, 2.0, 3.0, None] * 10})
+    draws = Imputer(Normal()).fit(frame).draws(frame, 20)
+    children, pay = (np.concatenate([one[name] for one in draws]) for name in frame)
+    assert (children % 1 == 0).all()
+    assert len(set(children)) > 4
+    assert (pay % 1 != 0).any()
+    array = Imputer(Normal()).fit(frame.to_numpy()).draws(frame.to_numpy(), 20)
+    assert (array[..., 0] % 1 != 0).any()
+
+
 def test_intervals_bound_the_blanks() -> None:
     frame = people()
     imputer = Imputer(Normal(), mm_candidates=["word"]).fit(frame)
@@ -259,6 +273,137 @@ def test_a_transform_of_all_blank_or_constant_columns() -> None:
     done = kept.fit_transform(frame)
     assert done["void"].isna().all()
     assert done["same"].tolist() == ["x", "x"]
+
+
+def typed_columns() -> pl.DataFrame:
+    """A frame of polars with a blank in the second row of every column, of most types."""
+    days, moments = [date(2020, 1, 1), None, date(2020, 1, 3)], [datetime(2020, 1, 1, 5), None, datetime(2020, 1, 3, 1)]
+    frame = pl.DataFrame(
+        {
+            "whole": [1, None, 3],
+            "small": pl.Series([1, None, 3], dtype=pl.UInt8),
+            "real": pl.Series([1.5, None, 2.0], dtype=pl.Float32),
+            "price": pl.Series([Decimal("1.50"), None, Decimal("2.50")], dtype=pl.Decimal(10, 2)),
+            "yes": [True, None, True],
+            "word": ["b", None, "b"],
+            "kind": pl.Series(["x", None, "x"], dtype=pl.Categorical),
+            "one": pl.Series(["v", None, "v"], dtype=pl.Enum(["u", "v"])),
+            "day": days,
+            "at": moments,
+            "there": pl.Series(moments).dt.replace_time_zone("Europe/Berlin"),
+            "took": [timedelta(hours=1), None, timedelta(hours=3)],
+        }
+    )
+    return pl.concat([frame] * 3)
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+def test_frames_of_other_libraries_come_back_as_such(kind: str) -> None:
+    given = typed_columns() if kind == "polars" else typed_columns().to_arrow()
+    imputer = Imputer("always_na", mm_candidates=["word"]).fit(given)
+    done = imputer.fit_transform(given)
+    assert type(done) is type(given)
+    assert done.schema == given.schema
+    frame, cells = typed_columns(), pl.DataFrame(done)
+    assert cells.null_count().row(0) == tuple(3 * (name == "word") for name in frame.columns)
+    assert cells[0].equals(frame[0])
+    assert cells[1].drop("word", "there").row(0) == (
+        *(2, 2, 1.75, Decimal("2.00"), True, "x", "v", date(2020, 1, 2), datetime(2020, 1, 2, 3)),
+        timedelta(hours=2),
+    )
+    assert cells["there"][1].isoformat() == "2020-01-02T03:00:00+01:00"
+    again = imputer.transform(given[:3] if kind == "polars" else given.slice(0, 3))
+    assert pl.DataFrame(again).equals(cells[:3])
+    assert pl.DataFrame(imputer.meaningful_)["word"].to_list() == [False, True, False] * 3
+    pandas = imputer.transform(pl.DataFrame(given).to_pandas(use_pyarrow_extension_array=True))
+    assert isinstance(pandas, pd.DataFrame)
+
+
+def test_a_lazy_frame_and_objects_are_one_line() -> None:
+    with pytest.raises(UserError, match=r"a lazy frame \(LazyFrame\) has no rows yet: collect it first"):
+        Imputer("mean_mode").fit(typed_columns().lazy())
+    for other in (typed_columns().to_arrow().to_batches()[0], typed_columns()["whole"], {"a": [1.0, 2.0]}):
+        with pytest.raises(UserError, match=f"a {type(other).__name__} is not a frame that can be completed"):
+            Imputer("mean_mode").fit(other)
+    with pytest.raises(UserError, match="a masked array of <U1 is not a table of numbers"):
+        Imputer("mean_mode").fit(np.ma.masked_equal([["a"], ["b"]], "b"))
+
+
+def test_masked_cells_of_an_array_are_blank() -> None:
+    rows = np.ma.masked_equal([[1, -9], [3, 4], [5, 8]], -9)
+    np.testing.assert_array_equal(Imputer("mean_mode").fit_transform(rows), [[1, 6], [3, 4], [5, 8]])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pd.Index(["income", "city"]),
+        np.array(["income", "city"]),
+        pd.Series(["income", "city"]),
+        ("income", "city"),
+        {"income", "city"},
+        "income",
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_candidates_in_any_list(given: Any, tmp_path: Path) -> None:
+    frame = people()
+    imputer = Imputer("always_na", mm_candidates=given).fit(frame)
+    want = {"income"} if isinstance(given, str) else {"income", "city"}
+    assert {column.name for column in imputer.codec_.columns if column.mm_candidate} == want
+    imputer.save(tmp_path / "x")
+    pd.testing.assert_frame_equal(lacuna.load(tmp_path / "x").transform(frame), imputer.transform(frame))
+
+
+def test_candidates_by_tuple_position_and_slice() -> None:
+    frame = people()[["age", "income", "city"]]
+    tuples = frame.set_axis(pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)]), axis=1)
+    for given in (("a", 2), [("a", 2)], tuples.columns[1:2]):
+        codec = Imputer("always_na", mm_candidates=given).fit(tuples).codec_
+        assert [column.mm_candidate for column in codec.columns] == [False, True, False]
+    for position in (1, [1], np.array([1])):
+        codec = Imputer("always_na", mm_candidates=position).fit(np.ones((3, 2))).codec_
+        assert [column.mm_candidate for column in codec.columns] == [False, True]
+
+
+def test_na_values_are_blank_and_dtypes_stay() -> None:
+    frame = pd.DataFrame({"age": [20, -999, 40], "pay": [1.5, 2.5, -999.0], "word": ["a", "a", "?"]})
+    done = Imputer("mean_mode", na_values=[-999, "?"]).fit_transform(frame)
+    pd.testing.assert_frame_equal(done, pd.DataFrame({"age": [20, 30, 40], "pay": [1.5, 2.5, 2.0], "word": ["a"] * 3}))
+    kept = Imputer("always_na", mm_candidates="age", na_values={"age": -999})
+    assert kept.fit_transform(frame)["age"].tolist() == [20, pd.NA, 40]
+    assert kept.transform(frame)["pay"].tolist() == [1.5, 2.5, -999.0]
+    array = Imputer("mean_mode", na_values={1: 9}).fit_transform(np.array([[9.0, 9.0], [1.0, 5.0]]))
+    np.testing.assert_array_equal(array, [[9, 5], [1, 5]])
+    with pytest.warns(UserWarning, match="column 'x0' holds 99 in 2 cells, which looks like a code"):
+        Imputer("mean_mode").fit(np.array([[1.0], [2], [3], [99], [99]]))
+    with pytest.warns(UserWarning, match="na_values: no cell is '-998'"):
+        Imputer("mean_mode", na_values=-998).fit(frame)
+
+
+def test_what_is_left_out_or_looks_odd_is_warned_of() -> None:
+    n = 40
+    frame = pd.DataFrame(
+        {
+            "patient": 100_000 + np.arange(n),
+            "likert": [1, 2, 3, 99] * (n // 4),
+            "score": [1.0, None, 3.0, 4.0] * (n // 4),
+            "name": [f"n{i}" for i in range(n)],
+        }
+    )
+    with pytest.warns(UserWarning, match="column|model") as caught:
+        imputer = Imputer("mean_mode").fit(frame)
+    assert [c.name for c in imputer.codec_.columns] == ["likert", "score"]
+    said = [str(warning.message) for warning in caught]
+    assert said[0].startswith("column 'likert' holds 99 in 10 cells, which looks like a code")
+    assert "as identifiers: 'patient'; schema={'patient': 'integer'} would model 'patient'" in said[1]
+    assert "as text with nearly no repeats: 'name'" in said[2]
+    done = imputer.transform(frame)
+    assert set(done["score"]) == {1.0, 3.0, 4.0}  # whole numbers stay so
+    assert done["score"].dtype == float
+    asked = Imputer("mean_mode", schema={"score": "continuous", "patient": "integer"}).fit(frame)
+    assert len(asked.codec_.columns) == 3
+    assert asked.transform(frame)["score"][1] == pytest.approx(8 / 3)
 
 
 class Refuses(MeanMode):

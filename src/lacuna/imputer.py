@@ -4,17 +4,18 @@
 >>> from lacuna import Imputer
 >>> table = pd.DataFrame({"age": [31, None, 40, 35], "city": ["Bonn", "Ulm", None, "Bonn"]})
 >>> Imputer("mean_mode").fit_transform(table)
-         age  city
-0  31.000000  Bonn
-1  35.333333   Ulm
-2  40.000000  Bonn
-3  35.000000  Bonn
+    age  city
+0  31.0  Bonn
+1  35.0   Ulm
+2  40.0  Bonn
+3  35.0  Bonn
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,12 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
 
 from lacuna.errors import UserError
-from lacuna.frames.codec import FrameCodec, Unknown, label_text
-from lacuna.frames.inference import Reading
+from lacuna.frames import native
+from lacuna.frames.codec import FrameCodec, Unknown
+from lacuna.frames.labels import label_text, listed
+from lacuna.frames.na_values import NaValues
+from lacuna.frames.native import is_foreign, to_pandas
+from lacuna.frames.reading import Reading
 from lacuna.methods.base import Method
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -39,14 +44,17 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     A DataFrame comes back as a DataFrame: dtypes, index, labels and every observed cell as they were, cells
     judged meaningful still NA. Columns may be numbers, booleans, categories, text or dates of any dtype;
-    ``lacuna.frames.codec`` says what is taken for what. An array (n, d) of numbers comes back as an array with NaN
-    where meaningful; its columns are continuous unless ``schema`` says otherwise.
+    ``lacuna.frames.codec`` says what is taken for what, and what is left out, of which a warning tells. A frame of
+    polars, or a table of pyarrow, comes back as one. An array (n, d) of numbers comes back as an array with NaN where
+    meaningful; its columns are continuous unless ``schema`` says otherwise; of a masked array, masked cells are blank.
 
     Args:
         method: id of a method (a file in conf/method, or one of yours), or a ``lacuna.methods.base.Method``.
-        mm_candidates: the columns that may hold meaningful missingness: labels, or positions in an array.
+        mm_candidates: the columns that may hold meaningful missingness: labels in any kind of list, or positions in
+            an array; or a single one.
         schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
-            modelled, blanks stay).
+            modelled, blanks stay); ``{"kind": "date", "format": "%d/%m/%y"}`` for text that is a date.
+        na_values: cells besides NA that are blank, such as -999: a value, several, or by column.
         max_levels: text with more distinct values is not modelled.
         random_state: an int gives the same numbers every time, None does not.
         unknown: whether a category of new rows that fit has not seen is an "error", or is treated
@@ -71,8 +79,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self,
         method: str | Method = "selective",
         *,
-        mm_candidates: Sequence[Any] | None = None,
-        schema: Mapping[Any, str] | None = None,
+        mm_candidates: Any = None,
+        schema: Mapping[Any, str | Mapping[str, str]] | None = None,
+        na_values: Any = None,
         max_levels: int = 100,
         random_state: int | np.random.RandomState | None = 0,
         unknown: Unknown = "error",
@@ -84,6 +93,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.method = method
         self.mm_candidates = mm_candidates
         self.schema = schema
+        self.na_values = na_values
         self.max_levels = max_levels
         self.random_state = random_state
         self.unknown = unknown
@@ -96,7 +106,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Learn from incomplete rows.
 
         Args:
-            X: DataFrame or array (n, d); every column needs an observed cell.
+            X: frame or array (n, d); every column needs an observed cell.
             y: ignored.
 
         Raises:
@@ -110,10 +120,18 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.unknown not in ("error", "as_missing"):
             raise UserError(f"unknown must be 'error' or 'as_missing', got {self.unknown!r}")
         frame = self._checked(X, reset=True)
-        label = label_text if isinstance(X, pd.DataFrame) else _label_in_array
+        label = label_text if self._fitted_on_frame else _label_in_array
         schema = {label(column): kind for column, kind in (self.schema or {}).items()}
-        candidates = [label(column) for column in self.mm_candidates or ()]
-        self.codec_ = FrameCodec.infer(frame, schema, candidates, Reading(self.max_levels))
+        one = isinstance(self.mm_candidates, tuple) and self.mm_candidates in frame.columns  # of a MultiIndex
+        candidates = [label(column) for column in ([self.mm_candidates] if one else listed(self.mm_candidates))]
+        by_column = isinstance(self.na_values, Mapping)
+        na_values = {label(k): v for k, v in self.na_values.items()} if by_column else self.na_values
+        self._na_values = NaValues.of(na_values, frame.columns, "na_values")
+        blanked = self._na_values.blanked(frame)
+        reading = Reading(self.max_levels, guess=self._fitted_on_frame)
+        self.codec_ = FrameCodec.infer(blanked, schema, candidates, reading)
+        for note in (*self._na_values.unseen(frame), *self.codec_.notes):
+            warnings.warn(note, stacklevel=2)
         self.seed_ = _seed(self.random_state)
         self._train = self._read(X, frame)
         self._train_done: Imputation | None = None
@@ -231,7 +249,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise UserError(f"{m} draws of these rows do not fit in memory: ask for fewer draws or rows")
         rng = stream(self.seed_, "draws")
         completed = [rows.completed(rows.filled(sample, _kept(done, rng))) for sample in samples]
-        return completed if rows.labels is not None else np.stack(completed)
+        return np.stack(completed) if isinstance(completed[0], np.ndarray) else completed
 
     def interval(self, X: Any, alpha: float = 0.05, n_draws: int = 1000) -> tuple[Any, Any]:
         """Bounds between which each blank's value lies with probability 1 - alpha.
@@ -278,6 +296,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         check_is_fitted(self)
         kept = {k: v for k, v in vars(self).items() if not k.startswith("_train") and k != "config_dir"}
+        if self.mm_candidates is not None:
+            kept["mm_candidates"] = listed(self.mm_candidates)  # of an Index, say
         saving.save_object(kept, Path(path))
 
     # --- inside ---------------------------------------------------------------------------------------------
@@ -294,6 +314,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _checked(self, X: Any, reset: bool = False) -> pd.DataFrame:
         """``X`` as a frame with the labels of ``fit``, after scikit-learn's checks of shape and names."""
+        X = to_pandas(X)
         if isinstance(X, pd.DataFrame):
             named = X if _nameable(X.columns) else X.set_axis(range(X.shape[1]), axis=1)
             validate_data(self, named, reset=reset, skip_check_array=True)
@@ -308,9 +329,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return frame
 
     def _read(self, X: Any, frame: pd.DataFrame) -> _Rows:
-        values = self.codec_.encode(frame, self.unknown)
+        values = self.codec_.encode(self._na_values.blanked(frame), self.unknown)
         incomplete = Incomplete(self.codec_.columns, values, ~np.isnan(values))
-        return _Rows(self.codec_, frame, incomplete, X.columns if isinstance(X, pd.DataFrame) else None)
+        return _Rows(self.codec_, frame, incomplete, X)
 
     def _impute(self, X: Any, draws: int = 0) -> tuple[_Rows, Imputation]:
         check_is_fitted(self)
@@ -363,7 +384,7 @@ class _Rows:
     codec: FrameCodec
     frame: pd.DataFrame
     incomplete: Incomplete
-    labels: pd.Index | None  # of the given DataFrame; None: an array was given
+    given: Any
 
     def filled(self, cells: np.ndarray, blank: np.ndarray | None) -> np.ndarray:
         """(n, d): the hidden cells, in row order, take ``cells`` (k,); NaN where ``blank`` (n, d)."""
@@ -373,14 +394,22 @@ class _Rows:
 
     def completed(self, final: np.ndarray) -> Any:
         """What was given, with its hidden cells filled from ``final`` (n, d)."""
-        return self._like_given(self.codec.complete(self.frame, self.incomplete.hidden, final))
+        hidden = self.incomplete.hidden
+        done = self.codec.complete(self.frame, hidden, final)
+        if not is_foreign(self.given):
+            return self._like_given(done)
+        return native.completed(self.given, done, [self.codec.coded[j].position for j in np.flatnonzero(hidden.any(0))])
 
     def table(self, array: np.ndarray) -> Any:
         """(n, d) of the modelled columns, shaped like what was given."""
         return self._like_given(pd.DataFrame(self.codec.spread(array), index=self.frame.index))
 
     def _like_given(self, frame: pd.DataFrame) -> Any:
-        return frame.to_numpy() if self.labels is None else frame.set_axis(self.labels, axis=1)
+        if isinstance(self.given, pd.DataFrame):
+            return frame.set_axis(self.given.columns, axis=1)
+        if is_foreign(self.given):
+            return native.like(self.given, frame.set_axis(self.frame.columns, axis=1))
+        return frame.to_numpy()
 
 
 def make_method(

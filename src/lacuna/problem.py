@@ -26,7 +26,8 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
         return Incomplete(table.columns, np.where(observed, table.values, np.nan)[rows], observed[rows])
 
     def answer(rows: np.ndarray) -> Answer:
-        return Answer(table.columns, table.values[rows], table.meaningful[rows], ordinary[rows], scale)
+        truth = table.values[rows], table.meaningful[rows], ordinary[rows]
+        return Answer(table.columns, *truth, scale, meaningful_known=table.meaningful_known)
 
     has_test = not train_rows.all()
     answers = {"train": answer(train_rows)} | ({"test": answer(~train_rows)} if has_test else {})

@@ -71,6 +71,7 @@ class Table:
     law: DataLaw | None = None  # answers Bayes-oracle questions about the data; None where the law is unknown
     source: Source | None = None  # how to write a completed table in the form it came in ; None otherwise
     targets: tuple[str, ...] = ()  # categorical columns that downstream tasks predict
+    meaningful_known: bool = True  # False: a blank of the source may be meaningful or not, ``meaningful`` is all False
 
     def __post_init__(self) -> None:
         shape = (len(self.values), len(self.columns))
@@ -160,6 +161,7 @@ class Answer:
     ordinary: np.ndarray  # (n, d) bool: hidden by the observation process, not meaningful, truth known
     scale: np.ndarray | None = None  # (d,) sd of the observed training cells; 1 in constant columns
     posterior: Draws | None = None  # of the hidden cells by the law of data and mask, where it is known and wanted
+    meaningful_known: bool = True  # as of the table
 
     @property
     def hidden(self) -> np.ndarray:

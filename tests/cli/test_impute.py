@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
 import gzip
+import html
 import importlib
+import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -17,7 +21,12 @@ import pandas as pd
 import pytest
 
 from lacuna.cli import main as command_line
+from lacuna.methods.mean_mode import MeanMode
 from lacuna.records.record import find_records
+from lacuna.rng import stream
+from lacuna.runner import experiment
+from lacuna.runner.experiment import assemble
+from lacuna.types import Draws, Imputation, Incomplete
 
 ROOT = Path(__file__).parents[2]
 HEADER = ["id", "pay ($)", "born", "town", "kids", "rate", "score"]
@@ -216,6 +225,96 @@ def test_parquet_becomes_csv(lacuna, tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "in.parquet")
     assert lacuna("impute", "in.parquet", "-o", "done.csv", "--mm-candidates=t", "--method=always_na").code == 0
     assert (tmp_path / "done.csv").read_text() == ",n,x,t\nu,1,0.5,a\nv,2,1.5,b\nw,3,1.0,\n"
+
+
+def people(n: int = 60) -> str:
+    """A table in which three columns say little, and blanks are in all of them."""
+    rng = np.random.default_rng(3)
+    lines = ["patient_id,name,cabin,pay ($),likert,town"]
+    for i in range(n):
+        town, cabin = rng.choice(["Bonn", "Ulm", "Jena", ""], p=[0.4, 0.2, 0.2, 0.2]), "" if i % 4 else f"C{i}"
+        pay, likert = f"{rng.normal(3000, 400):.2f}" if i % 5 else "", rng.choice(["1", "2", "3", "99"])
+        lines.append(f"{100_000 + i},person {i},{cabin},{pay},{likert},{town}")
+    return "\n".join(lines) + "\n"
+
+
+def test_what_is_left_out_or_looks_odd_is_said_with_remedies_that_work_as_typed(lacuna, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(people())
+    first = lacuna("impute", "in.csv", "--force", "--report=done.html")
+    assert (first.code, first.err) == (0, "")
+    assert re.search(r"cabin +45 +0 +45", first.out)
+    notes = [line.removeprefix("note: ") for line in first.out.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 4
+    assert notes[0].startswith("column 'likert' holds 99 in 13 cells, which looks like a code for a blank")
+    assert notes[1].startswith("left out of the model as identifiers: 'patient_id'")
+    assert "text with nearly no repeats: 'name', 'cabin' (45 blank, which stay blank)" in notes[2]
+    assert notes[3].startswith("all 9 blanks of 'town' that were filled became 'Bonn'")
+    page = (tmp_path / "done.html").read_text(encoding="utf-8")
+    assert all(html.escape(note[1:]) in page for note in notes)
+    _, rows = read(tmp_path / "in.completed.csv")
+    assert [row[:3] for row in rows] == [line.split(",")[:3] for line in people().splitlines()[1:]]
+    assert all(len(row[3].partition(".")[2]) == 2 for row in rows)  # two decimals, as in the column
+    remedies = [re.split(r"; | would model", note)[1] for note in notes[1:3]]
+    again = lacuna("impute", "in.csv", "--force", *(part for each in remedies for part in shlex.split(each)))
+    assert again.code == 0
+    assert "as text with nearly no repeats: 'name'; " in again.out
+    assert "patient_id" not in again.out
+    _, rows = read(tmp_path / "in.completed.csv")
+    assert all(row[2] for row in rows)
+
+
+def test_names_are_names(lacuna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "resolved")
+    name = "${oc.env:SECRET}"
+    for file in (f"{name}.csv", "${nothing}.csv", "${.csv", "it's \\${x}.csv"):
+        (tmp_path / file).write_text(f"{name},b\n1,x\n,y\n3,\n")
+        done = lacuna("impute", file, "--mm-candidates", name, "--method=always_na")
+        assert (done.code, done.err) == (0, "")
+        assert (tmp_path / f"{file[:-4]}.completed.csv").read_text() == f"{name},b\n1,x\n,y\n3,x\n"
+    assert "resolved" not in "".join(path.read_text() for path in tmp_path.rglob("*.yaml"))
+
+
+class Coin(MeanMode):
+    """Draws each level of every blank with the same probability."""
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        done, rng = super()._impute(rows, 0), stream(0, "coin")
+        cells = np.argwhere(rows.hidden)
+        n_levels = np.array([max(column.n_levels, 1) for column in rows.columns])[cells[:, 1]]
+        samples = rng.integers(0, n_levels, (draws, len(cells)))
+        return dataclasses.replace(done, draws=Draws.from_samples(cells, samples) if draws else None)
+
+
+def test_one_random_completion(lacuna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in.csv").write_text("town,n\n" + "Bonn,1\n" * 60 + "Ulm,2\n" * 40 + ",3\n" * 50)
+    refused = lacuna("impute", "in.csv", "--draw")
+    assert refused.code == 2
+    assert "fill=draw (--draw) needs a method that gives draws, such as selective" in refused.err
+    none = lacuna("impute", "in.csv", "--draw", "--draws=0")
+    assert (none.code, none.err) == (2, "error: failed: fill=draw (--draw) needs draws of the method: add draws=200\n")
+    monkeypatch.setattr(experiment, "assemble", lambda config: dataclasses.replace(assemble(config), method=Coin()))
+    best = lacuna("impute", "in.csv", "--report=best.html", "resume=false")
+    assert "note: all 50 blanks of 'town' that were filled became 'Bonn'" in best.out
+    drawn = lacuna("impute", "in.csv", "--draw", "--force", "--report=drawn.html")
+    assert "became" not in drawn.out
+    _, rows = read(tmp_path / "in.completed.csv")
+    assert 10 < sum(town == "Ulm" for town, _ in rows[100:]) < 40
+    assert rows[:100] == [["Bonn", "1"]] * 60 + [["Ulm", "2"]] * 40
+    runs = {record.run for _, record in find_records(tmp_path / "outputs")}
+    assert len(runs) == 3  # without draws, of best guesses, of a draw
+
+
+def test_a_mask_on_ones_own_file_scores_what_is_known(lacuna, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(people())
+    key = f"outputs={tmp_path}/outputs"
+    run = ["dataset=csv", "dataset.path=in.csv", "dataset.mm_candidates=town", "mask=mcar", "ratio=0.3"]
+    for method, share in (("always_na", 1.0), ("mean_mode", None)):
+        assert lacuna("run", *run, f"method={method}", "tracking=none", key, quick=False).code == 0
+        ((_, record),) = find_records(tmp_path / "outputs", f"csv/{method}/mcar-*/*")
+        assert record.scores.get("train/mm_wrongly_kept") == share
+        assert not {"train/mm_f1", "train/mm_precision", "train/mm_recall"} & set(record.scores)
+    ((_, record),) = find_records(tmp_path / "outputs", "csv/always_na/mcar-*/*")
+    assert record.notes["train/mm_f1"] == "mm_f1: it is not known which blanks of the table are meaningful"
 
 
 def test_nothing_is_overwritten(lacuna, messy: Path, tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
-from lacuna.config.compose import compose
+from lacuna.config.compose import compose, literal
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.errors import UserError
@@ -30,6 +33,12 @@ def test_defaults_are_those_of_the_documentation() -> None:
     assert (cfg.names.dataset, cfg.names.mask, cfg.names.method) == ("bayesnet", "mcar", "diffjoint")
     assert (cfg.ratio, cfg.seed, cfg.names.budget, cfg.names.tracking) == (0.1, 0, "auto", "mlflow")
     assert cfg.budget.name == ("paper" if cfg.device == "cuda" else "quick")
+
+
+@given(st.text(st.sampled_from("$\\{}ab:.'\"")))
+def test_literal_text_is_never_resolved(text: str) -> None:
+    config = OmegaConf.create(literal({"a": text, "b": [text]}))
+    assert OmegaConf.to_container(config, resolve=True) == {"a": text, "b": [text]}
 
 
 @pytest.mark.parametrize(

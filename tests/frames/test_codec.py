@@ -44,7 +44,7 @@ LETTERS = list("bacb")
 COLUMNS = {
     "float64": (np.array([1.5, np.nan, 2.0, 3.0]), "continuous"),
     "float32": (np.array([1.5, np.nan, 2.0, 3.0], dtype=np.float32), "continuous"),
-    "whole floats": (np.array([1.0, np.nan, 2.0, 3.0]), "continuous"),
+    "whole floats": (np.array([1.0, np.nan, 2.0, 3.0]), "integer"),
     "Int8": (pd.array(with_blank([1, 2, 3, 120]), dtype="Int8"), "integer"),
     "UInt16": (pd.array(with_blank([1, 2, 3, 65_535]), dtype="UInt16"), "integer"),
     "Int64 beyond float": (pd.array(with_blank([2**60, 2, 3, 2**63 - 1]), dtype="Int64"), "integer"),
@@ -169,18 +169,24 @@ def test_levels_follow_the_categories_that_occur_or_are_sorted() -> None:
     assert [c.levels for c in FrameCodec.infer(frame).columns] == [("b", "a"), ("x", "y")]
 
 
-def test_text_with_many_levels_passes_through_or_is_refused_by_name() -> None:
-    names = [f"person {i}" for i in range(60)]
-    frame = pd.DataFrame({"name": names, "age": [1.0, np.nan] * 30})
+def test_text_with_many_levels_is_left_as_it_is_with_one_note_for_all() -> None:
+    names, cabins = [f"person {i}" for i in range(60)], [f"C{i}" if i % 3 else None for i in range(60)]
+    frame = pd.DataFrame({"name": names, "age": [1.0, np.nan] * 30, "cabin": cabins})
     codec = FrameCodec.infer(frame)
     assert [c.name for c in codec.columns] == ["age"]
-    assert filled(frame, codec)["name"].tolist() == names
-    frame.loc[3, "name"] = None
-    with pytest.raises(UserError, match=r"'name' has 59 distinct values.* 1 blank .*schema=\{'name': 'ignore'\}"):
-        FrameCodec.infer(frame)
-    assert FrameCodec.infer(frame, {"name": "categorical"}).columns[0].n_levels == 59
-    ignored = FrameCodec.infer(frame, {"name": "ignore"})
-    assert filled(frame, ignored)["name"].isna().tolist() == frame["name"].isna().tolist()
+    done = filled(frame, codec)
+    pd.testing.assert_frame_equal(done[["name", "cabin"]], frame[["name", "cabin"]])
+    assert done["age"].notna().all()
+    assert codec.notes == (
+        "left out of the model as text with nearly no repeats: 'name', 'cabin' (20 blank, which stay blank); "
+        "schema={'cabin': 'categorical'} would model 'cabin'",
+    )
+    assert [c.name for c in FrameCodec.infer(frame, {"cabin": "categorical"}).columns] == ["age", "cabin"]
+    ignored = FrameCodec.infer(frame, {"name": "ignore", "cabin": "ignore"})
+    assert ignored.notes == ()
+    assert filled(frame, ignored)["cabin"].isna().tolist() == frame["cabin"].isna().tolist()
+    with pytest.raises(UserError, match=r"mm_candidates: 'cabin' is left out .*schema=\{'cabin': 'categorical'\}"):
+        FrameCodec.infer(frame, mm_candidates="cabin")
 
 
 def test_max_levels_counts_text_only() -> None:
@@ -294,10 +300,10 @@ def test_a_category_that_fit_has_not_seen_is_an_error_or_a_blank() -> None:
         codec.encode(rows, unknown="error")
 
 
-def test_blanks_in_new_rows_of_unmodelled_text_are_refused() -> None:
-    codec = FrameCodec.infer(pd.DataFrame({"id": [f"u{i}" for i in range(30)], "x": range(30)}))
-    with pytest.raises(UserError, match="column 'id', text that is not modelled, has 1 blank cell"):
-        codec.encode(pd.DataFrame({"id": [None], "x": [1]}))
+def test_blanks_in_new_rows_of_text_that_is_left_out_stay() -> None:
+    codec = FrameCodec.infer(pd.DataFrame({"who": [f"u{i}" for i in range(30)], "x": [i % 7 for i in range(30)]}))
+    rows = pd.DataFrame({"who": [None], "x": [1]})
+    pd.testing.assert_frame_equal(codec.complete(rows, np.isnan(codec.encode(rows)), np.ones((1, 1))), rows)
 
 
 def test_a_repeated_hour_and_a_skipped_hour_of_a_clock_can_be_filled() -> None:

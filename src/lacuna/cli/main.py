@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from lacuna.cli import run
-from lacuna.config.compose import compose, plain
+from lacuna.config.compose import compose, literal, plain
 from lacuna.config.discovery import with_config_dir
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
@@ -75,7 +75,7 @@ def impute(arguments: Sequence[str]) -> int:
         UserError: an argument is wrong, or something would be overwritten.
     """
     arguments = with_config_dir(list(arguments))
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     source = Path(options.file)
     wanted = [_beside(source) if options.output is None else Path(options.output)]
     for path in (source, wanted[0]):
@@ -115,11 +115,22 @@ def _parser() -> ArgumentParser:
     add("--schema", metavar="YAML", help="kinds of columns where the file misleads, as lines of 'column: kind'")
     add("--draws", type=int, metavar="N", help="posterior draws that intervals rest on; default: 200")
     add("--alpha", type=float, help="intervals are at level 1 - alpha; default: 0.05")
+    add("--draw", action="store_true", help="fill the blanks by one random draw instead of best guesses")
     add("--seed", type=int, help="the same seed gives the same numbers; default: 0")
     add("--report", metavar="HTML", help="a copy of the report")
     add("--force", action="store_true", help="overwrite OUT and the report if they exist")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="any key of the configuration")
+    add("keys", nargs="*", metavar="KEY=VALUE", help="the same without --set")
     return parser
+
+
+def _parsed(arguments: Sequence[str]) -> Namespace:
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    if strange := [key for key in options.keys if "=" not in key]:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    options.set += options.keys
+    return options
 
 
 def _overrides(options: Namespace) -> list[str]:
@@ -133,12 +144,13 @@ def _overrides(options: Namespace) -> list[str]:
         overrides.append(f"dataset.schema={_quoted(options.schema)}")
     plain_keys = {key: getattr(options, key) for key in ("draws", "alpha", "seed")}
     overrides += [f"{key}={value}" for key, value in plain_keys.items() if value is not None]
+    overrides += ["fill=draw"] * options.draw
     groups = [key for key in ("tracking", "method") if any(each.startswith(f"{key}=") for each in options.set)]
     return [each for each in overrides if each.split("=")[0] not in groups] + options.set
 
 
 def _quoted(text: str) -> str:
-    return QuotedString(text, Quote.single).with_quotes()
+    return QuotedString(literal(text), Quote.single).with_quotes()
 
 
 def _beside(source: Path) -> Path:

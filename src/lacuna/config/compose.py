@@ -101,7 +101,7 @@ def settle(cfg: DictConfig, hydra: DictConfig, device: str | None = None) -> Dic
     cfg.metrics = {key: _choose("metric", key, metrics) for key in _asked(cfg.metrics, metrics)}
     if isinstance(base := cfg.method.get("base"), str):
         cfg.method.base = method_below(base, cfg.names.dataset, hydra)
-    return OmegaConf.create(validated(plain(cfg)))
+    return OmegaConf.create(literal(validated(plain(cfg))))
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
@@ -109,6 +109,19 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+def literal(value: Any) -> Any:
+    r"""``value`` whose texts OmegaConf takes as they are, such as a file called ``${x}``.
+
+    >>> literal({"path": "${x}.csv"})
+    {'path': '\\${x}.csv'}
+    """
+    if isinstance(value, Mapping):
+        return {key: literal(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [literal(each) for each in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
 
 
 def group(name: str, hydra: DictConfig) -> dict[str, Callable[[], Any]]:

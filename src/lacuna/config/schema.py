@@ -62,6 +62,7 @@ class Settings(Strict):
     device: Literal["cpu", "cuda"]
     draws: int = Field(ge=0)
     alpha: float = Field(gt=0, lt=1)
+    fill: Literal["best", "draw"]
     score_iterations: list[Literal["train", "test"]]
     resume: bool
     outputs: str = Field(min_length=1)

@@ -7,46 +7,24 @@ decoded, so a coding need not be lossless: a 19-digit key loses digits for the m
 
 from __future__ import annotations
 
-import datetime
+import decimal
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from pandas.api import types as dtypes
 
 from lacuna.errors import UserError
+from lacuna.frames.date_text import DateText
 from lacuna.types import Kind
 
-# Text that is a date has one of these formats in all its cells; of two that fit, the first is taken.
-DATE_FORMATS = (
-    "%Y-%m-%d",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%dT%H:%M:%SZ",
-    "%Y-%m-%d %H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S.%fZ",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M",
-    "%Y/%m/%d",
-    "%d.%m.%Y",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%d-%m-%Y",
-    "%d.%m.%Y %H:%M",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M",
-    "%d %b %Y",
-    "%d-%b-%Y",
-)
 DAY = 86_400_000_000  # microseconds
 CALENDAR_DAYS = (-719_162, 2_932_896)  # 0001-01-01 and 9999-12-31, in days since 1970-01-01
 NANOSECOND_DAYS = (-106_751, 106_751)  # what int64 nanoseconds can hold
-NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:inf(?:inity)?))"
-WHOLE = r"[-+]?\d+"
-POINT_ZERO = WHOLE + r"\.0"  # how pandas writes whole numbers of a column that has blanks
-ZERO_PADDED = r"[-+]?0\d+"
+STEPS = (DAY, 3_600_000_000, 60_000_000, 1_000_000, 1_000, 1)  # a day, hour, minute, second, ms, us
+DIGITS = decimal.Context(prec=400)  # more than any decimal type has, and room for 1e308
 
 
 class Coding(Protocol):
@@ -91,39 +69,9 @@ class Numbers:
         if target.kind == "f":
             return within(numbers, np.finfo(target)).astype(target)
         if self.exponent is not None:
-            return [Decimal(repr(x)).quantize(Decimal(1).scaleb(self.exponent)) for x in numbers.tolist()]
+            precision = getattr(getattr(dtype, "pyarrow_dtype", None), "precision", None)
+            return [_decimal(x, self.exponent, precision) for x in numbers.tolist()]
         return [int(x) for x in numbers.tolist()] if self.whole else numbers.tolist()
-
-
-@dataclass(frozen=True)
-class NumberText:
-    """Numbers written out, as in a CSV file."""
-
-    whole: bool
-    decimal: str = "."
-    point_zero: bool = False  # whole numbers are written as 7.0
-    levels: tuple[Any, ...] = ()
-
-    @property
-    def kind(self) -> Kind:
-        return "integer" if self.whole else "continuous"
-
-    @property
-    def ending(self) -> str:
-        """Of every whole number."""
-        return f"{self.decimal}0" if self.point_zero else ""
-
-    def encode(self, cells: pd.Series) -> np.ndarray:
-        return pd.to_numeric(self._with_point(cells), errors="coerce").to_numpy(dtype=np.float64)
-
-    def decode(self, numbers: np.ndarray, dtype: Any) -> list[str]:
-        if self.whole:
-            return [f"{int(x)}{self.ending}" for x in np.rint(numbers).tolist()]
-        # 12 digits: more than any imputation is worth, and no 0.30000000000000004
-        return [repr(float(f"{x:.12g}")).replace(".", self.decimal) for x in numbers.tolist()]
-
-    def _with_point(self, cells: pd.Series) -> pd.Series:
-        return cells if self.decimal == "." else cells.str.replace(self.decimal, ".", regex=False)
 
 
 @dataclass(frozen=True)
@@ -146,8 +94,8 @@ class DateTimes:
     """Dates and times as days since 1970 by their own clock; integer where every cell is a midnight."""
 
     step: int  # microseconds: decoded moments are multiples of it
-    text_format: str | None = None  # strftime format of text cells; None: the cells are moments, not text
-    as_objects: str | None = None  # "date" or "datetime" for cells that are such Python objects
+    text: DateText | None = None  # of cells that are text, or whole numbers such as 20240131; None: they are moments
+    as_objects: str | None = None  # "date", "datetime" or "int" for cells that are such Python objects
     levels: tuple[Any, ...] = ()
 
     @property
@@ -155,21 +103,38 @@ class DateTimes:
         return "integer" if self.step % DAY == 0 else "continuous"
 
     @classmethod
-    def of(cls, cells: pd.Series, text_format: str | None = None, as_objects: str | None = None) -> DateTimes:
-        return cls(coarsest_step(microseconds(cells, text_format)), text_format, as_objects)
+    def of(cls, cells: pd.Series, text: DateText | None = None, as_objects: str | None = None) -> DateTimes:
+        return cls(coarsest_step(cls(DAY, text).microseconds(cells)), text, as_objects)
 
     def encode(self, cells: pd.Series) -> np.ndarray:
-        return microseconds(cells, self.text_format) / DAY
+        return self.microseconds(cells) / DAY
 
     def decode(self, numbers: np.ndarray, dtype: Any) -> Any:
         moments = pd.DatetimeIndex(self._steps(numbers, dtype).view("datetime64[us]"))
-        if self.text_format:
-            return moments.strftime(self.text_format).tolist()
+        if self.text is not None:
+            texts = [self.text.write(moment) for moment in moments.to_pydatetime()]
+            return [int(text) for text in texts] if self.as_objects == "int" else texts
         if self.as_objects:
             return list(moments.date if self.as_objects == "date" else moments.to_pydatetime())
         zone = getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
         # an hour that the clock skips moves to its end, one that it repeats is the first
         return moments.tz_localize(zone, ambiguous=np.ones(len(moments), bool), nonexistent="shift_forward")
+
+    def moments(self, cells: pd.Series) -> pd.Series:
+        """Datetimes of any unit and zone, date objects, text or whole numbers -> moments by their own clock.
+
+        NaT for text that is not in the format.
+        """
+        if self.text is not None:
+            return self.text.read(cells.astype("int64").astype(str) if dtypes.is_numeric_dtype(cells.dtype) else cells)
+        if not isinstance(cells.dtype, np.dtype | pd.DatetimeTZDtype) or cells.dtype == object:
+            cells = pd.to_datetime(cells.astype(object))
+        return cells if getattr(cells.dtype, "tz", None) is None else cells.dt.tz_localize(None)
+
+    def microseconds(self, cells: pd.Series) -> np.ndarray:
+        """Since 1970, float64 (k,)."""
+        moments = self.moments(cells).to_numpy(dtype="datetime64[us]")
+        return (moments - np.datetime64(0, "us")) / np.timedelta64(1, "us")
 
     def _steps(self, numbers: np.ndarray, dtype: Any) -> np.ndarray:
         """Days -> int64 microseconds, multiples of ``step`` that the dtype can hold."""
@@ -201,24 +166,21 @@ class Durations:
         return pd.TimedeltaIndex(steps.view("timedelta64[us]"))
 
 
+def nullable(series: pd.Series) -> pd.Series:
+    """Integers and booleans of numpy with the dtype of pandas that can be blank; other columns as they are.
+
+    >>> nullable(pd.Series([1, 2], dtype="uint8")).dtype, nullable(pd.Series([True])).dtype
+    (UInt8Dtype(), BooleanDtype)
+    """
+    whole = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iub"
+    return pd.Series(pd.array(series.to_numpy()), index=series.index) if whole else series
+
+
 def within(numbers: np.ndarray, limits: Any) -> np.ndarray:
     """Clip float64 numbers to what a dtype can hold (``np.iinfo`` or ``np.finfo``)."""
     high = float(limits.max)
     # float64 rounds 2**63 - 1 up to 2**63, which int64 cannot hold
     return numbers.clip(float(limits.min), high if high <= limits.max else np.nextafter(high, 0))
-
-
-def microseconds(cells: pd.Series, text_format: str | None) -> np.ndarray:
-    """Moments in time (datetimes of any unit and zone, date objects, text) -> float64 since 1970 by their own clock.
-
-    NaN for text that is not in ``text_format``.
-    """
-    if not isinstance(cells.dtype, np.dtype | pd.DatetimeTZDtype) or cells.dtype == object:
-        errors: Literal["coerce", "raise"] = "coerce" if text_format else "raise"
-        cells = pd.to_datetime(cells.astype(object), format=text_format, errors=errors)
-    if getattr(cells.dtype, "tz", None) is not None:
-        cells = cells.dt.tz_localize(None)
-    return (cells.to_numpy(dtype="datetime64[us]") - np.datetime64(0, "us")) / np.timedelta64(1, "us")
 
 
 def duration_microseconds(cells: pd.Series) -> np.ndarray:
@@ -227,32 +189,12 @@ def duration_microseconds(cells: pd.Series) -> np.ndarray:
 
 
 def coarsest_step(us: np.ndarray) -> int:
-    """The longest of a day, a second and a microsecond that divides all of ``us``.
+    """The longest of STEPS that divides all of ``us``.
 
-    >>> coarsest_step(np.array([0.0, 86_400e6])), coarsest_step(np.array([2e6, 5e6]))
-    (86400000000, 1000000)
+    >>> coarsest_step(np.array([0.0, 86_400e6])), coarsest_step(np.array([120e6, 300e6]))
+    (86400000000, 60000000)
     """
-    return next(step for step in (DAY, 1_000_000, 1) if not (us % step).any())
-
-
-def date_format(texts: pd.Series) -> str | None:
-    """The first of DATE_FORMATS that every one of the distinct texts has; None where there is none."""
-    few = texts.iloc[:50]
-    for one in DATE_FORMATS:
-        if (
-            all(_is_date(text, one) for text in few)
-            and pd.to_datetime(texts, format=one, errors="coerce").notna().all()
-        ):
-            return one
-    return None
-
-
-def _is_date(text: str, text_format: str) -> bool:
-    try:
-        datetime.datetime.strptime(text, text_format)
-    except ValueError:
-        return False
-    return True
+    return next(step for step in STEPS if not (us % step).any())
 
 
 def decimal_exponent(cells: pd.Series) -> int:
@@ -261,23 +203,13 @@ def decimal_exponent(cells: pd.Series) -> int:
     return min(e for e in exponents if isinstance(e, int))
 
 
-def read_number_text(texts: pd.Series, decimal: str) -> NumberText | None:
-    """How to read distinct texts as numbers; None where one of them is not a number, or is padded with zeros.
-
-    >>> read_number_text(pd.Series(["1", "20"]), ".")
-    NumberText(whole=True, decimal='.', point_zero=False, levels=())
-    >>> read_number_text(pd.Series(["1.5", "2"]), ".").kind
-    'continuous'
-    >>> read_number_text(pd.Series(["1.0", "20.0"]), ".").kind
-    'integer'
-    >>> read_number_text(pd.Series(["007", "120"]), ".") is None
-    True
-    """
-    pointed = texts.str.replace(decimal, ".", regex=False) if decimal != "." else texts
-    if not pointed.str.fullmatch(NUMBER).all() or pointed.str.fullmatch(ZERO_PADDED).any():
-        return None
-    whole, point_zero = (bool(pointed.str.fullmatch(form).all()) for form in (WHOLE, POINT_ZERO))
-    return NumberText(whole or point_zero, decimal, point_zero)
+def _decimal(x: float, exponent: int, precision: int | None) -> Decimal:
+    """``x`` with -``exponent`` digits after the point, the nearest that ``precision`` digits can hold."""
+    number = Decimal(repr(x)).quantize(Decimal(1).scaleb(exponent), context=DIGITS)
+    if precision is None:
+        return number
+    most = Decimal("9" * precision).scaleb(exponent, context=DIGITS)
+    return max(-most, min(most, number))
 
 
 def check_finite(name: str, numbers: np.ndarray) -> None:

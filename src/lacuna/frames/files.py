@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from lacuna.files import whole
-from lacuna.frames.codings import Coding, DateTimes, NumberText
+from lacuna.frames.codings import Coding, DateTimes
+from lacuna.frames.number_text import NumberText, read_number_text, with_ascii_digits
 from lacuna.frames.sources import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 
 SEPARATORS = {".tsv": "\t"}  # else a comma
@@ -57,20 +58,29 @@ def typed(source: TextSource) -> pd.DataFrame:
     for coded in source.codec.coded:
         cells = _typed(frame.iloc[:, coded.position], coded.coding)
         frame.isetitem(coded.position, cells)  # type: ignore[arg-type]  # the stubs forget Series
+    for name in source.codec.left_out:  # identifiers are numbers all the same
+        position = source.codec.labels.index(name)
+        cells = frame.iloc[:, position]
+        if (numbers := read_number_text(cells.dropna().drop_duplicates(), ".")) is not None:
+            frame.isetitem(position, _typed(cells, numbers))  # type: ignore[arg-type]
     return frame
 
 
 def _typed(cells: pd.Series, coding: Coding) -> pd.Series:
+    seen = cells[cells.notna()]
     if isinstance(coding, NumberText):
         if not coding.whole:
-            return pd.Series(coding.encode(cells), index=cells.index)
+            return pd.Series(coding.encode(seen), index=seen.index).reindex(cells.index)
         try:
-            digits = cells.str.removeprefix("+").str.removesuffix(coding.ending)
-            return digits.astype("Int64")  # not by float64, which has 15 digits
+            digits = with_ascii_digits(seen).str.removeprefix("+").str.removesuffix(coding.ending)
+            return digits.astype("Int64").reindex(cells.index)  # not by float64, which has 15 digits
         except (OverflowError, ValueError):
             return cells  # longer than any integer
     if isinstance(coding, DateTimes):
-        moments = pd.to_datetime(cells, format=coding.text_format)
+        assert coding.text is not None  # in a text file
+        moments = coding.text.instants(cells)
+        if not coding.text.has_date:
+            return moments.dt.time
         return moments.dt.date if coding.kind == "integer" else moments
     return cells
 

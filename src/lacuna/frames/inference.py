@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 from pandas.api import types as dtypes
 
 from lacuna.errors import UserError
-from lacuna.frames import codings
-from lacuna.frames.codings import Coding, DateTimes, Durations, Levels, Numbers, NumberText
+from lacuna.frames import codes, codings, date_text
+from lacuna.frames.codings import Coding, DateTimes, Durations, Levels, Numbers
+from lacuna.frames.date_text import DateText
+from lacuna.frames.identifiers import is_identifier
+from lacuna.frames.number_text import (
+    ARABIC_POINT,
+    NUMBER,
+    ZERO_PADDED,
+    NumberText,
+    read_number_text,
+    with_ascii_digits,
+)
+from lacuna.frames.reading import Asked, Findings, Reading, Reason, Wanted
 
-Wanted = Literal["continuous", "integer", "categorical", "date", "ignore"]
-WANTED: tuple[Wanted, ...] = ("continuous", "integer", "categorical", "date", "ignore")
-FEW_LEVELS, CELLS_PER_LEVEL = 20, 5  # beyond a few, a label must be seen often enough to be learned
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to read columns whose dtype leaves it open."""
-
-    max_levels: int = 100  # text with more distinct values than this is not modelled
-    decimal_marks: str = ""  # that numbers in text may have: "." or ".,"; empty: text is never a number
-    schema_key: str = "schema"  # what the user calls the schema, for error messages
-
-    def __post_init__(self) -> None:
-        if self.max_levels < 1:
-            raise ValueError(f"max_levels must be at least 1, got {self.max_levels}")
-
-    def most_levels(self, n_seen: int) -> int:
-        """How many levels a categorical column with ``n_seen`` observed cells may have."""
-        return min(self.max_levels, max(FEW_LEVELS, n_seen // CELLS_PER_LEVEL))
-
-    def typed(self, name: str, kind: str) -> str:
-        """What to type to give a column a kind: an override where the name allows, else a mapping."""
-        if "." in self.schema_key and re.fullmatch(r"\w+", name):
-            return f"+{self.schema_key}.{name}={kind}"
-        return f"{self.schema_key}={{{name!r}: {kind!r}}}"
+EXACT = 2.0**53  # whole numbers below are exact in float64
+LONGEST = 2**63  # whole numbers from here on are keys, not amounts
 
 
-def column_coding(series: pd.Series, name: str, wanted: Wanted | None, reading: Reading) -> Coding | None:
-    """The coding of a column; None where it is text that is not modelled and has no blank.
+def column_coding(
+    series: pd.Series, name: str, asked: Asked | None, reading: Reading, findings: Findings
+) -> Coding | None:
+    """The coding of a column; None where it is not modelled, for which ``findings`` gets the reason.
 
     Raises:
-        UserError: nothing observed, text with too many levels and blanks, or cells unlike ``wanted``.
+        UserError: nothing observed, or cells unlike what is asked.
     """
     if isinstance(series.dtype, pd.SparseDtype):
         raise UserError(f"column {name!r} is sparse: make it dense with .sparse.to_dense()")
@@ -56,53 +43,92 @@ def column_coding(series: pd.Series, name: str, wanted: Wanted | None, reading: 
     if seen.empty:
         advice = reading.typed(name, "ignore")
         raise UserError(f"column {name!r} has no observed value: drop it, or leave it blank with {advice}")
-    if wanted is not None:
-        coding = _wanted_coding(seen, name, wanted)
-        _check_finite(coding, seen, name)
-        return coding
-    natural = _natural_coding(seen, name, reading.decimal_marks)
-    if natural is not None and len(natural.levels) <= reading.most_levels(len(seen)):
-        _check_finite(natural, seen, name)
-        return natural
-    if n_blank := len(series) - len(seen):
-        what = "cells that cannot be compared" if natural is None else f"{len(natural.levels):,} distinct values"
-        raise UserError(
-            f"column {name!r} has {what}, too many for a category, and {n_blank:,} blank cells: set "
-            f"{reading.typed(name, 'ignore')} to leave them blank, or {reading.typed(name, 'categorical')}"
-        )
-    return None
-
-
-def _check_finite(coding: Coding, seen: pd.Series, name: str) -> None:
+    n_blank = len(series) - len(seen)
+    if asked is not None:
+        coding: Coding | None = _asked_coding(seen, name, asked, reading, findings)
+    else:
+        coding = _natural_coding(seen, name, reading, findings)
+        if reason := _unfit(coding, seen, name, n_blank, reading):
+            findings.left_out[name] = reason, n_blank
+            return None
+    assert coding is not None
     if isinstance(coding, Numbers | NumberText):
         codings.check_finite(name, coding.encode(seen))
+    if not (asked and asked.kind == "categorical"):
+        _note_codes(coding, seen, name, findings)
+    return coding
+
+
+def _unfit(coding: Coding | None, seen: pd.Series, name: str, n_blank: int, reading: Reading) -> Reason | None:
+    """Why a column that nobody asked for is not modelled."""
+    if coding is None:
+        return "cells that cannot be compared"
+    if len(coding.levels) > reading.most_levels(len(seen)):
+        return "text with nearly no repeats"
+    if not isinstance(coding, Numbers | NumberText) or not coding.whole or not reading.guess:
+        return None
+    if (numbers := _whole_numbers(coding, seen)) is None or min(numbers) < -LONGEST or max(numbers) >= LONGEST:
+        return "numbers of very many digits"
+    return "identifiers" if seen.is_unique and is_identifier(name, numbers, n_blank) else None
+
+
+def _whole_numbers(coding: Numbers | NumberText, seen: pd.Series) -> list[int] | None:
+    """The observed cells with all their digits; None where those are too many for any integer."""
+    if isinstance(coding, Numbers):
+        return [int(x) for x in seen.tolist()]
+    texts = with_ascii_digits(seen).str.removesuffix(coding.ending)
+    return [int(text) for text in texts] if texts.str.len().max() <= len(str(-LONGEST)) else None
+
+
+def _note_codes(coding: Coding, seen: pd.Series, name: str, findings: Findings) -> None:
+    if isinstance(coding, Numbers | NumberText):
+        code = codes.code_in_numbers(coding.encode(seen))
+        found = None if code is None else f"{code[0]:.12g} in {code[1]:,} cell{'s'[: code[1] > 1]}"
+    elif isinstance(coding, DateTimes):
+        found = codes.code_in_days(coding.encode(seen))
+    else:
+        found = codes.code_in_levels(coding.levels)
+    if found is not None:
+        findings.notes.append(
+            f"column {name!r} holds {found}, which looks like a code for a blank: if it is one, give it in na_values"
+        )
 
 
 # --- what the dtype and the cells suggest -------------------------------------------------------------------
 
 
-def _natural_coding(seen: pd.Series, name: str, decimal_marks: str = "") -> Coding | None:
+def _natural_coding(seen: pd.Series, name: str, reading: Reading, findings: Findings) -> Coding | None:
     """The coding of observed cells whatever their number of levels; None where they cannot be compared."""
     dtype = seen.dtype
     if dtypes.is_bool_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):
         return levels(seen)
+    if dtype.type is Decimal:
+        return _decimals(seen)
     if dtypes.is_any_real_numeric_dtype(dtype):
-        return Numbers(dtypes.is_integer_dtype(dtype))
+        return _numbers(seen, reading.guess)
     if dtypes.is_datetime64_any_dtype(dtype):
         return DateTimes.of(seen)
     if dtypes.is_timedelta64_dtype(dtype):
         return Durations.of(seen)
+    return _object_coding(seen, name, reading, findings)
+
+
+def _object_coding(seen: pd.Series, name: str, reading: Reading, findings: Findings) -> Coding | None:
     content = dtypes.infer_dtype(seen)
     if content == "string":
-        return _text_coding(seen.drop_duplicates(), name, decimal_marks)
+        return _text_coding(seen.drop_duplicates(), len(seen), name, reading, findings)
+    if content in ("integer", "floating", "mixed-integer-float"):
+        return _numbers(seen, reading.guess)
     return OBJECTS.get(content, levels)(seen)
 
 
+def _decimals(seen: pd.Series) -> Numbers:
+    exponent = codings.decimal_exponent(seen)
+    return Numbers(exponent >= 0 and max(map(abs, seen)) < EXACT, exponent)
+
+
 OBJECTS: dict[str, Callable[[pd.Series], Coding | None]] = {  # by what pandas' infer_dtype calls them
-    "integer": lambda seen: Numbers(whole=True),
-    "floating": lambda seen: Numbers(whole=False),
-    "mixed-integer-float": lambda seen: Numbers(whole=False),
-    "decimal": lambda seen: Numbers(whole=False, exponent=codings.decimal_exponent(seen)),
+    "decimal": _decimals,
     "date": lambda seen: DateTimes.of(seen, as_objects="date"),
     "datetime": lambda seen: DateTimes.of(seen, as_objects="datetime") if _naive(seen) else levels(seen),
 }
@@ -112,26 +138,47 @@ def _naive(seen: pd.Series) -> bool:
     return all(moment.tzinfo is None for moment in seen)
 
 
-def _text_coding(texts: pd.Series, name: str, decimal_marks: str) -> Coding | None:
-    """Of distinct texts: numbers where numbers may be written, then dates, then levels."""
-    for mark in decimal_marks:
-        if (numbers := codings.read_number_text(texts, mark)) is not None:
+def _numbers(seen: pd.Series, guess: bool) -> Coding:
+    """Whole where the dtype or every cell is; whole numbers that are all dates, such as 20240131, are dates."""
+    values = seen.to_numpy(dtype=np.float64)
+    whole = dtypes.is_integer_dtype(seen.dtype) or dtypes.infer_dtype(seen) == "integer"
+    if guess and not whole:
+        whole = bool((np.abs(values) < EXACT).all() and (values % 1 == 0).all())
+    if guess and whole and date_text.digits_only(seen.drop_duplicates()):
+        return DateTimes.of(seen, DateText(date_text.DIGITS_ONLY), as_objects="int")
+    return Numbers(whole)
+
+
+def _text_coding(texts: pd.Series, n_seen: int, name: str, reading: Reading, findings: Findings) -> Coding | None:
+    """Of distinct texts: numbers where numbers may be written, then dates, then times if they are many, then levels."""
+    for mark in reading.decimal_marks:
+        if (numbers := read_number_text(texts, mark)) is not None:
+            plain = numbers.whole and not numbers.point_zero and texts.str.fullmatch("[0-9]{8}").all()
+            if plain and date_text.digits_only(texts.astype("int64")):
+                return DateTimes.of(texts, DateText(date_text.DIGITS_ONLY))
             return numbers
-    if (text_format := codings.date_format(texts)) is not None:
-        return DateTimes.of(texts, text_format)
-    if decimal_marks:
-        _warn_of_near_numbers(texts, name)
+    text, formats = date_text.find_format(texts)
+    if text is not None and (text.has_date or len(texts) > reading.most_levels(n_seen)):
+        if len(formats) > 1:
+            advice = reading.typed(name, "date", formats[1])
+            findings.notes.append(
+                f"column {name!r} can be read as {' or '.join(formats)}: it is read as {formats[0]} ({advice} reads "
+                f"it as {formats[1]})"
+            )
+        return DateTimes.of(texts, text)
+    if reading.decimal_marks:
+        _note_near_numbers(texts, name, findings)
     return levels(texts)
 
 
-def _warn_of_near_numbers(texts: pd.Series, name: str) -> None:
+def _note_near_numbers(texts: pd.Series, name: str, findings: Findings) -> None:
     """One odd word makes a column of numbers a column of text: say so, for it is often a sign for a blank."""
-    numeric = texts.str.fullmatch(codings.NUMBER).to_numpy(dtype=bool)
-    if numeric.mean() > 0.5 and not texts.str.fullmatch(codings.ZERO_PADDED).any():
+    plain = with_ascii_digits(texts)
+    numeric = plain.str.fullmatch(NUMBER).to_numpy(dtype=bool)
+    if numeric.mean() > 0.5 and not plain.str.fullmatch(ZERO_PADDED).any():
         odd = texts[~numeric].iloc[0]
-        warnings.warn(
-            f"column {name!r} is read as text because of {odd!r}: if that means blank, add it to na_values",
-            stacklevel=2,
+        findings.notes.append(
+            f"column {name!r} is read as text because of {odd!r}: if that means blank, add it to na_values"
         )
 
 
@@ -153,15 +200,43 @@ def levels(seen: pd.Series) -> Levels | None:
 # --- what a schema asks for ---------------------------------------------------------------------------------
 
 
-def _wanted_coding(seen: pd.Series, name: str, wanted: Wanted) -> Coding:
-    coding = levels(seen) if wanted == "categorical" else _natural_coding(seen, name)
+def _asked_coding(seen: pd.Series, name: str, asked: Asked, reading: Reading, findings: Findings) -> Coding:
+    wanted = asked.kind
+    if asked.format is not None:
+        return _formatted_dates(seen, name, asked.format)
+    if wanted == "date":
+        coding = _natural_coding(seen, name, replace(reading, decimal_marks="."), findings)
+    elif wanted == "categorical":
+        coding = levels(seen)
+    else:
+        coding = _natural_coding(seen, name, Reading(guess=False), Findings())
     if wanted in ("continuous", "integer"):
         return _wanted_numbers(coding, seen, name, wanted)
     if coding is None:
         raise UserError(f"schema: column {name!r} cannot be {wanted}: its cells cannot be compared")
     if wanted == "date" and not isinstance(coding, DateTimes):
-        raise UserError(f"schema: column {name!r} is not a date: {seen.iloc[0]!r} is in none of the known formats")
+        example = "{kind: date, format: '%d/%m/%y'}"
+        raise UserError(
+            f"schema: column {name!r} is not a date: {seen.iloc[0]!r} is in none of the known formats; one can be "
+            f"given, as in {example}"
+        )
     return coding
+
+
+def _formatted_dates(seen: pd.Series, name: str, date_format: str) -> DateTimes:
+    """Of text or whole numbers in the given format."""
+    numeric = dtypes.is_numeric_dtype(seen.dtype)
+    if not numeric and dtypes.infer_dtype(seen) != "string":
+        raise UserError(f"schema: column {name!r} is not text: it needs no format")
+    texts = seen.astype("int64").astype(str) if numeric else seen
+    try:
+        moments = DateText(date_format).read(texts)
+    except ValueError as error:
+        raise UserError(f"schema: column {name!r}: {date_format!r} is no format of a date: {error}") from None
+    if moments.isna().any():
+        raise UserError(f"schema: column {name!r} holds {seen[moments.isna()].iloc[0]!r}, which is not {date_format}")
+    text = date_text.styled(DateText(date_format), texts.drop_duplicates())
+    return DateTimes.of(seen, text, as_objects="int" if numeric else None)
 
 
 def _wanted_numbers(coding: Coding | None, seen: pd.Series, name: str, wanted: Wanted) -> Coding:
@@ -175,8 +250,9 @@ def _wanted_numbers(coding: Coding | None, seen: pd.Series, name: str, wanted: W
 
 
 def _forced_numbers(texts: pd.Series, name: str) -> NumberText:
-    for mark in ".,":
-        coding = NumberText(False, mark)
+    for mark in (".", ",", ARABIC_POINT):
+        natural = read_number_text(texts, mark)
+        coding = NumberText(False, mark) if natural is None else natural
         if not np.isnan(coding.encode(texts)).any():
             return coding
     odd = texts[np.isnan(NumberText(False).encode(texts))].iloc[0]

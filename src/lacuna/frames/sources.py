@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
-import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 
 from lacuna.errors import UserError
 from lacuna.files import whole
+from lacuna.frames.arrow import with_columns
 from lacuna.frames.codec import FrameCodec
 from lacuna.frames.delimited_text import DelimitedText
 
@@ -28,6 +29,24 @@ NA_VALUES = (  # what pandas.read_csv takes for blank
 )
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """How text is written as bytes."""
+
+    name: str
+    mark: bytes = b""  # before the text
+
+    def encode(self, text: str) -> bytes:
+        return self.mark + text.encode(self.name)
+
+
+MARKED = (  # the longest mark first: that of UTF-16 begins that of UTF-32
+    *(Encoding("utf-32-le", codecs.BOM_UTF32_LE), Encoding("utf-32-be", codecs.BOM_UTF32_BE)),
+    *(Encoding("utf-16-le", codecs.BOM_UTF16_LE), Encoding("utf-16-be", codecs.BOM_UTF16_BE)),
+    Encoding("utf-8", codecs.BOM_UTF8),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Source(ABC):
     """A file as it was read, and how to write it completed."""
@@ -35,6 +54,7 @@ class Source(ABC):
     path: Path
     frame: pd.DataFrame  # n rows, all columns; NA where blank
     codec: FrameCodec
+    notes: tuple[str, ...]  # sentences for the user about what was found in the file
 
     @property
     def n_blank(self) -> int:
@@ -70,7 +90,7 @@ class TextSource(Source):
     """A delimited text file, written back byte for byte except for the cells that are filled."""
 
     text: DelimitedText
-    encoding: str
+    encoding: Encoding
 
     def _bytes(self, final: np.ndarray) -> bytes:
         filled = self._hidden & ~np.isnan(final)
@@ -80,7 +100,7 @@ class TextSource(Source):
             rows = np.flatnonzero(filled[:, j])
             for i, cell in zip(rows.tolist(), done.iloc[rows, coded.position].tolist(), strict=True):
                 replaced.setdefault(i, {})[coded.position] = cell
-        content = self.text.with_cells(replaced).encode(self.encoding)
+        content = self.encoding.encode(self.text.with_cells(replaced))
         return gzip.compress(content, mtime=0) if file_suffix(self.path).endswith(".gz") else content
 
 
@@ -94,16 +114,9 @@ class ParquetSource(Source):
         import pyarrow
         from pyarrow import parquet
 
-        filled = self._hidden & ~np.isnan(final)
-        done, arrow = self.complete(final), self.arrow
-        for j, coded in enumerate(self.codec.coded):
-            if filled[:, j].any():
-                at = arrow.schema.get_field_index(coded.column.name)
-                field = arrow.schema.field(at)
-                cells = pyarrow.array(done.iloc[:, coded.position].array, type=field.type, from_pandas=True)
-                arrow = arrow.set_column(at, field, cells)
+        changed = [self.codec.coded[j].position for j in np.flatnonzero(self._hidden.any(0))]
         sink = pyarrow.BufferOutputStream()
-        parquet.write_table(arrow, sink)
+        parquet.write_table(with_columns(self.arrow, self.complete(final), changed), sink)
         return sink.getvalue().to_pybytes()
 
 
@@ -124,39 +137,17 @@ def file_suffix(path: Path) -> str:
     return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
-def decode_text(path: Path, content: bytes) -> tuple[str, str]:
-    """Bytes -> encoding and text: UTF-8 or UTF-16 by their marks, else UTF-8, else Latin-1 with a warning."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8"
+def decode_text(path: Path, content: bytes) -> tuple[Encoding, str, list[str]]:
+    """Bytes -> encoding, text, and what to say of it: UTF by its mark, else UTF-8, else Latin-1 with a note."""
+    encoding, notes = next((e for e in MARKED if content.startswith(e.mark)), Encoding("utf-8")), []
     try:
-        text = content.decode(encoding)
+        text = content[len(encoding.mark) :].decode(encoding.name)
     except UnicodeDecodeError:
-        encoding, text = "latin-1", content.decode("latin-1")
-        warnings.warn(f"{path} is not UTF-8: read as Latin-1", stacklevel=2)
+        encoding, text = Encoding("latin-1"), content.decode("latin-1")
+        notes.append(f"{path.name} is not UTF-8: read as Latin-1")
     if "\0" in text:
         raise UserError(f"{path} is not a text table: save it as CSV or Parquet")
-    return encoding, text
-
-
-def nullable_frame(arrow: pyarrow.Table) -> pd.DataFrame:
-    """An Arrow table as pandas gives it, but integers and booleans with blanks keep their type and digits."""
-    import pyarrow
-
-    nullable = {pyarrow.bool_(): pd.BooleanDtype()}
-    for size in (8, 16, 32, 64):
-        nullable[getattr(pyarrow, f"int{size}")()] = getattr(pd, f"Int{size}Dtype")()
-        nullable[getattr(pyarrow, f"uint{size}")()] = getattr(pd, f"UInt{size}Dtype")()
-    if len(set(arrow.column_names)) < len(arrow.column_names):
-        label = next(name for name in arrow.column_names if arrow.column_names.count(name) > 1)
-        raise UserError(f"two columns are called {label!r}: rename one")
-    frame = arrow.to_pandas()
-    for position, label in enumerate(frame.columns):
-        cells = arrow[str(label)]
-        if cells.null_count and cells.type in nullable:
-            frame.isetitem(position, cells.to_pandas(types_mapper=nullable.get).array)
-    return frame
+    return encoding, text, notes
 
 
 def reason(error: Exception) -> str:

@@ -63,11 +63,28 @@ def mm_brier(answer: Answer, imputation: Imputation) -> float | None:
     return float(np.mean((probability - truth) ** 2))
 
 
+@metric(label="values wrongly kept NA", better=-1, percent=True)
+def mm_wrongly_kept(answer: Answer, imputation: Imputation) -> float | None:
+    """Share of the hidden values of candidate columns that are kept as NA; only where nothing else is known.
+
+    Of a file of one's own, nobody knows which of its blanks are meaningful. The values that a mask hid in it are not.
+    """
+    candidates = where(answer.columns, mm_candidate=True)
+    if answer.meaningful_known or imputation.meaningful is None or not candidates.any():
+        return None
+    scored = answer.ordinary & candidates
+    if not scored.any():
+        raise NothingToScore("mm_wrongly_kept: no value of a candidate column is hidden")
+    return float(imputation.meaningful[scored].mean())
+
+
 def _cells(answer: Answer, claim: np.ndarray | None, name: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Truth and claim (c,) at the hidden cells of candidate columns; None without such columns or a claim."""
     candidates = where(answer.columns, mm_candidate=True)
     if claim is None or not candidates.any():
         return None
+    if not answer.meaningful_known:
+        raise NothingToScore(f"{name}: it is not known which blanks of the table are meaningful")
     scored = answer.hidden & candidates
     if not scored.any():
         names = [c.name for c in answer.columns if c.mm_candidate]

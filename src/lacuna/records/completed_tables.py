@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from lacuna.errors import UserError
 from lacuna.files import whole
 from lacuna.types import Column, Imputation, Table
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lacuna.frames.sources import Source
+
+
+FEWEST_ALIKE = 3  # blanks of one column that became one level and are worth a remark
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,34 @@ class Completion:
     meaningful: np.ndarray | None  # (n, d) bool; None where the method gives no flags
     probability: np.ndarray | None  # (n, d) of meaningful missingness; None where the method gives none
     alpha: float = 0.05  # intervals are at level 1 - alpha
+    drawn: bool = False  # ``final`` is one random completion, not the best guesses
 
     @classmethod
-    def of(cls, table: Table, imputations: Mapping[str, Imputation], alpha: float) -> Self:
-        final = _joined(table, {split: done.final for split, done in imputations.items()})
+    def of(
+        cls,
+        table: Table,
+        imputations: Mapping[str, Imputation],
+        alpha: float,
+        draw: np.random.Generator | None = None,
+    ) -> Self:
+        """Put the splits together.
+
+        Args:
+            table: with the rows of all splits.
+            imputations: by split.
+            alpha: of intervals.
+            draw: where given, ``final`` is one random completion.
+
+        Raises:
+            UserError: a draw is wanted of a method that gives none, or does not keep them.
+        """
+        final = _joined(table, {s: i.final if draw is None else drawn(i, draw) for s, i in imputations.items()})
+        if table.source is not None:
+            final = table.source.codec.rounded(final, np.isnan(table.values))
         meaningful = _joined_if_all(table, {split: done.meaningful for split, done in imputations.items()})
         probability = _joined_if_all(table, {split: i.meaningful_probability for split, i in imputations.items()})
         flags = None if meaningful is None else meaningful.astype(bool)
-        return cls(table, imputations, final, flags, probability, alpha)
+        return cls(table, imputations, final, flags, probability, alpha, draw is not None)
 
     @property
     def source(self) -> Source:
@@ -50,10 +74,37 @@ class Completion:
         return np.isnan(self.table.values)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """By column with blanks: how many, and how many of them are kept."""
-        names = [column.name for column in self.table.columns]
-        blank, kept = self.blank.sum(0).tolist(), np.isnan(self.final).sum(0).tolist()
-        return {name: {"blank": b, "kept": k} for name, b, k in zip(names, blank, kept, strict=True) if b}
+        """By column of the file with blanks, modelled or not: how many, and how many of them are kept."""
+        frame, codec = self.source.frame, self.source.codec
+        blank = dict(zip(codec.labels, frame.isna().to_numpy().sum(0).tolist(), strict=True))
+        filled = dict(zip((c.name for c in self.table.columns), self._n_filled.tolist(), strict=True))
+        return {name: {"blank": n, "kept": n - filled.get(name, 0)} for name, n in blank.items() if n}
+
+    @property
+    def _n_filled(self) -> np.ndarray:
+        """(d,) blanks of the source that have a value now."""
+        return (self.blank & ~np.isnan(self.final)).sum(0)
+
+    @property
+    def units(self) -> np.ndarray:
+        """(d,) what the values of each column count in; 1 but for numbers of extreme size in a file."""
+        source = self.table.source
+        return np.ones(len(self.table.columns)) if source is None else source.codec.units
+
+    def remarks(self) -> list[str]:
+        """Where all blanks of a categorical column became one level, in sentences."""
+        found = []
+        for j, column in enumerate(self.table.columns):
+            cells = self.final[self.blank[:, j], j]
+            filled = cells[~np.isnan(cells)]
+            if column.discrete and column.n_levels > 1 and len(filled) >= FEWEST_ALIKE and (filled == filled[0]).all():
+                level = column.levels[int(filled[0])]
+                found.append(
+                    f"all {len(filled):,} blanks of {column.name!r} that were filled became {level!r}, the likeliest "
+                    "level of each: the column now has more of it than it should; --draw (fill=draw) fills blanks at "
+                    "random, by their probabilities"
+                )
+        return found
 
     @cached_property
     def intervals(self) -> pd.DataFrame | None:
@@ -73,11 +124,29 @@ class Completion:
                 row, j = rows[split][draws.cells[shown, 0]], draws.cells[shown, 1]
                 lower, upper = draws.interval(self.alpha)
                 names = pd.Categorical.from_codes(j, pd.Index([column.name for column in columns]))
-                cells = {"row": row, "column": names, "value": self.final[row, j]}
+                unit = self.units[j]
+                cells = {"row": row, "column": names, "value": self.final[row, j] * unit}
                 numbers = {"mean": draws.mean, "sd": draws.sd, "lower": lower, "upper": upper}
-                chosen = {key: number[shown] for key, number in numbers.items()}
+                chosen = {key: number[shown] * unit for key, number in numbers.items()}
                 parts.append(pd.DataFrame(cells | chosen | {"alpha": self.alpha}))
         return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def drawn(done: Imputation, rng: np.random.Generator) -> np.ndarray:
+    """One random completion (n, d): the first draw, with NaN where a cell is kept as NA by its probability.
+
+    Raises:
+        UserError: there is no draw.
+    """
+    if done.draws is None:
+        raise UserError("fill=draw (--draw) needs a method that gives draws, such as selective")
+    if done.draws.samples is None:
+        raise UserError("fill=draw (--draw): the draws do not fit in memory: ask for fewer, such as draws=10")
+    values = done.values.copy()
+    values[tuple(done.draws.cells.T)] = done.draws.samples[0]
+    if (chance := done.meaningful_probability) is not None:
+        return np.where(rng.random(values.shape) < chance, np.nan, values)
+    return values if done.meaningful is None else np.where(done.meaningful, np.nan, values)
 
 
 def write_tables(completion: Completion, folder: Path) -> Path | None:
@@ -88,7 +157,8 @@ def write_tables(completion: Completion, folder: Path) -> Path | None:
     Returns:
         The path of the completed file, if there is one.
     """
-    _write(imputed_frame(completion.table.columns, completion.final), folder / "imputed.parquet")
+    final = completion.final * completion.units
+    _write(imputed_frame(completion.table.columns, final), folder / "imputed.parquet")
     flags = flags_frame(completion)
     if flags is not None:
         _write(flags, folder / "mm.parquet")
@@ -117,7 +187,8 @@ def _labelled(column: Column, cells: np.ndarray) -> pd.Series:
     if column.kind == "continuous":
         return pd.Series(cells)
     if column.kind == "integer":
-        return pd.Series(cells).astype("Int64")
+        too_long = np.abs(cells[~np.isnan(cells)]).max(initial=0) >= 2**63
+        return pd.Series(cells) if too_long else pd.Series(cells).astype("Int64")
     labels = pd.Series(list(column.levels)).convert_dtypes()
     if labels.dtype == object:  # levels of several types have no type of their own in a file
         labels = labels.map(str).convert_dtypes()

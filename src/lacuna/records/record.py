@@ -28,7 +28,7 @@ RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("config", "scores", "notes", "diagnostics", "mask_rates", "meaningful_rates"), dict),
     **dict.fromkeys(("seconds", "hardware", "versions", "blanks"), dict),
     **dict.fromkeys(("error", "traceback", "completed", "commit", "data_digest"), (str, NoneType)),
-    "iterations": list,
+    **dict.fromkeys(("iterations", "remarks"), list),
 }
 LONGEST_LIST = 100  # longer arrays, and those by cell, stay out of the record
 
@@ -48,6 +48,7 @@ class Record:
     iterations: list[dict[str, Any]] = field(default_factory=list)  # {"iteration": k, "scores": {...}}
     notes: dict[str, str] = field(default_factory=dict)  # why a metric has no score, by its key
     diagnostics: dict[str, Any] = field(default_factory=dict)  # by split
+    remarks: list[str] = field(default_factory=list)  # on the user's file and its completion, in sentences
     mask_rates: dict[str, float] = field(default_factory=dict)  # share of cells hidden, by column
     meaningful_rates: dict[str, float] = field(default_factory=dict)  # by candidate column, before the mask
     inductive: bool = True  # rows imputed one at a time get the same values as all at once
@@ -68,9 +69,9 @@ class Record:
 
     @property
     def doubts(self) -> list[str]:
-        """Where the method doubts its own assumptions, in sentences."""
+        """Remarks on the file, and where the method doubts its own assumptions, in sentences."""
         found = (text for of_split in self.diagnostics.values() for text in of_split.get("warnings", ()))
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys((*self.remarks, *found)))
 
     @property
     def verdicts(self) -> list[str]:
@@ -155,14 +156,16 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Budget and device count, since they change numbers; output folder, tracking, limits and ``jobs``, the processes
     that share a method's work, do not. ``engine: auto`` follows from the device and is left out; another engine counts.
-    Downstream tasks count where there are any. Where files lie decides nothing: a file is known by its content, a
-    folder by the manifest of what was built there; a folder without one is a cache of public files, and says nothing.
+    Downstream tasks count where there are any, and fills by a draw. Where files lie decides nothing: a file is known by
+    its content, a folder by the manifest of what was built there; a folder without one is a cache of public files, and
+    says nothing.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
     nodes = {key: _by_content(config[key]) for key in ("dataset", "mask", "method")}
     downstream = {"downstream": config["downstream"]} if config.get("downstream") else {}
-    return {"names": names, **nodes, **downstream, **{key: config[key] for key in plain_keys}}
+    fill = {"fill": "draw"} if config.get("fill", "best") == "draw" else {}
+    return {"names": names, **nodes, **downstream, **fill, **{key: config[key] for key in plain_keys}}
 
 
 def _by_content(node: Any) -> Any:

@@ -155,7 +155,7 @@ def _before_and_after(completion: Completion) -> dict[str, Any] | None:
         cells = completion.table.values[~blank[:, j], j], filled[~np.isnan(filled)]
         figure = before_and_after(coded.column, *cells, dates)
         pictures.append(_picture(figure, "histogram of observed and of filled-in cells", coded.column.name))
-    return {"pictures": pictures, "n_left": len(most_first) - len(pictures)}
+    return {"pictures": pictures, "n_left": len(most_first) - len(pictures), "drawn": completion.drawn}
 
 
 def _certainty(completion: Completion) -> dict[str, Any] | None:
@@ -165,7 +165,7 @@ def _certainty(completion: Completion) -> dict[str, Any] | None:
     rows = []
     for name, cells in intervals.groupby("column", observed=True):
         j = [column.name for column in completion.table.columns].index(str(name))
-        spread = np.nanstd(completion.table.values[:, j])
+        spread = np.nanstd(completion.table.values[:, j]) * completion.units[j]
         unit = " (days)" if isinstance(completion.source.codec.coded[j].coding, DateTimes | Durations) else ""
         numbers = cells["sd"].median(), spread, (cells["upper"] - cells["lower"]).median()
         rows.append([f"{name}{unit}", f"{len(cells):,}", *(_number(float(x)) for x in numbers)])

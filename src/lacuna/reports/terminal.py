@@ -44,7 +44,7 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
     if record.config["names"]["mask"] == "mcar" and "published" in beside:
         console.print(FOOTNOTE, style="dim")
     missing = [b for b in BOUNDS if b not in beside and b != record.config["names"]["method"]]
-    if missing and any("/mm_" in key for key in record.scores):
+    if missing and any(key.endswith("/mm_f1") for key in record.scores):
         console.print(f"to see ceiling and floor here, run method={' and method='.join(missing)} too", style="dim")
 
 

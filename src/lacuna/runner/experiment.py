@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from lacuna.config.compose import literal
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
@@ -41,7 +42,7 @@ from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
 from lacuna.runner.monitor import RunMonitor, Stage
 from lacuna.runner.progress import Clock, Display, log, logged
-from lacuna.types import Imputation, Incomplete, Problem
+from lacuna.types import Imputation, Incomplete, Problem, Table
 
 if TYPE_CHECKING:
     from lacuna.downstream import XGBoost  # it brings scikit-learn: not for a reused record
@@ -237,9 +238,12 @@ def _without_cells(error: Exception, record: Record) -> tuple[str, str | None]:
 def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Path, stage: Stage) -> None:
     """The experiment itself; fills ``record`` as it goes on."""
     seed, method = config["seed"], parts.method
+    if config["fill"] == "draw" and not config["draws"]:
+        raise UserError("fill=draw (--draw) needs draws of the method: add draws=200")
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
         record.data_digest = table.digest
+        record.remarks = [] if table.source is None else list(table.source.notes)
         if parts.downstream and (reason := parts.downstream.unsupported(table)):
             raise Unsupported(f"downstream={config['names']['downstream']} cannot be had on {table.name}: {reason}")
     with stage.phase("mask"):
@@ -275,19 +279,33 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             found = parts.downstream.scores(table, imputations["train"].final, Path(config["outputs"], "downstream"))
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(record.config)))
-        completion = Completion.of(table, imputations, config["alpha"])
-        completed = write_tables(completion, folder)
-        if completed is not None:
-            record.completed, record.blanks = str(completed), completion.counts()
-            if not mask.ordinary.any():
-                from lacuna.reports.completion_page import write_report  # it brings pandas: not for a reused record
-
-                with _spared("the report was not written"):
-                    write_report(completion, record, folder / REPORT)
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(literal(record.config))))
+        _write_completion(config, table, imputations, record, folder, masked=bool(mask.ordinary.any()))
         split = "test" if problem.test is not None else "train"
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
+
+
+def _write_completion(
+    config: Mapping[str, Any],
+    table: Table,
+    imputations: Mapping[str, Imputation],
+    record: Record,
+    folder: Path,
+    masked: bool,
+) -> None:
+    """The tables of a run, and of a file that no mask was applied to the report."""
+    draw = stream(config["seed"], "fill") if config["fill"] == "draw" else None
+    completion = Completion.of(table, imputations, config["alpha"], draw)
+    completed = write_tables(completion, folder)
+    if completed is not None:
+        record.completed, record.blanks = str(completed), completion.counts()
+        record.remarks += completion.remarks()
+        if not masked:
+            from lacuna.reports.completion_page import write_report  # it brings pandas: not for a reused record
+
+            with _spared("the report was not written"):
+                write_report(completion, record, folder / REPORT)
 
 
 def _scores(
