@@ -28,7 +28,7 @@ LAYERS = (
     ("datasets",),
     ("downstream", "records", "saving"),
     ("config",),
-    ("imputer", "tables"),
+    ("imputer", "pooling", "tables"),
     ("physionet", "reports"),
     ("runner",),
     ("sweeps",),

@@ -11,7 +11,7 @@ from lacuna.crossfit import balanced_folds
 from lacuna.methods.boosting import sample_levels
 from lacuna.methods.chained.donors import nearest_donors
 from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge
-from lacuna.methods.chained.trees import Growth, LeftOverTrees, out_of_fold_stages
+from lacuna.methods.chained.trees import N_BINS, Growth, LeftOverTrees, out_of_fold_stages
 from lacuna.numerics.binning import Bins
 from lacuna.numerics.ridge import Ridge
 
@@ -136,21 +136,18 @@ def with_trees(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     if n < FEWEST_FOR_TREES or not len(plan.predictors):
         return plan
     x = features[:, plan.predictors]
-    bins = Bins.of(x)
+    bins = Bins.of(x, N_BINS)
     if plan.n_levels:
         p = _out_of_fold_probabilities(plan, x, target)
         stages = out_of_fold_stages(x, _left(p, target), plan.fold, bins, plan.growth)
-        tried = [(t, a) for t in stages for a in (1.0,)]
-        losses = [_log_loss(_added(p, t, a), target) for t, a in tried]
-        rounds = int(np.argmin([loss.sum() for loss in losses])) + 1
-        trees = tried[rounds - 1][0]
+        rounds = int(np.argmin([_log_loss(_added(p, trees, 1.0), target).sum() for trees in stages])) + 1
+        trees = stages[rounds - 1]
         by_extent = [_log_loss(_added(p, trees, a), target) for a in EXTENTS]
         best = int(np.argmin([loss.sum() for loss in by_extent]))
         extent, gain = float(EXTENTS[best]), by_extent[0] - by_extent[best]
     else:
-        left = Ridge.fit(x, target).left_out
-        left = target - left
-        stages = list(out_of_fold_stages(x, left[:, None], plan.fold, bins, plan.growth))
+        left = target - Ridge.fit(x, target).left_out
+        stages = out_of_fold_stages(x, left[:, None], plan.fold, bins, plan.growth)
         fits = [(float(np.clip(t[:, 0] @ left / max(t[:, 0] @ t[:, 0], 1e-12), 0, 1)), t[:, 0]) for t in stages]
         squares = [((left - a * t) ** 2).sum() for a, t in fits]
         rounds = int(np.argmin(squares)) + 1

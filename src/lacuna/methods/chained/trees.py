@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,13 +11,15 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from lacuna.crossfit import fitting_threads
 from lacuna.numerics.binning import Bins
 
+N_BINS = 64  # a quarter of the usual: half the time of a fit to a thousand rows
+
 
 @dataclass(frozen=True)
 class Growth:
     """How trees are boosted: rounds, learning rate of each, leaves of each tree, rows in a leaf at least."""
 
-    rounds: int = 60
-    learning_rate: float = 0.1
+    rounds: int = 30
+    learning_rate: float = 0.2
     leaves: int = 8
     min_leaf: int = 10
 
@@ -64,8 +65,8 @@ class LeftOverTrees:
 
 def out_of_fold_stages(
     features: np.ndarray, left: np.ndarray, fold: np.ndarray, bins: Bins, growth: Growth
-) -> Iterator[np.ndarray]:
-    """Out-of-fold predictions (n, k) after 1, 2, .. rounds."""
+) -> np.ndarray:
+    """Out-of-fold predictions (rounds, n, k) after 1, 2, .. rounds."""
     binned, even = bins(features), np.ones(len(left))
     stages = np.empty((growth.rounds, *left.shape))
     with fitting_threads(len(left)):
@@ -75,7 +76,7 @@ def out_of_fold_stages(
                 trees = _grown(binned[rows], y[rows], even[rows], growth)
                 for stage, predicted in enumerate(trees.staged_predict(binned[held_out])):
                     stages[stage, held_out, i] = predicted
-    yield from stages
+    return stages
 
 
 def _grown(features: np.ndarray, target: np.ndarray, weights: np.ndarray, growth: Growth):
@@ -84,6 +85,7 @@ def _grown(features: np.ndarray, target: np.ndarray, weights: np.ndarray, growth
         learning_rate=growth.learning_rate,
         max_leaf_nodes=growth.leaves,
         min_samples_leaf=growth.min_leaf,
+        max_bins=N_BINS,
         early_stopping=False,
     )
     return trees.fit(features, target, sample_weight=weights)
