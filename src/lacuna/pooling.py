@@ -7,7 +7,7 @@ multi-component significance tests with multiple imputation", 2007.
 
 >>> pooled = pool([1.0, 1.2, 0.9], [0.04, 0.05, 0.04])
 >>> pooled.estimate.round(3), pooled.se.round(3)
-(array([1.033]), array([0.275]))
+(array([1.033]), array([0.273]))
 """
 
 from __future__ import annotations

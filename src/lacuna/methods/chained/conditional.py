@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -37,7 +37,7 @@ class Plan:
     fold: np.ndarray  # (n,) of the rows that show the column
     bins: Bins | None = None  # of the predictors
     extent: float = 0.0  # to which trees count
-    growth: Growth = Growth()
+    growth: Growth = field(default_factory=Growth)
 
 
 @dataclass(frozen=True)
