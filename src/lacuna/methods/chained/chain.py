@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,23 +13,35 @@ from lacuna.types import Incomplete
 
 
 @dataclass
-class Sweeper:
-    """Rows that are being completed."""
+class Completion:
+    """Rows whose blanks are drawn again and again."""
 
     design: Design
     rows: Incomplete
     state: np.ndarray  # (n, d)
     features: np.ndarray  # (n, width), of the state
     means: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, as last predicted
+    totals: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, of the means that were kept
+    n_kept: int = 0
 
     @classmethod
-    def start(cls, design: Design, rows: Incomplete, pools: list[np.ndarray], rng: np.random.Generator) -> Sweeper:
+    def start(cls, design: Design, rows: Incomplete, pools: list[np.ndarray], rng: np.random.Generator) -> Completion:
         """Blanks begin as random observed values out of ``pools``, one of state cells for each column."""
         state = design.state(rows.values)
         for j, pool in enumerate(pools):
             hidden = rows.hidden[:, j]
             state[hidden, j] = rng.choice(pool, hidden.sum())
         return cls(design, rows, state, design.features(state))
+
+    def order(self) -> list[int]:
+        """The columns with blanks, the fewest first; those of one value have nothing to be drawn."""
+        n_hidden = self.rows.hidden.sum(0)
+        return [int(j) for j in np.argsort(n_hidden, kind="stable") if n_hidden[j] and self.design.varied[j]]
+
+    def shown(self, j: int) -> tuple[np.ndarray, np.ndarray]:
+        """Features (k, width) of the rows that show column j, and its state (k,)."""
+        seen = self.rows.observed[:, j]
+        return self.features[seen], self.state[seen, j]
 
     def fill(self, j: int, model: Conditional, rng: np.random.Generator) -> None:
         """Draw the blanks of column j."""
@@ -37,22 +50,32 @@ class Sweeper:
         self.state[hidden, j] = model.draw(self.means[j], rng)
         self.features[hidden, self.design.blocks[j]] = self.design.coordinates(j, self.state[hidden, j])
 
+    def keep(self) -> None:
+        """Let the means of the last sweep count in the average."""
+        self.n_kept += 1
+        for j, mean in self.means.items():
+            self.totals[j] = self.totals.get(j, 0.0) + mean
+
+    def average(self, j: int) -> np.ndarray:
+        """(h, k) of the means that were kept."""
+        return self.totals[j] / self.n_kept
+
 
 @dataclass
 class Chain:
-    """A chain of the training rows: where they stand, and the models of its last sweep."""
+    """The training rows as one chain completes them, and the models of its last sweep."""
 
-    sweeper: Sweeper
-    row_weights: np.ndarray  # (n,) Bayesian bootstrap
+    completion: Completion
+    row_weights: np.ndarray  # (n,)
     models: dict[int, Conditional] = field(default_factory=dict)
 
     def learn(self, j: int, plan: Plan, grow: bool = True) -> Conditional:
         """The model of column j given the other columns as they stand."""
-        seen = self.sweeper.rows.observed[:, j]
-        features, target = self.sweeper.features[seen], self.sweeper.state[seen, j]
-        self.models[j] = Conditional.fit(plan, features, target, self.row_weights[seen], self.models.get(j), grow)
+        weights = self.row_weights[self.completion.rows.observed[:, j]]
+        self.models[j] = Conditional.fit(plan, *self.completion.shown(j), weights, self.models.get(j), grow)
         return self.models[j]
 
-    def sweep(self, order: list[int], plans: dict[int, Plan], grow: bool, rng: np.random.Generator) -> None:
+    def sweep(self, order: Iterable[int], plans: dict[int, Plan], grow: bool, rng: np.random.Generator) -> None:
+        """Learn and draw each column in turn."""
         for j in order:
-            self.sweeper.fill(j, self.learn(j, plans[j], grow), rng)
+            self.completion.fill(j, self.learn(j, plans[j], grow), rng)

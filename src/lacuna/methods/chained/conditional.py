@@ -10,13 +10,14 @@ import numpy as np
 from lacuna.crossfit import balanced_folds
 from lacuna.methods.boosting import sample_levels
 from lacuna.methods.chained.donors import nearest_donors
-from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge
+from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge, least_penalty
 from lacuna.methods.chained.trees import N_BINS, Growth, LeftOverTrees, out_of_fold_stages
 from lacuna.numerics.binning import Bins
-from lacuna.numerics.ridge import Ridge
 
 FOLDS = 3
-NEAR, NEAR_OWN = 10, 5  # donors of an error, and of a value
+NEAR = 5  # donors of a value
+NEAR_SHARE = 0.2  # of the donors, that may give their error: enough for the tails of a draw
+FEWEST_NEAR, MOST_NEAR = 20, 200
 LEVEL_PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 SURE = 1.0  # standard errors by which trees must help out of fold
 FEWEST_FOR_TREES = 40  # rows
@@ -99,7 +100,7 @@ class Conditional:
         """(h,) of the state, for means (h, k)."""
         if self.plan.n_levels:
             return sample_levels(mean, 1, rng)[0].astype(float)
-        near = NEAR_OWN if self.plan.own else NEAR
+        near = NEAR if self.plan.own else int(np.clip(NEAR_SHARE * len(self.target), FEWEST_NEAR, MOST_NEAR))
         donor = nearest_donors(mean[:, 0], self.offered, self.row_weights, near, rng)
         if self.plan.own:
             return self.target[donor]
@@ -122,7 +123,7 @@ def with_penalty(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     """The penalty that predicts rows left out best."""
     x = features[:, plan.predictors]
     if not plan.n_levels:
-        return replace(plan, penalty=Ridge.fit(x, target).penalty / len(target))
+        return replace(plan, penalty=least_penalty(x, target))
     losses = []
     for penalty in LEVEL_PENALTIES:
         p = _out_of_fold_probabilities(replace(plan, penalty=penalty), x, target)
@@ -146,7 +147,7 @@ def with_trees(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
         best = int(np.argmin([loss.sum() for loss in by_extent]))
         extent, gain = float(EXTENTS[best]), by_extent[0] - by_extent[best]
     else:
-        left = target - Ridge.fit(x, target).left_out
+        left = WeightedRidge.fit(x, target, np.ones(n), n * plan.penalty).left_out
         stages = out_of_fold_stages(x, left[:, None], plan.fold, bins, plan.growth)
         fits = [(float(np.clip(t[:, 0] @ left / max(t[:, 0] @ t[:, 0], 1e-12), 0, 1)), t[:, 0]) for t in stages]
         squares = [((left - a * t) ** 2).sum() for a, t in fits]

@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from lacuna.crossfit import fitting_threads
 from lacuna.methods.base import Method
-from lacuna.methods.chained.chain import Chain, Sweeper
+from lacuna.methods.chained.chain import Chain, Completion
 from lacuna.methods.chained.conditional import Plan, first_plan, with_penalty, with_trees
 from lacuna.methods.chained.design import Design
 from lacuna.methods.mean_mode import column_center
@@ -30,9 +31,11 @@ class Chained(Method):
     counts, rounded, bounded or mostly equal values, the value of a donor. The point imputation is the mean, or
     mode, of the chains' conditional means.
 
+    Rows other than those of training are completed by the models of the chains' last sweeps.
+
     Args:
-        chains: behind a point imputation. Up to 50 draws have a chain each; of more, the rest repeat the last step
-            of a chain.
+        chains: behind a point imputation. Up to 50 draws have a chain each, and are draws of whole rows and of the
+            models. Of more, those past twice ``chains`` draw each cell anew given the rest of its row in a chain.
         sweeps: over the columns.
         max_rows: a random subset of so many rows learns where there are more.
     """
@@ -46,151 +49,135 @@ class Chained(Method):
         self.chains, self.sweeps, self.max_rows = chains, sweeps, max_rows
 
     def _fit(self, train: Incomplete, seed: int) -> None:
-        self.seed_, self.train_ = seed, train
-        self.learn_ = _some_rows(train, self.max_rows, stream(seed, "chained", "rows"))
+        self.seed_ = seed
         self.design_ = Design.fit(train)
-        state = self.design_.state(train.values)
-        self.pools_ = [state[seen, j] for j, seen in enumerate(train.observed.T)]
-        varied, hidden = self.design_.varied, self.learn_.hidden.sum(0)
-        self.order_ = [int(j) for j in np.argsort(hidden, kind="stable") if varied[j] and hidden[j]]
+        cells = [train.values[seen, j] for j, seen in enumerate(train.observed.T)]
+        self.centers_ = [column_center(column, x) for column, x in zip(train.columns, cells, strict=True)]
+        self.learn_ = _some_rows(train, self.max_rows, stream(seed, "chained", "rows"))
+        state = self.design_.state(self.learn_.values)
+        self.pools_ = [state[seen, j] for j, seen in enumerate(self.learn_.observed.T)]
         self.plans_: dict[int, Plan] = {}
-        self._pilot()
         self.chains_: list[Chain] = []
-        self.means_: list[dict[int, np.ndarray]] = []
-        self._run(self.chains)
+        with fitting_threads(len(self.learn_)):
+            self.pilot_ = self._pilot()
+            for j in self.pilot_.completion.order():
+                self.plans_[j] = with_trees(self.plans_[j], *self.pilot_.completion.shown(j))
+            self._run(self.chains)
 
-    def _pilot(self) -> None:
-        """A chain of equal weights, on which the plans are made."""
+    def _pilot(self) -> Chain:
+        """A chain of equal weights and without trees, in which the plans are made."""
         rng = stream(self.seed_, "chained", "pilot")
-        self.pilot_ = Chain(Sweeper.start(self.design_, self.learn_, self.pools_, rng), np.ones(len(self.learn_)))
+        completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
+        pilot = Chain(completion, np.ones(len(self.learn_)))
         for sweep in range(PILOT_SWEEPS):
-            for j in self.order_:
-                x, y = self._shown(j)
+            for j in completion.order():
+                shown = completion.shown(j)
                 plan = self.plans_.get(j)
                 if plan is None:
-                    plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), x, y, rng)
-                elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:
-                    plan = with_penalty(plan, x, y)
+                    plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
+                elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:  # that of levels is dear
+                    plan = with_penalty(plan, *shown)
                 self.plans_[j] = plan
-                self.pilot_.sweeper.fill(j, self.pilot_.learn(j, plan), rng)
-        for j in self.order_:
-            self.plans_[j] = with_trees(self.plans_[j], *self._shown(j))
-
-    def _shown(self, j: int) -> tuple[np.ndarray, np.ndarray]:
-        sweeper = self.pilot_.sweeper
-        seen = self.learn_.observed[:, j]
-        return sweeper.features[seen], sweeper.state[seen, j]
+                completion.fill(j, pilot.learn(j, plan), rng)
+        return pilot
 
     def _plan(self, j: int) -> Plan:
         """That of a column without blanks in training is made when new rows need it."""
         if j not in self.plans_:
             rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
-            x, y = self._shown(j)
-            plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), x, y, rng)
-            self.plans_[j] = with_trees(with_penalty(plan, x, y), x, y)
+            shown = self.pilot_.completion.shown(j)
+            plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
+            self.plans_[j] = with_trees(with_penalty(plan, *shown), *shown)
         return self.plans_[j]
 
     def _run(self, n: int) -> None:
         """Add chains up to n."""
+        growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
         for k in range(len(self.chains_), n):
             rng = stream(self.seed_, "chained", k)
             weights = rng.exponential(size=len(self.learn_))
-            chain = Chain(Sweeper.start(self.design_, self.learn_, self.pools_, rng), weights)
-            total: dict[int, np.ndarray] = {}
-            first = self.sweeps // 2
+            completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
+            chain, order = Chain(completion, weights), completion.order()
             for sweep in range(self.sweeps):
                 self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
-                chain.sweep(self.order_, self.plans_, sweep in self._growing, rng)
-                if sweep >= first:
-                    for j, mean in chain.sweeper.means.items():
-                        total[j] = total.get(j, 0.0) + mean / (self.sweeps - first)
+                chain.sweep(order, self.plans_, sweep in growing, rng)
+                if sweep >= self.sweeps // 2:
+                    completion.keep()
             self.chains_.append(chain)
-            self.means_.append(total)
-
-    @property
-    def _growing(self) -> set[int]:
-        """Sweeps in which trees are grown; the others keep them."""
-        return {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
-        means = self._answers(rows, self.chains)[1]
-        return {j: means[j] for j, c in enumerate(rows.columns) if c.discrete and rows.hidden[:, j].any()}
+        found = self._completions(rows, self.chains)
+        probabilities = {}
+        for j, column in enumerate(rows.columns):
+            n_hidden = int(rows.hidden[:, j].sum())
+            if column.discrete and n_hidden:
+                sure = np.tile(np.eye(column.n_levels)[int(self.centers_[j])], (n_hidden, 1))
+                probabilities[j] = _mean(found, j) if self.design_.varied[j] else sure
+        return probabilities
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         n = max(self.chains, draws if draws <= EXACT else 2 * self.chains)
-        sweepers, means, models = self._answers(rows, n)
-        cells = np.argwhere(rows.hidden)
-        values = rows.values.copy()
+        found = self._completions(rows, n)
+        cells, values = np.argwhere(rows.hidden), rows.values.copy()
         samples = np.empty((draws, len(cells)))
         rng = stream(self.seed_, "chained", "draws")
-        for j, column in enumerate(rows.columns):
-            hidden = rows.hidden[:, j]
+        for j in range(len(rows.columns)):
+            hidden, of_column = rows.hidden[:, j], cells[:, 1] == j
             if not hidden.any():
                 continue
-            of_column = cells[:, 1] == j
-            if j not in means:
-                values[hidden, j] = column_center(column, self.train_.values[self.train_.observed[:, j], j])
-                samples[:, of_column] = values[hidden, j]
+            if not self.design_.varied[j]:
+                values[hidden, j] = samples[:, of_column] = self.centers_[j]
                 continue
-            values[hidden, j] = self._point(j, means[j])
+            values[hidden, j] = self._point(j, _mean(found[: self.chains], j))
             for i in range(draws):
-                k = i % len(sweepers)
-                drawn = sweepers[k].state[hidden, j] if i < n else models[k][j].draw(sweepers[k].means[j], rng)
+                done = found[i % n]
+                again = i >= n
+                drawn = self.chains_[i % n].models[j].draw(done.means[j], rng) if again else done.state[hidden, j]
                 samples[i, of_column] = self._in_units(j, drawn)
         return Imputation(values, draws=Draws.from_samples(cells, samples) if draws else None)
 
-    def _answers(self, rows: Incomplete, n: int):
-        """Rows as n chains complete them, means of the first chains, and the models."""
-        self._run(n)
-        chains = self.chains_[:n]
-        if rows.same_as(self.learn_):
-            sweepers = [c.sweeper for c in chains]
-            found = self.means_[: self.chains]
-        else:
-            sweepers, found = [], []
-            hidden = rows.hidden.sum(0)
-            order = [int(j) for j in np.argsort(hidden, kind="stable") if self.design_.varied[j] and hidden[j]]
-            for k, chain in enumerate(chains):
-                rng = stream(self.seed_, "chained", "rows", k)
-                for j in order:
-                    if j not in chain.models:
-                        chain.learn(j, self._plan(j))
-                sweeper = Sweeper.start(self.design_, rows, self.pools_, rng)
-                sweeps = max(1, self.sweeps // 2)
-                first = sweeps // 2
-                total: dict[int, np.ndarray] = {}
-                for sweep in range(sweeps):
-                    for j in order:
-                        sweeper.fill(j, chain.models[j], rng)
-                        if sweep >= first:
-                            total[j] = total.get(j, 0.0) + sweeper.means[j] / (sweeps - first)
-                sweepers.append(sweeper)
-                found.append(total)
-            found = found[: self.chains]
-        means = {j: np.mean([m[j] for m in found], axis=0) for j in (found[0] if found else {})}
-        return sweepers, means, [c.models for c in chains]
+    def _completions(self, rows: Incomplete, n: int) -> list[Completion]:
+        """Rows as n chains complete them."""
+        with fitting_threads(len(self.learn_)):
+            self._run(n)
+            if rows.same_as(self.learn_):
+                return [chain.completion for chain in self.chains_[:n]]
+            return [self._completion(rows, k) for k in range(n)]
 
-    def _point(self, j: int, means: np.ndarray) -> np.ndarray:
+    def _completion(self, rows: Incomplete, k: int) -> Completion:
+        """Rows that chain k has not learned from."""
+        chain, rng = self.chains_[k], stream(self.seed_, "chained", "rows", k)
+        completion = Completion.start(self.design_, rows, self.pools_, rng)
+        order = completion.order()
+        for j in order:
+            if j not in chain.models:
+                chain.learn(j, self._plan(j))
+        for sweep in range(self.sweeps):
+            for j in order:
+                completion.fill(j, chain.models[j], rng)
+            if sweep >= self.sweeps // 2:
+                completion.keep()
+        return completion
+
+    def _point(self, j: int, mean: np.ndarray) -> np.ndarray:
+        """(h,) values for conditional means (h, k), within the observed range."""
         if self.learn_.columns[j].discrete:
-            return means.argmax(1).astype(float)
-        pool = self.pools_[j]
-        values = self.design_.mean[j] + self.design_.sd[j] * means[:, 0].clip(pool.min(), pool.max())
-        return np.round(values) if self.learn_.columns[j].kind == "integer" else values
+            return mean.argmax(1).astype(float)
+        return self._in_units(j, mean[:, 0].clip(self.pools_[j].min(), self.pools_[j].max()))
 
     def _in_units(self, j: int, state: np.ndarray) -> np.ndarray:
-        """Draws (h,) as values; those that are values of donors, exactly."""
-        column = self.learn_.columns[j]
-        if column.discrete:
-            return state
+        """Values (h,) of a state (h,)."""
         values = self.design_.mean[j] + self.design_.sd[j] * state
-        if column.kind == "integer":
-            return np.round(values)
-        return values
+        return np.round(values) if self.learn_.columns[j].kind == "integer" else values
+
+
+def _mean(completions: list[Completion], j: int) -> np.ndarray:
+    return np.mean([completion.average(j) for completion in completions], axis=0)
 
 
 def _some_rows(train: Incomplete, at_most: int, rng: np.random.Generator) -> Incomplete:
-    """A random part of the rows where there are more, and of rows that show a column that few do."""
+    """A random part of the rows where there are more, and further ones that show a column that few do."""
     if len(train) <= at_most:
         return train
     chosen = np.zeros(len(train), bool)

@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from lacuna.crossfit import fitting_threads
 from lacuna.numerics.binning import Bins
 
 N_BINS = 64  # a quarter of the usual: half the time of a fit to a thousand rows
@@ -46,21 +45,17 @@ class LeftOverTrees:
         binned = bins(features)
         out_of_fold = np.empty(left.shape)
         ensembles = []
-        with fitting_threads(len(left)):
-            for k in range(int(fold.max()) + 1):
-                rows, held_out = fold != k, fold == k
-                grown = tuple(_grown(binned[rows], y[rows], row_weights[rows], growth) for y in left.T)
-                out_of_fold[held_out] = np.column_stack([trees.predict(binned[held_out]) for trees in grown])
-                ensembles.append(grown)
+        for k in range(int(fold.max()) + 1):
+            rows, held_out = fold != k, fold == k
+            grown = tuple(_grown(binned[rows], y[rows], row_weights[rows], growth) for y in left.T)
+            out_of_fold[held_out] = np.column_stack([trees.predict(binned[held_out]) for trees in grown])
+            ensembles.append(grown)
         return cls(tuple(ensembles), bins, out_of_fold)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """(n, k), averaged over folds."""
         binned = self.bins(features)
-        with fitting_threads(len(features)):
-            return np.mean(
-                [np.column_stack([trees.predict(binned) for trees in fold]) for fold in self.ensembles], axis=0
-            )
+        return np.mean([np.column_stack([trees.predict(binned) for trees in fold]) for fold in self.ensembles], axis=0)
 
 
 def out_of_fold_stages(
@@ -69,17 +64,18 @@ def out_of_fold_stages(
     """Out-of-fold predictions (rounds, n, k) after 1, 2, .. rounds."""
     binned, even = bins(features), np.ones(len(left))
     stages = np.empty((growth.rounds, *left.shape))
-    with fitting_threads(len(left)):
-        for k in range(int(fold.max()) + 1):
-            rows, held_out = fold != k, fold == k
-            for i, y in enumerate(left.T):
-                trees = _grown(binned[rows], y[rows], even[rows], growth)
-                for stage, predicted in enumerate(trees.staged_predict(binned[held_out])):
-                    stages[stage, held_out, i] = predicted
+    for k in range(int(fold.max()) + 1):
+        rows, held_out = fold != k, fold == k
+        for i, y in enumerate(left.T):
+            trees = _grown(binned[rows], y[rows], even[rows], growth)
+            for stage, predicted in enumerate(trees.staged_predict(binned[held_out])):
+                stages[stage, held_out, i] = predicted
     return stages
 
 
-def _grown(features: np.ndarray, target: np.ndarray, weights: np.ndarray, growth: Growth):
+def _grown(
+    features: np.ndarray, target: np.ndarray, weights: np.ndarray, growth: Growth
+) -> HistGradientBoostingRegressor:
     trees = HistGradientBoostingRegressor(
         max_iter=growth.rounds,
         learning_rate=growth.learning_rate,
