@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from lines import Line, measured_once
 from scipy.optimize import brentq
 from scipy.special import expit
 
 from lacuna import Imputer, pool
 from lacuna.errors import UserError
 from lacuna.rng import stream
+from lines import Line, measured_once
 
 RESULTS = Path(__file__).parent / "results" / "inference.jsonl"
 BY_R = Path(__file__).with_name("inference.R")

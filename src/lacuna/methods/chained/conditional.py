@@ -50,8 +50,8 @@ class Conditional:
     trees: LeftOverTrees | None
     target: np.ndarray  # (n,) of the rows that show the column
     row_weights: np.ndarray  # (n,)
-    offered: np.ndarray  # (n,) left-out predicted means of the donors; empty for levels
-    errors: np.ndarray  # (n,) left-out errors of the donors; empty for levels
+    offered: np.ndarray  # (n,) predicted means of the donors; empty for levels
+    errors: np.ndarray  # (n,) left-out errors of the donors, as noise; empty for levels
 
     @classmethod
     def fit(
@@ -81,10 +81,11 @@ class Conditional:
         linear = WeightedRidge.fit(x, target, w, plan.penalty * len(target))
         if grow:
             trees = LeftOverTrees.fit(x, linear.left_out[:, None], w, plan.fold, plan.bins, plan.growth)
-        errors = linear.left_out - (plan.extent * trees.out_of_fold[:, 0] if trees is not None else 0.0)
+        added = plan.extent * trees.out_of_fold[:, 0] if trees is not None else 0.0
         # the chain draws the parameters: an error must hold noise alone, not their uncertainty once more
-        noise = errors * np.sqrt(max(1 - linear.freedom / len(target), 0.1))
-        return cls(plan, linear, trees, target, w, target - errors, noise)
+        errors = (linear.left_out - added) * np.sqrt(max(1 - linear.freedom / len(target), 0.1))
+        # not the left-out means, which tell donors of equal fitted means apart by their errors
+        return cls(plan, linear, trees, target, w, linear.predict(x) + added, errors)
 
     def mean(self, features: np.ndarray) -> np.ndarray:
         """(h, k): the mean of a number, or probabilities of levels, for features (h, width)."""

@@ -50,7 +50,8 @@ class WeightedRidge:
 
 
 PENALTIES = np.geomspace(1e-4, 1e2, 13)  # per row, on standardised features
-WITHIN = 1.0  # standard errors of the difference to the least left-out error
+WITHIN = 0.5  # standard errors of the difference to the least left-out error
+ENOUGH_ROWS = 5_000  # to choose a penalty
 
 
 def least_penalty(features: np.ndarray, target: np.ndarray) -> float:
@@ -62,6 +63,8 @@ def least_penalty(features: np.ndarray, target: np.ndarray) -> float:
     >>> least_penalty(x, 2 * x[:, 0])
     0.0001
     """
+    few = slice(None, None, max(1, len(target) // ENOUGH_ROWS))
+    features, target = features[few], target[few]
     n, even = len(target), np.ones(len(target))
     squares = np.array([WeightedRidge.fit(features, target, even, n * p).left_out ** 2 for p in PENALTIES])
     worse = squares - squares[squares.sum(1).argmin()]

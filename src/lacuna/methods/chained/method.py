@@ -183,7 +183,7 @@ def _some_rows(train: Incomplete, at_most: int, rng: np.random.Generator) -> Inc
     chosen = np.zeros(len(train), bool)
     chosen[rng.choice(len(train), at_most, replace=False)] = True
     for seen in train.observed.T:
-        lacking = min(AT_LEAST_SEEN, int(seen.sum())) - int((seen & chosen).sum())
+        lacking = min(AT_LEAST_SEEN, at_most // 2, int(seen.sum())) - int((seen & chosen).sum())
         if lacking > 0:
             chosen[rng.choice(np.flatnonzero(seen & ~chosen), lacking, replace=False)] = True
     return train.take(chosen)
