@@ -83,5 +83,6 @@ def _grown(
         min_samples_leaf=growth.min_leaf,
         max_bins=N_BINS,
         early_stopping=False,
+        random_state=0,  # nothing is drawn, but without one the global generator is asked
     )
     return trees.fit(features, target, sample_weight=weights)
