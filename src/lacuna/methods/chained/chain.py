@@ -66,7 +66,7 @@ class Chain:
     """The training rows as one chain completes them, and the models of its last sweep."""
 
     completion: Completion
-    row_weights: np.ndarray  # (n,)
+    row_weights: np.ndarray  # (n,) of the sweep
     models: dict[int, Conditional] = field(default_factory=dict)
 
     def learn(self, j: int, plan: Plan, grow: bool = True) -> Conditional:
@@ -76,6 +76,7 @@ class Chain:
         return self.models[j]
 
     def sweep(self, order: Iterable[int], plans: dict[int, Plan], grow: bool, rng: np.random.Generator) -> None:
-        """Learn and draw each column in turn."""
+        """Learn and draw each column in turn, by a Bayesian bootstrap of the rows: the models are drawn too."""
+        self.row_weights = rng.exponential(size=len(self.row_weights))
         for j in order:
             self.completion.fill(j, self.learn(j, plans[j], grow), rng)

@@ -26,10 +26,10 @@ AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where th
 class Chained(Method):
     """Chains of conditional models: ridge, and boosted trees on what it leaves as far as they help out of fold.
 
-    Each chain weighs the rows by a Bayesian bootstrap and starts from random observed values. A draw is the predicted
-    mean plus the left-out error of a donor near in predicted mean; a level, from its probabilities; in columns of
-    counts, rounded, bounded or mostly equal values, the value of a donor. The point imputation is the mean, or
-    mode, of the chains' conditional means.
+    Each chain starts from random observed values, and weighs the rows by a Bayesian bootstrap in each sweep. A draw
+    is the predicted mean plus the left-out error of a donor near in predicted mean; a level, from its probabilities;
+    in columns of counts, rounded, bounded or mostly equal values, the value of a donor. The point imputation is the
+    mean, or mode, of the conditional means in the second half of all chains.
 
     Rows other than those of training are completed by the models of the chains' last sweeps.
 
@@ -95,9 +95,8 @@ class Chained(Method):
         growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
         for k in range(len(self.chains_), n):
             rng = stream(self.seed_, "chained", k)
-            weights = rng.exponential(size=len(self.learn_))
             completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
-            chain, order = Chain(completion, weights), completion.order()
+            chain, order = Chain(completion, np.ones(len(self.learn_))), completion.order()
             for sweep in range(self.sweeps):
                 self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
                 chain.sweep(order, self.plans_, sweep in growing, rng)
