@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from lacuna import Imputer
+from lacuna.errors import UserError
 from lacuna.methods.chained import Chained
 from lacuna.methods.chained.conditional import holds_its_values
 from lacuna.methods.chained.donors import nearest_donors
@@ -164,6 +165,36 @@ def test_donors_are_drawn_by_weight_among_the_nearest() -> None:
 )
 def test_columns_whose_draws_are_values_of_donors(values: np.ndarray, expected: bool) -> None:
     assert holds_its_values(values) == expected
+
+
+def test_delta_shifts_what_is_imputed() -> None:
+    table = mixed()
+    plain = Imputer("chained", random_state=0).fit(table)
+    options = {"delta": {"size": -1.0, "kind": {"v": 20.0}}}
+    moved = Imputer("chained", random_state=0, method_options=options).fit(table)
+    blank = table.isna()
+    shift = [i.transform(table)["size"][blank["size"]].mean() / table["size"].std() for i in (plain, moved)]
+    assert shift[1] - shift[0] == pytest.approx(-1, abs=0.3)  # other columns answer to it
+    assert set(moved.draws(table, 1)[0]["kind"][blank["kind"]]) == {"v"}
+
+
+@pytest.mark.parametrize(
+    ("delta", "message"),
+    [({"sise": 1.0}, "no column"), ({"size": {"u": 1.0}}, "number of sds"), ({"kind": 1.0}, "log-odds by level")],
+)
+def test_delta_that_makes_no_sense(delta: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Imputer("chained", method_options={"delta": delta}).fit(mixed())
+
+
+def test_convergence_by_sweep_and_chain() -> None:
+    table = mixed()
+    found = Imputer("chained", random_state=0).fit(table).diagnostics_["convergence"]
+    assert set(found) == {"size", "rounds", "kind"}  # those with blanks that vary
+    assert np.shape(found["size"]["mean"]) == np.shape(found["size"]["sd"]) == (5, 10)
+    assert 0.8 < found["size"]["rhat"] < 2
+    assert abs(np.mean(found["rounds"]["mean"]) - table["rounds"].mean()) < table["rounds"].std()
+    assert (np.array(found["kind"]["mean"]) <= 1).all()
 
 
 @pytest.mark.slow

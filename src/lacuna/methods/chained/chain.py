@@ -23,6 +23,7 @@ class Completion:
     means: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, as last predicted
     totals: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, of the means that were kept
     n_kept: int = 0
+    moments: dict[int, list[tuple[float, float]]] = field(default_factory=dict)  # mean and sd of draws, by sweep
 
     @classmethod
     def start(cls, design: Design, rows: Incomplete, pools: list[np.ndarray], rng: np.random.Generator) -> Completion:
@@ -47,7 +48,9 @@ class Completion:
         """Draw the blanks of column j."""
         hidden = np.flatnonzero(self.rows.hidden[:, j])
         self.means[j] = model.mean(self.features[hidden])
-        self.state[hidden, j] = model.draw(self.means[j], rng)
+        drawn = self.state[hidden, j] = model.draw(self.means[j], rng)
+        counted = drawn == 0 if model.plan.n_levels else drawn
+        self.moments.setdefault(j, []).append((float(counted.mean()), float(counted.std())))
         self.features[hidden, self.design.blocks[j]] = self.design.coordinates(j, self.state[hidden, j])
 
     def keep(self) -> None:

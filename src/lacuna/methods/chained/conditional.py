@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+from scipy.special import softmax
 
 from lacuna.crossfit import balanced_folds
 from lacuna.methods.boosting import sample_levels
@@ -39,6 +40,7 @@ class Plan:
     bins: Bins | None = None  # of the predictors
     extent: float = 0.0  # to which trees count
     growth: Growth = field(default_factory=Growth)
+    shift: np.ndarray | None = None  # (k,) of means of blanks, or of log-odds of levels: they are not like the others
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,15 @@ class Conditional:
 
     def mean(self, features: np.ndarray) -> np.ndarray:
         """(h, k): the mean of a number, or probabilities of levels, for features (h, width)."""
-        x = features[:, self.plan.predictors]
+        x, shift = features[:, self.plan.predictors], self.plan.shift
         predicted = self.linear.predict(x)
         if self.plan.n_levels:
-            return predicted if self.trees is None else _added(predicted, self.trees.predict(x), self.plan.extent)
+            if self.trees is not None:
+                predicted = _added(predicted, self.trees.predict(x), self.plan.extent)
+            return predicted if shift is None else softmax(np.log(predicted) + shift, axis=1)
         if self.trees is not None:
             predicted = predicted + self.plan.extent * self.trees.predict(x)[:, 0]
-        return predicted[:, None]
+        return predicted[:, None] if shift is None else predicted[:, None] + shift
 
     def draw(self, mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(h,) of the state, for means (h, k)."""

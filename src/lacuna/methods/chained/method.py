@@ -5,18 +5,22 @@ Rubin, "Multiple Imputation for Nonresponse in Surveys", 1987; van Buuren, "Flex
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lacuna.crossfit import fitting_threads
+from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.chained.chain import Chain, Completion
 from lacuna.methods.chained.conditional import Plan, first_plan, with_penalty, with_trees
 from lacuna.methods.chained.design import Design
 from lacuna.methods.mean_mode import column_center
+from lacuna.numerics.diagnostics import LEAST_DRAWS, split_rhat
 from lacuna.rng import stream
-from lacuna.types import Draws, Imputation, Incomplete
+from lacuna.types import Column, Draws, Imputation, Incomplete
 
 PILOT_SWEEPS = 4
 EXACT = 50  # draws up to which each has a chain of its own
@@ -38,18 +42,28 @@ class Chained(Method):
             models. Of more, those past twice ``chains`` draw each cell anew given the rest of its row in a chain.
         sweeps: over the columns.
         max_rows: a random subset of so many rows learns where there are more.
+        delta: of a column by name, how blanks differ from what the other columns say of them, for an analysis of
+            sensitivity: in sds of the column; in log-odds of the second of two levels, or of each of several by its
+            label, such as ``{"income": -0.1, "town": {"Bonn": 0.5}}``.
     """
 
     inductive: ClassVar[bool] = False
 
-    def __init__(self, chains: int = 5, sweeps: int = 10, max_rows: int = 20_000) -> None:
+    def __init__(
+        self,
+        chains: int = 5,
+        sweeps: int = 10,
+        max_rows: int = 20_000,
+        delta: Mapping[str, float | Mapping[str, float]] | None = None,
+    ) -> None:
         for name, count in (("chains", chains), ("sweeps", sweeps), ("max_rows", max_rows)):
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
-        self.chains, self.sweeps, self.max_rows = chains, sweeps, max_rows
+        self.chains, self.sweeps, self.max_rows, self.delta = chains, sweeps, max_rows, dict(delta or {})
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.seed_ = seed
+        self.shifts_ = _shifts(train.columns, self.delta)
         self.design_ = Design.fit(train)
         cells = [train.values[seen, j] for j, seen in enumerate(train.observed.T)]
         self.centers_ = [column_center(column, x) for column, x in zip(train.columns, cells, strict=True)]
@@ -61,7 +75,7 @@ class Chained(Method):
         with fitting_threads(len(self.learn_)):
             self.pilot_ = self._pilot()
             for j in self.pilot_.completion.order():
-                self.plans_[j] = with_trees(self.plans_[j], *self.pilot_.completion.shown(j))
+                self.plans_[j] = self._ready(j, self.plans_[j])
             self._run(self.chains)
 
     def _pilot(self) -> Chain:
@@ -87,8 +101,13 @@ class Chained(Method):
             rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
             shown = self.pilot_.completion.shown(j)
             plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
-            self.plans_[j] = with_trees(with_penalty(plan, *shown), *shown)
+            self.plans_[j] = self._ready(j, with_penalty(plan, *shown))
         return self.plans_[j]
+
+    def _ready(self, j: int, plan: Plan) -> Plan:
+        """What the pilot has no use for: trees, and the shift of blanks."""
+        plan = with_trees(plan, *self.pilot_.completion.shown(j))
+        return replace(plan, shift=self.shifts_.get(j))
 
     def _run(self, n: int) -> None:
         """Add chains up to n."""
@@ -134,7 +153,23 @@ class Chained(Method):
                 again = i >= n
                 drawn = self.chains_[i % n].models[j].draw(done.means[j], rng) if again else done.state[hidden, j]
                 samples[i, of_column] = self._in_units(j, drawn)
-        return Imputation(values, draws=Draws.from_samples(cells, samples) if draws else None)
+        diagnostics = {"convergence": self._convergence()} if rows.same_as(self.learn_) else {}
+        return Imputation(values, draws=Draws.from_samples(cells, samples) if draws else None, diagnostics=diagnostics)
+
+    def _convergence(self) -> dict[str, dict[str, Any]]:
+        """By column: mean and sd of the draws, (chains, sweeps) each, and split R-hat of the mean over the second half.
+
+        Of levels, the share of the first one.
+        """
+        found = {}
+        for j in self.chains_[0].completion.order():
+            trace = np.array([chain.completion.moments[j] for chain in self.chains_])  # (chains, sweeps, 2)
+            column = self.learn_.columns[j]
+            mean, sd = trace[..., 0] * self.design_.sd[j] + self.design_.mean[j], trace[..., 1] * self.design_.sd[j]
+            late = trace[:, self.sweeps // 2 :, :1]
+            rhat = float(split_rhat(late)[0]) if late.shape[1] >= LEAST_DRAWS else float("nan")
+            found[column.name] = {"mean": mean.tolist(), "sd": sd.tolist(), "rhat": rhat}
+        return found
 
     def _completions(self, rows: Incomplete, n: int) -> list[Completion]:
         """Rows as n chains complete them."""
@@ -169,6 +204,28 @@ class Chained(Method):
         """Values (h,) of a state (h,)."""
         values = self.design_.mean[j] + self.design_.sd[j] * state
         return np.round(values) if self.learn_.columns[j].kind == "integer" else values
+
+
+def _shifts(columns: tuple[Column, ...], delta: Mapping[str, float | Mapping[str, float]]) -> dict[int, np.ndarray]:
+    """(k,) for each column that ``delta`` names: of its mean, or of the log-odds of its levels."""
+    names = [column.name for column in columns]
+    found = {}
+    for name, asked in delta.items():
+        if name not in names:
+            raise UserError(f"delta names {name!r}, which is no column: there are {names}")
+        j = names.index(name)
+        levels = [str(level) for level in columns[j].levels]
+        by_level = {levels[1]: asked} if len(levels) == 2 and not isinstance(asked, Mapping) else asked
+        if not levels:
+            if isinstance(asked, Mapping):
+                raise UserError(f"delta of {name!r}, a column of numbers, must be a number of sds, not {asked}")
+            found[j] = np.array([float(asked)])
+        elif not isinstance(by_level, Mapping) or (set(map(str, by_level)) - set(levels)):
+            raise UserError(f"delta of {name!r} must give log-odds by level, such as {{{levels[0]!r}: 0.5}}: {levels}")
+        else:
+            odds = {str(level): float(value) for level, value in by_level.items()}
+            found[j] = np.array([odds.get(level, 0.0) for level in levels])
+    return found
 
 
 def _mean(completions: list[Completion], j: int) -> np.ndarray:
