@@ -23,7 +23,7 @@ LAYERS = (
     ("backend",),
     ("crossfit", "encoding", "masks", "nets", "problem"),
     ("methods",),
-    ("metrics",),
+    ("conformal", "metrics"),
     ("frames",),
     ("datasets",),
     ("downstream", "records", "saving"),
