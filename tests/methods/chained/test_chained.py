@@ -12,8 +12,8 @@ import pytest
 from lacuna import Imputer
 from lacuna.errors import UserError
 from lacuna.methods.chained import Chained
-from lacuna.methods.chained.conditional import holds_its_values
 from lacuna.methods.chained.donors import nearest_donors
+from lacuna.methods.chained.plan import holds_its_values
 from lacuna.types import Column, Incomplete
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))

@@ -1,4 +1,4 @@
-"""One chain: sweeps over the columns, each drawn from its conditional given the others as they stand."""
+"""One chain: sweeps over the columns, each drawn from its law given the others as they stand."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lacuna.methods.chained.conditional import Conditional, Plan
 from lacuna.methods.chained.design import Design
+from lacuna.methods.chained.law import Law, fit_law
+from lacuna.methods.chained.plan import Plan
 from lacuna.types import Incomplete
 
 
@@ -44,12 +45,12 @@ class Completion:
         seen = self.rows.observed[:, j]
         return self.features[seen], self.state[seen, j]
 
-    def fill(self, j: int, model: Conditional, rng: np.random.Generator) -> None:
+    def fill(self, j: int, law: Law, rng: np.random.Generator) -> None:
         """Draw the blanks of column j."""
         hidden = np.flatnonzero(self.rows.hidden[:, j])
-        self.means[j] = model.mean(self.features[hidden])
-        drawn = self.state[hidden, j] = model.draw(self.means[j], rng)
-        counted = drawn == 0 if model.plan.n_levels else drawn
+        self.means[j] = law.mean(self.features[hidden])
+        drawn = self.state[hidden, j] = law.draw(self.means[j], rng)
+        counted = drawn == 0 if law.plan.n_levels else drawn
         self.moments.setdefault(j, []).append((float(counted.mean()), float(counted.std())))
         self.features[hidden, self.design.blocks[j]] = self.design.coordinates(j, self.state[hidden, j])
 
@@ -66,20 +67,20 @@ class Completion:
 
 @dataclass
 class Chain:
-    """The training rows as one chain completes them, and the models of its last sweep."""
+    """The training rows as one chain completes them, and the laws of its last sweep."""
 
     completion: Completion
     row_weights: np.ndarray  # (n,) of the sweep
-    models: dict[int, Conditional] = field(default_factory=dict)
+    laws: dict[int, Law] = field(default_factory=dict)
 
-    def learn(self, j: int, plan: Plan, grow: bool = True) -> Conditional:
-        """The model of column j given the other columns as they stand."""
+    def learn(self, j: int, plan: Plan, grow: bool = True) -> Law:
+        """The law of column j given the other columns as they stand."""
         weights = self.row_weights[self.completion.rows.observed[:, j]]
-        self.models[j] = Conditional.fit(plan, *self.completion.shown(j), weights, self.models.get(j), grow)
-        return self.models[j]
+        self.laws[j] = fit_law(plan, *self.completion.shown(j), weights, self.laws.get(j), grow)
+        return self.laws[j]
 
     def sweep(self, order: Iterable[int], plans: dict[int, Plan], grow: bool, rng: np.random.Generator) -> None:
-        """Learn and draw each column in turn, by a Bayesian bootstrap of the rows: the models are drawn too."""
+        """Learn and draw each column in turn, by a Bayesian bootstrap of the rows: the laws are drawn too."""
         self.row_weights = rng.exponential(size=len(self.row_weights))
         for j in order:
             self.completion.fill(j, self.learn(j, plans[j], grow), rng)

@@ -57,8 +57,6 @@ ENOUGH_ROWS = 5_000  # to choose a penalty
 def least_penalty(features: np.ndarray, target: np.ndarray) -> float:
     """The smallest penalty per row whose left-out error cannot be told from the least one.
 
-    The one of least error shrinks slopes by more than an analysis of the completed table can bear.
-
     >>> x = np.linspace(-1, 1, 50)[:, None]
     >>> least_penalty(x, 2 * x[:, 0])
     0.0001
@@ -66,10 +64,18 @@ def least_penalty(features: np.ndarray, target: np.ndarray) -> float:
     few = slice(None, None, max(1, len(target) // ENOUGH_ROWS))
     features, target = features[few], target[few]
     n, even = len(target), np.ones(len(target))
-    squares = np.array([WeightedRidge.fit(features, target, even, n * p).left_out ** 2 for p in PENALTIES])
-    worse = squares - squares[squares.sum(1).argmin()]
-    close = worse.sum(1) <= WITHIN * np.sqrt(n) * worse.std(1)
-    return float(PENALTIES[close.argmax()])
+    squares = [WeightedRidge.fit(features, target, even, n * p).left_out ** 2 for p in PENALTIES]
+    return float(PENALTIES[first_as_good(np.array(squares))])
+
+
+def first_as_good(losses: np.ndarray) -> int:
+    """Of losses (choices, n) the first choice that cannot be told from the best.
+
+    Among penalties in ascending order: the best shrinks slopes by more than an analysis of the completed table can
+    bear.
+    """
+    worse = losses - losses[losses.sum(1).argmin()]
+    return int((worse.sum(1) <= WITHIN * np.sqrt(losses.shape[1]) * worse.std(1)).argmax())
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from lacuna.crossfit import fitting_threads
 from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.chained.chain import Chain, Completion
-from lacuna.methods.chained.conditional import Plan, first_plan, with_penalty, with_trees
 from lacuna.methods.chained.design import Design
+from lacuna.methods.chained.plan import Plan, first_plan, with_penalty, with_trees
 from lacuna.methods.mean_mode import column_center
 from lacuna.numerics.diagnostics import LEAST_DRAWS, split_rhat
 from lacuna.rng import stream
@@ -28,18 +28,18 @@ AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where th
 
 
 class Chained(Method):
-    """Chains of conditional models: ridge, and boosted trees on what it leaves as far as they help out of fold.
+    """Chains of conditional laws: ridge, and boosted trees on what it leaves as far as they help out of fold.
 
     Each chain starts from random observed values, and weighs the rows by a Bayesian bootstrap in each sweep. A draw
     is the predicted mean plus the left-out error of a donor near in predicted mean; a level, from its probabilities;
     in columns of counts, rounded, bounded or mostly equal values, the value of a donor. The point imputation is the
     mean, or mode, of the conditional means in the second half of all chains.
 
-    Rows other than those of training are completed by the models of the chains' last sweeps.
+    Rows other than those of training are completed by the laws of the chains' last sweeps.
 
     Args:
         chains: behind a point imputation. Up to 50 draws have a chain each, and are draws of whole rows and of the
-            models. Of more, those past twice ``chains`` draw each cell anew given the rest of its row in a chain.
+            laws. Of more, those past twice ``chains`` draw each cell anew given the rest of its row in a chain.
         sweeps: over the columns.
         max_rows: a random subset of so many rows learns where there are more.
         delta: of a column by name, how blanks differ from what the other columns say of them, for an analysis of
@@ -151,7 +151,7 @@ class Chained(Method):
             for i in range(draws):
                 done = found[i % n]
                 again = i >= n
-                drawn = self.chains_[i % n].models[j].draw(done.means[j], rng) if again else done.state[hidden, j]
+                drawn = self.chains_[i % n].laws[j].draw(done.means[j], rng) if again else done.state[hidden, j]
                 samples[i, of_column] = self._in_units(j, drawn)
         diagnostics = {"convergence": self._convergence()} if rows.same_as(self.learn_) else {}
         return Imputation(values, draws=Draws.from_samples(cells, samples) if draws else None, diagnostics=diagnostics)
@@ -185,11 +185,11 @@ class Chained(Method):
         completion = Completion.start(self.design_, rows, self.pools_, rng)
         order = completion.order()
         for j in order:
-            if j not in chain.models:
+            if j not in chain.laws:
                 chain.learn(j, self._plan(j))
         for sweep in range(self.sweeps):
             for j in order:
-                completion.fill(j, chain.models[j], rng)
+                completion.fill(j, chain.laws[j], rng)
             if sweep >= self.sweeps // 2:
                 completion.keep()
         return completion

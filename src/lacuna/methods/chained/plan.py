@@ -1,0 +1,109 @@
+"""What is decided of a column once, before the chains: its penalty, whether trees help, what a draw is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lacuna.crossfit import balanced_folds
+from lacuna.methods.chained.levels import log_loss, what_is_left, with_added
+from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge, first_as_good, least_penalty
+from lacuna.methods.chained.trees import N_BINS, Growth, out_of_fold_stages
+from lacuna.numerics.binning import Bins
+
+FOLDS = 3
+LEVEL_PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+SURE = 1.0  # standard errors by which trees must help out of fold
+FEWEST_FOR_TREES = 40  # rows
+EXTENTS = np.linspace(0, 1, 11)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is decided of a column once, before the chains."""
+
+    n_levels: int  # 0: a number
+    predictors: np.ndarray  # (f,) indices of coordinates
+    own: bool  # a draw is the value of a donor, not a mean plus its error
+    low: float  # bounds of draws, standardised
+    high: float
+    penalty: float  # of the ridge, per row for a number
+    fold: np.ndarray  # (n,) of the rows that show the column
+    bins: Bins = field(default_factory=lambda: Bins(()))  # of the predictors, where there are trees
+    extent: float = 0.0  # to which trees count
+    growth: Growth = field(default_factory=Growth)
+    shift: np.ndarray | None = None  # (k,) of means of blanks, or of log-odds of levels: they are not like the others
+
+
+def first_plan(
+    n_levels: int, predictors: np.ndarray, features: np.ndarray, target: np.ndarray, rng: np.random.Generator
+) -> Plan:
+    """Without trees, and with a penalty that fits what the other columns hold so far."""
+    own = not n_levels and holds_its_values(target)
+    low, high = target.min(), target.max()
+    room = 0.0 if own or n_levels else 0.5 * (high - low)
+    fold = balanced_folds(target, min(FOLDS, len(target)), rng)
+    plan = Plan(n_levels, predictors, own, low - room, high + room, 3.0, fold)
+    return plan if n_levels else with_penalty(plan, features, target)
+
+
+def with_penalty(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
+    """The smallest penalty that predicts rows left out as well as any."""
+    x = features[:, plan.predictors]
+    if not plan.n_levels:
+        return replace(plan, penalty=least_penalty(x, target))
+    losses = []
+    for penalty in LEVEL_PENALTIES:
+        p = _out_of_fold_probabilities(replace(plan, penalty=penalty), x, target)
+        losses.append(log_loss(p, target))
+    return replace(plan, penalty=LEVEL_PENALTIES[first_as_good(np.array(losses))])
+
+
+def with_trees(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
+    """Rounds and extent of trees by what they do out of fold; extent 0 where they do not help."""
+    n = len(target)
+    if n < FEWEST_FOR_TREES or not len(plan.predictors):
+        return plan
+    x = features[:, plan.predictors]
+    bins = Bins.of(x, N_BINS)
+    if plan.n_levels:
+        p = _out_of_fold_probabilities(plan, x, target)
+        stages = out_of_fold_stages(x, what_is_left(p, target), plan.fold, bins, plan.growth)
+        rounds = int(np.argmin([log_loss(with_added(p, trees, 1.0), target).sum() for trees in stages])) + 1
+        trees = stages[rounds - 1]
+        by_extent = [log_loss(with_added(p, trees, a), target) for a in EXTENTS]
+        best = int(np.argmin([loss.sum() for loss in by_extent]))
+        extent, gain = float(EXTENTS[best]), by_extent[0] - by_extent[best]
+    else:
+        left = WeightedRidge.fit(x, target, np.ones(n), n * plan.penalty).left_out
+        stages = out_of_fold_stages(x, left[:, None], plan.fold, bins, plan.growth)
+        fits = [(float(np.clip(t[:, 0] @ left / max(t[:, 0] @ t[:, 0], 1e-12), 0, 1)), t[:, 0]) for t in stages]
+        squares = [((left - a * t) ** 2).sum() for a, t in fits]
+        rounds = int(np.argmin(squares)) + 1
+        extent, trees = fits[rounds - 1]
+        gain = left**2 - (left - extent * trees) ** 2
+    if gain.sum() <= SURE * gain.std() * np.sqrt(n):
+        return plan
+    return replace(plan, bins=bins, extent=extent, growth=replace(plan.growth, rounds=rounds))
+
+
+def holds_its_values(target: np.ndarray) -> bool:
+    """Whether observed values (n,) are counts, rounded, cut off at a bound, or mostly one value."""
+    n = len(target)
+    distinct, counts = np.unique(target, return_counts=True)
+    if counts.max() > max(2, 0.1 * n) or len(distinct) < 0.5 * n:
+        return True
+    # an edge: many values right beside the least or the largest one
+    beside = 0.1 * target.std()
+    edges = [(target < distinct[0] + beside).sum(), (target > distinct[-1] - beside).sum()]
+    return bool(max(edges) > 4 + 0.02 * n)
+
+
+def _out_of_fold_probabilities(plan: Plan, x: np.ndarray, target: np.ndarray) -> np.ndarray:
+    found = np.empty((len(target), plan.n_levels))
+    for k in range(int(plan.fold.max()) + 1):
+        rows = plan.fold != k
+        fit = MultinomialRidge.fit(x[rows], target[rows], plan.n_levels, np.ones(rows.sum()), plan.penalty)
+        found[~rows] = fit.predict(x[~rows])
+    return found
