@@ -19,8 +19,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,8 +39,7 @@ MECHANISMS = ("mcar", "mar", "dropout")
 STEEP = 1.5  # slope of the log-odds of a blank in the column that is never blank
 
 
-@dataclass(frozen=True)
-class Law:
+class Law(NamedTuple):
     """Columns, the first of which is never blank under MAR and drop-out, and the analysis."""
 
     names: tuple[str, ...]  # of the coefficients after the intercept
