@@ -5,7 +5,7 @@ Rubin, "Multiple Imputation for Nonresponse in Surveys", 1987; van Buuren, "Flex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -125,36 +125,54 @@ class Chained(Method):
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
-        found = self._completions(rows, self.chains)
+        means = self._means(self._completions(rows, self.chains))
         probabilities = {}
         for j, column in enumerate(rows.columns):
             n_hidden = int(rows.hidden[:, j].sum())
             if column.discrete and n_hidden:
                 sure = np.tile(np.eye(column.n_levels)[int(self.centers_[j])], (n_hidden, 1))
-                probabilities[j] = _mean(found, j) if self.design_.varied[j] else sure
+                probabilities[j] = means.get(j, sure)
         return probabilities
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         n = max(self.chains, draws if draws <= EXACT else 2 * self.chains)
-        found = self._completions(rows, n)
         cells, values = np.argwhere(rows.hidden), rows.values.copy()
-        samples = np.empty((draws, len(cells)))
-        rng = stream(self.seed_, "chained", "draws")
-        for j in range(len(rows.columns)):
-            hidden, of_column = rows.hidden[:, j], cells[:, 1] == j
-            if not hidden.any():
-                continue
-            if not self.design_.varied[j]:
-                values[hidden, j] = samples[:, of_column] = self.centers_[j]
-                continue
-            values[hidden, j] = self._point(j, _mean(found[: self.chains], j))
-            for i in range(draws):
-                done = found[i % n]
-                again = i >= n
-                drawn = self.chains_[i % n].laws[j].draw(done.means[j], rng) if again else done.state[hidden, j]
-                samples[i, of_column] = self._in_units(j, drawn)
+        of_column = {j: cells[:, 1] == j for j in range(len(rows.columns)) if rows.hidden[:, j].any()}
+        samples = np.tile(np.array(self.centers_)[cells[:, 1]], (draws, 1))
+        means = self._means(self._sampled(self._completions(rows, n), n, of_column, samples))
+        for j in of_column:
+            values[rows.hidden[:, j], j] = self._point(j, means[j]) if j in means else self.centers_[j]
         diagnostics = {"convergence": self._convergence()} if rows.same_as(self.learn_) else {}
         return Imputation(values, draws=Draws.from_samples(cells, samples) if draws else None, diagnostics=diagnostics)
+
+    def _completions(self, rows: Incomplete, n: int) -> Iterator[Completion]:
+        """Rows as n chains complete them, one after the other: there may be many rows."""
+        with fitting_threads(len(self.learn_)):
+            self._run(n)
+            known = rows.same_as(self.learn_)
+            for k in range(n):
+                yield self.chains_[k].completion if known else self._completion(rows, k)
+
+    def _sampled(
+        self, completions: Iterator[Completion], n: int, of_column: dict[int, np.ndarray], samples: np.ndarray
+    ) -> Iterator[Completion]:
+        """Pass n completions on, and write draws of them into samples (m, k)."""
+        rng = stream(self.seed_, "chained", "draws")
+        for k, done in enumerate(completions):
+            for j in done.means:
+                law, hidden = self.chains_[k].laws[j], done.rows.hidden[:, j]
+                for i in range(k, len(samples), n):
+                    drawn = done.state[hidden, j] if i == k else law.draw(done.means[j], rng)
+                    samples[i, of_column[j]] = self._in_units(j, drawn)
+            yield done
+
+    def _means(self, completions: Iterable[Completion]) -> dict[int, np.ndarray]:
+        """(h, k) by column that varies: conditional means, averaged over the first chains."""
+        means: dict[int, np.ndarray] = {}
+        for k, done in enumerate(completions):
+            for j in done.means if k < self.chains else ():
+                means[j] = means.get(j, 0.0) + done.average(j) / self.chains
+        return means
 
     def _convergence(self) -> dict[str, dict[str, Any]]:
         """By column: mean and sd of the draws, (chains, sweeps) each, and split R-hat of the mean over the second half.
@@ -170,14 +188,6 @@ class Chained(Method):
             rhat = float(split_rhat(late)[0]) if late.shape[1] >= LEAST_DRAWS else float("nan")
             found[column.name] = {"mean": mean.tolist(), "sd": sd.tolist(), "rhat": rhat}
         return found
-
-    def _completions(self, rows: Incomplete, n: int) -> list[Completion]:
-        """Rows as n chains complete them."""
-        with fitting_threads(len(self.learn_)):
-            self._run(n)
-            if rows.same_as(self.learn_):
-                return [chain.completion for chain in self.chains_[:n]]
-            return [self._completion(rows, k) for k in range(n)]
 
     def _completion(self, rows: Incomplete, k: int) -> Completion:
         """Rows that chain k has not learned from."""
@@ -226,10 +236,6 @@ def _shifts(columns: tuple[Column, ...], delta: Mapping[str, float | Mapping[str
             odds = {str(level): float(value) for level, value in by_level.items()}
             found[j] = np.array([odds.get(level, 0.0) for level in levels])
     return found
-
-
-def _mean(completions: list[Completion], j: int) -> np.ndarray:
-    return np.mean([completion.average(j) for completion in completions], axis=0)
 
 
 def _some_rows(train: Incomplete, at_most: int, rng: np.random.Generator) -> Incomplete:
