@@ -98,13 +98,25 @@ def test_probabilities_of_levels_follow_the_other_columns() -> None:
 def test_trees_join_in_where_the_relation_is_bent_and_only_there() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 2))
-    y = np.stack([x[:, 0] ** 2, x[:, 0]]) + 0.3 * rng.normal(size=(2, 400))
+    y = np.stack([np.sin(3 * x[:, 0]), x[:, 0]]) + 0.3 * rng.normal(size=(2, 400))
     y[:, :100] = np.nan
     bent, straight = (Chained(chains=1, sweeps=1).fit(incomplete(np.column_stack([x, one]))) for one in y)
     assert bent.plans_[2].extent > 0.5
     assert straight.plans_[2].extent == 0
     imputed = bent.impute(incomplete(np.column_stack([x, y[0]]))).values[:100, 2]
-    assert np.corrcoef(imputed, x[:100, 0] ** 2)[0, 1] > 0.9
+    assert np.corrcoef(imputed, np.sin(3 * x[:100, 0]))[0, 1] > 0.9
+
+
+def test_squares_and_products_are_found_and_hold_beyond_what_was_seen() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    y = x[:, 0] ** 2 + x[:, 0] * x[:, 1]
+    blank = np.where(x[:, 0] > 1, np.nan, y + 0.3 * rng.normal(size=400))
+    rows = incomplete(np.column_stack([x, blank]))
+    fitted = Chained(chains=2, sweeps=2).fit(rows)
+    assert {(0, 0), (0, 1)} <= {tuple(pair) for pair in fitted.plans_[2].inputs.pairs.tolist()}
+    drawn = fitted.impute(rows, 2).draws.mean
+    np.testing.assert_allclose(drawn.mean(), y[x[:, 0] > 1].mean(), rtol=0.1)
 
 
 def test_more_columns_than_rows_and_tiny_tables() -> None:
@@ -113,6 +125,17 @@ def test_more_columns_than_rows_and_tiny_tables() -> None:
     for values in (wide, np.array([[1.0, 2], [2, np.nan], [3, 4]]), np.array([[1.0], [np.nan], [3.0]])):
         rows = incomplete(values)
         assert np.isfinite(Chained(chains=1, sweeps=2).fit(rows).impute(rows, 2).values).all()
+
+
+def test_of_very_many_columns_those_that_tell_most_are_used() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(60, 200))
+    values[:, 7] = values[:, 150] + 0.1 * rng.normal(size=60)
+    values[:10, 7] = np.nan
+    fitted = Chained(chains=1, sweeps=1).fit(incomplete(values))
+    assert len(fitted.plans_[7].inputs.predictors) == 150
+    assert 150 in fitted.plans_[7].inputs.predictors
+    assert np.corrcoef(fitted.impute(incomplete(values)).values[:10, 7], values[:10, 150])[0, 1] > 0.5
 
 
 def test_a_subset_of_the_rows_learns_for_all() -> None:

@@ -36,7 +36,7 @@ class NumberLaw:
     def fit(
         cls, plan: Plan, x: np.ndarray, target: np.ndarray, row_weights: np.ndarray, earlier: Self | None, grow: bool
     ) -> Self:
-        """Predictors x (n, f), target (n,), row_weights (n,) that sum to n; see ``fit_law``."""
+        """Inputs x (n, f), target (n,), row_weights (n,) that sum to n; see ``fit_law``."""
         linear = WeightedRidge.fit(x, target, row_weights, plan.penalty * len(target))
         trees = earlier.trees if earlier is not None else None
         if grow:
@@ -49,7 +49,7 @@ class NumberLaw:
 
     def mean(self, features: np.ndarray) -> np.ndarray:
         """(h, 1) for features (h, width)."""
-        x = features[:, self.plan.predictors]
+        x = self.plan.inputs(features)
         predicted = self.linear.predict(x)[:, None]
         if self.trees is not None:
             predicted = predicted + self.plan.extent * self.trees.predict(x)
@@ -76,7 +76,7 @@ class LevelLaw:
     def fit(
         cls, plan: Plan, x: np.ndarray, target: np.ndarray, row_weights: np.ndarray, earlier: Self | None, grow: bool
     ) -> Self:
-        """Predictors x (n, f), target (n,) codes, row_weights (n,) that sum to n; see ``fit_law``."""
+        """Inputs x (n, f), target (n,) codes, row_weights (n,) that sum to n; see ``fit_law``."""
         start = earlier.linear if earlier is not None else None
         linear = MultinomialRidge.fit(x, target, plan.n_levels, row_weights, plan.penalty, start)
         trees = earlier.trees if earlier is not None else None
@@ -87,7 +87,7 @@ class LevelLaw:
 
     def mean(self, features: np.ndarray) -> np.ndarray:
         """(h, k) probabilities for features (h, width)."""
-        x = features[:, self.plan.predictors]
+        x = self.plan.inputs(features)
         predicted = self.linear.predict(x)
         if self.trees is not None:
             predicted = with_added(predicted, self.trees.predict(x), self.plan.extent)
@@ -117,7 +117,7 @@ def fit_law(
         row_weights: (n,) of any sum.
         earlier: law of the same column, whose trees are kept unless others are to ``grow``.
     """
-    x, weights = features[:, plan.predictors], row_weights * (len(row_weights) / row_weights.sum())
+    x, weights = plan.inputs(features), row_weights * (len(row_weights) / row_weights.sum())
     grow = grow and plan.extent > 0
     if plan.n_levels:
         return LevelLaw.fit(plan, x, target, weights, earlier if isinstance(earlier, LevelLaw) else None, grow)

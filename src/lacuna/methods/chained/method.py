@@ -16,7 +16,7 @@ from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.chained.chain import Chain, Completion
 from lacuna.methods.chained.design import Design
-from lacuna.methods.chained.plan import Plan, first_plan, with_penalty, with_trees
+from lacuna.methods.chained.plan import Plan, first_plan, with_penalty, with_products, with_trees
 from lacuna.methods.mean_mode import column_center
 from lacuna.numerics.diagnostics import LEAST_DRAWS, split_rhat
 from lacuna.rng import stream
@@ -29,6 +29,8 @@ AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where th
 
 class Chained(Method):
     """Chains of conditional laws: ridge, and boosted trees on what it leaves as far as they help out of fold.
+
+    Ridge is given squares and products of other columns where they help rows left out.
 
     Each chain starts from random observed values, and weighs the rows by a Bayesian bootstrap in each sweep. A draw
     is the predicted mean plus the left-out error of a donor near in predicted mean; a level, from its probabilities;
@@ -89,8 +91,8 @@ class Chained(Method):
                 plan = self.plans_.get(j)
                 if plan is None:
                     plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
-                elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:  # that of levels is dear
-                    plan = with_penalty(plan, *shown)
+                elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:  # levels are dear
+                    plan = with_penalty(with_products(plan, *shown), *shown)
                 self.plans_[j] = plan
                 completion.fill(j, pilot.learn(j, plan), rng)
         return pilot
@@ -101,7 +103,7 @@ class Chained(Method):
             rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
             shown = self.pilot_.completion.shown(j)
             plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
-            self.plans_[j] = self._ready(j, with_penalty(plan, *shown))
+            self.plans_[j] = self._ready(j, with_penalty(with_products(plan, *shown), *shown))
         return self.plans_[j]
 
     def _ready(self, j: int, plan: Plan) -> Plan:

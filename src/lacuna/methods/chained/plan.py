@@ -9,13 +9,15 @@ import numpy as np
 from lacuna.crossfit import balanced_folds
 from lacuna.methods.chained.levels import log_loss, what_is_left, with_added
 from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge, first_as_good, least_penalty
+from lacuna.methods.chained.terms import Inputs, correlation, missing_pairs
 from lacuna.methods.chained.trees import N_BINS, Growth, out_of_fold_stages
 from lacuna.numerics.binning import Bins
 
 FOLDS = 3
 LEVEL_PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 SURE = 1.0  # standard errors by which trees must help out of fold
-FEWEST_FOR_TREES = 40  # rows
+FEWEST_ROWS = 40  # that products and trees are learned from
+MOST_PREDICTORS = 150  # coordinates; of more, those that correlate most
 EXTENTS = np.linspace(0, 1, 11)
 
 
@@ -24,7 +26,7 @@ class Plan:
     """What is decided of a column once, before the chains."""
 
     n_levels: int  # 0: a number
-    predictors: np.ndarray  # (f,) indices of coordinates
+    inputs: Inputs  # of the linear model and the trees
     own: bool  # a draw is the value of a donor, not a mean plus its error
     low: float  # bounds of draws, standardised
     high: float
@@ -39,18 +41,22 @@ class Plan:
 def first_plan(
     n_levels: int, predictors: np.ndarray, features: np.ndarray, target: np.ndarray, rng: np.random.Generator
 ) -> Plan:
-    """Without trees, and with a penalty that fits what the other columns hold so far."""
+    """Without products and trees, and with a penalty that fits what the other columns hold so far."""
+    if len(predictors) > MOST_PREDICTORS:
+        outcomes = np.eye(n_levels)[target.astype(np.intp)] if n_levels else target[:, None]
+        order = np.argsort(-correlation(features[:, predictors], outcomes), kind="stable")
+        predictors = np.sort(predictors[order[:MOST_PREDICTORS]])
     own = not n_levels and holds_its_values(target)
     low, high = target.min(), target.max()
     room = 0.0 if own or n_levels else 0.5 * (high - low)
     fold = balanced_folds(target, min(FOLDS, len(target)), rng)
-    plan = Plan(n_levels, predictors, own, low - room, high + room, 3.0, fold)
+    plan = Plan(n_levels, Inputs.plain(predictors), own, low - room, high + room, 3.0, fold)
     return plan if n_levels else with_penalty(plan, features, target)
 
 
 def with_penalty(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     """The smallest penalty that predicts rows left out as well as any."""
-    x = features[:, plan.predictors]
+    x = plan.inputs(features)
     if not plan.n_levels:
         return replace(plan, penalty=least_penalty(x, target))
     losses = []
@@ -60,12 +66,27 @@ def with_penalty(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     return replace(plan, penalty=LEVEL_PENALTIES[first_as_good(np.array(losses))])
 
 
+def with_products(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
+    """Squares and products of inputs where they help rows left out, and none where they do not."""
+    predictors, n = plan.inputs.predictors, len(target)
+    plan = replace(plan, inputs=Inputs.plain(predictors))
+    if n < FEWEST_ROWS or not len(predictors):
+        return plan
+    loss, left = _left_out(plan, features, target)
+    pairs = missing_pairs(predictors, features, left)
+    if not len(pairs):
+        return plan
+    bent = replace(plan, inputs=Inputs.with_pairs(predictors, pairs, features))
+    gain = loss - _left_out(bent, features, target)[0]
+    return bent if gain.sum() > SURE * gain.std() * np.sqrt(n) else plan
+
+
 def with_trees(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     """Rounds and extent of trees by what they do out of fold; extent 0 where they do not help."""
     n = len(target)
-    if n < FEWEST_FOR_TREES or not len(plan.predictors):
+    if n < FEWEST_ROWS or not len(plan.inputs.predictors):
         return plan
-    x = features[:, plan.predictors]
+    x = plan.inputs(features)
     bins = Bins.of(x, N_BINS)
     if plan.n_levels:
         p = _out_of_fold_probabilities(plan, x, target)
@@ -98,6 +119,16 @@ def holds_its_values(target: np.ndarray) -> bool:
     beside = 0.1 * target.std()
     edges = [(target < distinct[0] + beside).sum(), (target > distinct[-1] - beside).sum()]
     return bool(max(edges) > 4 + 0.02 * n)
+
+
+def _left_out(plan: Plan, features: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Loss (n,) of the linear model on rows left out, and what it leaves of them (n, k)."""
+    x, n = plan.inputs(features), len(target)
+    if plan.n_levels:
+        p = _out_of_fold_probabilities(plan, x, target)
+        return log_loss(p, target), what_is_left(p, target)
+    left = WeightedRidge.fit(x, target, np.ones(n), n * plan.penalty).left_out
+    return left**2, left[:, None]
 
 
 def _out_of_fold_probabilities(plan: Plan, x: np.ndarray, target: np.ndarray) -> np.ndarray:
