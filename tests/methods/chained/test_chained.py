@@ -119,6 +119,18 @@ def test_squares_and_products_are_found_and_hold_beyond_what_was_seen() -> None:
     np.testing.assert_allclose(drawn.mean(), y[x[:, 0] > 1].mean(), rtol=0.1)
 
 
+def test_a_column_of_many_levels() -> None:
+    rng = np.random.default_rng(0)
+    level = rng.integers(40, size=500).astype(float)
+    x = np.column_stack([level % 8 + 0.1 * rng.normal(size=500), level])
+    hidden = rng.random(500) < 0.2
+    column = Column("level", "categorical", tuple(f"l{i}" for i in range(40)))
+    rows = incomplete(np.column_stack([x[:, 0], np.where(hidden, np.nan, level)]), (Column("x"), column))
+    p = Chained(chains=1, sweeps=2).fit(rows).level_probabilities(rows)[1]
+    right = p[np.arange(len(p)), level[hidden].astype(int)]
+    assert np.log(right).mean() > np.log(1 / 40) + 0.5  # it has learned which levels go with x
+
+
 def test_more_columns_than_rows_and_tiny_tables() -> None:
     rng = np.random.default_rng(0)
     wide = np.where(rng.random((15, 30)) < 0.2, np.nan, rng.normal(size=(15, 30)))

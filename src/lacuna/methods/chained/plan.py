@@ -17,6 +17,8 @@ FOLDS = 3
 LEVEL_PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 SURE = 1.0  # standard errors by which trees must help out of fold
 FEWEST_ROWS = 40  # that products and trees are learned from
+MANY_LEVELS = 10  # beyond which the linear model is alone: each level would need trees of its own
+ENOUGH_CELLS = 50_000  # rows times levels, to choose a penalty
 MOST_PREDICTORS = 150  # coordinates; of more, those that correlate most
 EXTENTS = np.linspace(0, 1, 11)
 
@@ -59,9 +61,11 @@ def with_penalty(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     x = plan.inputs(features)
     if not plan.n_levels:
         return replace(plan, penalty=least_penalty(x, target))
+    few = slice(None, None, max(1, len(target) * plan.n_levels // ENOUGH_CELLS))
+    x, target, part = x[few], target[few], replace(plan, fold=plan.fold[few])
     losses = []
     for penalty in LEVEL_PENALTIES:
-        p = _out_of_fold_probabilities(replace(plan, penalty=penalty), x, target)
+        p = _out_of_fold_probabilities(replace(part, penalty=penalty), x, target)
         losses.append(log_loss(p, target))
     return replace(plan, penalty=LEVEL_PENALTIES[first_as_good(np.array(losses))])
 
@@ -70,7 +74,7 @@ def with_products(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     """Squares and products of inputs where they help rows left out, and none where they do not."""
     predictors, n = plan.inputs.predictors, len(target)
     plan = replace(plan, inputs=Inputs.plain(predictors))
-    if n < FEWEST_ROWS or not len(predictors):
+    if n < FEWEST_ROWS or plan.n_levels > MANY_LEVELS or not len(predictors):
         return plan
     loss, left = _left_out(plan, features, target)
     pairs = missing_pairs(predictors, features, left)
@@ -84,7 +88,7 @@ def with_products(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
 def with_trees(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     """Rounds and extent of trees by what they do out of fold; extent 0 where they do not help."""
     n = len(target)
-    if n < FEWEST_ROWS or not len(plan.inputs.predictors):
+    if n < FEWEST_ROWS or plan.n_levels > MANY_LEVELS or not len(plan.inputs.predictors):
         return plan
     x = plan.inputs(features)
     bins = Bins.of(x, N_BINS)
