@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import shutil
 import subprocess
 import tempfile
@@ -218,7 +219,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print what --out holds, and run nothing")
     asked = parser.parse_args()
     if asked.table:
-        print(as_table(pd.read_json(asked.out, lines=True).to_dict("records")))
+        print(as_table([json.loads(line) for line in asked.out.read_text().splitlines()]))
         return
     methods = [m for m in asked.methods if m != "mice_r" or shutil.which("Rscript")]
     settings = itertools.product(asked.laws, asked.mechanisms, asked.rates, asked.n, methods)

@@ -119,6 +119,18 @@ def test_squares_and_products_are_found_and_hold_beyond_what_was_seen() -> None:
     np.testing.assert_allclose(drawn.mean(), y[x[:, 0] > 1].mean(), rtol=0.1)
 
 
+def test_levels_that_go_with_a_product_of_other_columns() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    level = (x[:, 0] * x[:, 1] + 0.3 * rng.logistic(size=400) > 0).astype(float)
+    hidden = rng.random(400) < 0.3
+    columns = (Column("a"), Column("b"), Column("level", "categorical", ("no", "yes")))
+    rows = incomplete(np.column_stack([x, np.where(hidden, np.nan, level)]), columns)
+    fitted = Chained(chains=1, sweeps=3).fit(rows)
+    assert [0, 1] in fitted.plans_[2].inputs.pairs.tolist()
+    assert (fitted.impute(rows).values[hidden, 2] == level[hidden]).mean() > 0.7
+
+
 def test_a_column_of_many_levels() -> None:
     rng = np.random.default_rng(0)
     level = rng.integers(40, size=500).astype(float)

@@ -77,7 +77,8 @@ class LevelLaw:
         cls, plan: Plan, x: np.ndarray, target: np.ndarray, row_weights: np.ndarray, earlier: Self | None, grow: bool
     ) -> Self:
         """Inputs x (n, f), target (n,) codes, row_weights (n,) that sum to n; see ``fit_law``."""
-        start = earlier.linear if earlier is not None else None
+        same = earlier is not None and earlier.linear.weights.shape == (x.shape[1], plan.n_levels)
+        start = earlier.linear if earlier is not None and same else None  # products may have come in since
         linear = MultinomialRidge.fit(x, target, plan.n_levels, row_weights, plan.penalty, start)
         trees = earlier.trees if earlier is not None else None
         if grow:
