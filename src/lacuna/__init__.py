@@ -4,13 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lacuna.imputer import Imputer, load
+    from lacuna.pooling import pool
 
 __version__ = "0.1.0"
-__all__ = ["Imputer", "load"]
+__all__ = ["Imputer", "load", "pool"]
 
 
 def __getattr__(name: str) -> Any:
     """The public API, imported when it is asked for: a run from the command line does not need it."""
+    if name == "pool":
+        from lacuna.pooling import pool
+
+        return pool
     if name in __all__:
         from lacuna import imputer
 

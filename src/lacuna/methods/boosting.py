@@ -19,7 +19,9 @@ class BoostedTrees(Method):
     """Impute each column by boosted trees on the other columns, blanks included as they are.
 
     A hidden cell gets its mean, or its most probable level. Draws add an error made out of fold on a training row
-    with nearly the same prediction (integers are rounded), or sample a level; all within the observed range.
+    with nearly the same prediction (integers are rounded), or sample a level; all within the observed range. They say
+    how far off a cell may be, and are not for multiple imputation: blanks of a row are drawn apart from each other, by
+    one model, whose trees flatten slopes. `chained` is for that.
 
     The trees of a column with many levels have a penalty on their leaves. Each level is rare there, and a Newton step
     divides by its p (1 - p): without one the first rounds overshoot, and boosting stops with little learned.

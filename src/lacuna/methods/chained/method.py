@@ -1,0 +1,253 @@
+"""`chained`: draws by chained equations that an analysis can be built on.
+
+Rubin, "Multiple Imputation for Nonresponse in Surveys", 1987; van Buuren, "Flexible Imputation of Missing Data", 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lacuna.crossfit import fitting_threads
+from lacuna.errors import UserError
+from lacuna.methods.base import Method
+from lacuna.methods.chained.chain import Chain, Completion
+from lacuna.methods.chained.design import Design
+from lacuna.methods.chained.plan import Plan, first_plan, with_penalty, with_products, with_trees
+from lacuna.methods.mean_mode import column_center
+from lacuna.numerics.diagnostics import LEAST_DRAWS, split_rhat
+from lacuna.rng import stream
+from lacuna.types import Column, Draws, Imputation, Incomplete
+
+PILOT_SWEEPS = 4
+EXACT = 50  # draws up to which each has a chain of its own
+AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where there are that many
+
+
+class Chained(Method):
+    """Chains of conditional laws: ridge, and boosted trees on what it leaves as far as they help out of fold.
+
+    Ridge is given squares and products of other columns where they help rows left out.
+
+    Each chain starts from random observed values, and weighs the rows by a Bayesian bootstrap in each sweep. A draw
+    is the predicted mean plus the left-out error of a donor near in predicted mean; a level, from its probabilities;
+    in columns of counts, rounded, bounded or mostly equal values, the value of a donor. The point imputation is the
+    mean, or mode, of the conditional means in the second half of all chains.
+
+    Rows other than those of training are completed by the laws of the chains' last sweeps.
+
+    Args:
+        chains: behind a point imputation. Up to 50 draws have a chain each, and are draws of whole rows and of the
+            laws. Of more, those past twice ``chains`` draw each cell anew given the rest of its row in a chain.
+        sweeps: over the columns.
+        max_rows: a random subset of so many rows learns where there are more.
+        delta: of a column by name, how blanks differ from what the other columns say of them, for an analysis of
+            sensitivity: in sds of the column; in log-odds of the second of two levels, or of each of several by its
+            label, such as ``{"income": -0.1, "town": {"Bonn": 0.5}}``.
+    """
+
+    inductive: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        chains: int = 5,
+        sweeps: int = 10,
+        max_rows: int = 20_000,
+        delta: Mapping[str, float | Mapping[str, float]] | None = None,
+    ) -> None:
+        for name, count in (("chains", chains), ("sweeps", sweeps), ("max_rows", max_rows)):
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        self.chains, self.sweeps, self.max_rows, self.delta = chains, sweeps, max_rows, dict(delta or {})
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        self.seed_ = seed
+        self.shifts_ = _shifts(train.columns, self.delta)
+        self.design_ = Design.fit(train)
+        cells = [train.values[seen, j] for j, seen in enumerate(train.observed.T)]
+        self.centers_ = [column_center(column, x) for column, x in zip(train.columns, cells, strict=True)]
+        self.learn_ = _some_rows(train, self.max_rows, stream(seed, "chained", "rows"))
+        state = self.design_.state(self.learn_.values)
+        self.pools_ = [state[seen, j] for j, seen in enumerate(self.learn_.observed.T)]
+        self.plans_: dict[int, Plan] = {}
+        self.chains_: list[Chain] = []
+        with fitting_threads(len(self.learn_)):
+            self.pilot_ = self._pilot()
+            for j in self.pilot_.completion.order():
+                self.plans_[j] = self._ready(j, self.plans_[j])
+            self._run(self.chains)
+
+    def _pilot(self) -> Chain:
+        """A chain of equal weights and without trees, in which the plans are made."""
+        rng = stream(self.seed_, "chained", "pilot")
+        completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
+        pilot = Chain(completion, np.ones(len(self.learn_)))
+        for sweep in range(PILOT_SWEEPS):
+            for j in completion.order():
+                shown = completion.shown(j)
+                plan = self.plans_.get(j)
+                if plan is None:
+                    plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
+                elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:  # levels are dear
+                    plan = with_penalty(with_products(plan, *shown), *shown)
+                self.plans_[j] = plan
+                completion.fill(j, pilot.learn(j, plan), rng)
+        return pilot
+
+    def _plan(self, j: int) -> Plan:
+        """That of a column without blanks in training is made when new rows need it."""
+        if j not in self.plans_:
+            rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
+            shown = self.pilot_.completion.shown(j)
+            plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
+            self.plans_[j] = self._ready(j, with_penalty(with_products(plan, *shown), *shown))
+        return self.plans_[j]
+
+    def _ready(self, j: int, plan: Plan) -> Plan:
+        """What the pilot has no use for: trees, and the shift of blanks."""
+        plan = with_trees(plan, *self.pilot_.completion.shown(j))
+        return replace(plan, shift=self.shifts_.get(j))
+
+    def _run(self, n: int) -> None:
+        """Add chains up to n."""
+        growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
+        for k in range(len(self.chains_), n):
+            rng = stream(self.seed_, "chained", k)
+            completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
+            chain, order = Chain(completion, np.ones(len(self.learn_))), completion.order()
+            for sweep in range(self.sweeps):
+                self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
+                chain.sweep(order, self.plans_, sweep in growing, rng)
+                if sweep >= self.sweeps // 2:
+                    completion.keep()
+            self.chains_.append(chain)
+
+    def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
+        """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
+        means = self._means(self._completions(rows, self.chains))
+        probabilities = {}
+        for j, column in enumerate(rows.columns):
+            n_hidden = int(rows.hidden[:, j].sum())
+            if column.discrete and n_hidden:
+                sure = np.tile(np.eye(column.n_levels)[int(self.centers_[j])], (n_hidden, 1))
+                probabilities[j] = means.get(j, sure)
+        return probabilities
+
+    def _impute(self, rows: Incomplete, draws: int) -> Imputation:
+        n = max(self.chains, draws if draws <= EXACT else 2 * self.chains)
+        cells, values = np.argwhere(rows.hidden), rows.values.copy()
+        of_column = {j: cells[:, 1] == j for j in range(len(rows.columns)) if rows.hidden[:, j].any()}
+        samples = np.tile(np.array(self.centers_)[cells[:, 1]], (draws, 1))
+        means = self._means(self._sampled(self._completions(rows, n), n, of_column, samples))
+        for j in of_column:
+            values[rows.hidden[:, j], j] = self._point(j, means[j]) if j in means else self.centers_[j]
+        diagnostics = {"convergence": self._convergence()} if rows.same_as(self.learn_) else {}
+        return Imputation(values, draws=Draws.from_samples(cells, samples) if draws else None, diagnostics=diagnostics)
+
+    def _completions(self, rows: Incomplete, n: int) -> Iterator[Completion]:
+        """Rows as n chains complete them, one after the other: there may be many rows."""
+        with fitting_threads(len(self.learn_)):
+            self._run(n)
+            known = rows.same_as(self.learn_)
+            for k in range(n):
+                yield self.chains_[k].completion if known else self._completion(rows, k)
+
+    def _sampled(
+        self, completions: Iterator[Completion], n: int, of_column: dict[int, np.ndarray], samples: np.ndarray
+    ) -> Iterator[Completion]:
+        """Pass n completions on, and write draws of them into samples (m, k)."""
+        rng = stream(self.seed_, "chained", "draws")
+        for k, done in enumerate(completions):
+            for j in done.means:
+                law, hidden = self.chains_[k].laws[j], done.rows.hidden[:, j]
+                for i in range(k, len(samples), n):
+                    drawn = done.state[hidden, j] if i == k else law.draw(done.means[j], rng)
+                    samples[i, of_column[j]] = self._in_units(j, drawn)
+            yield done
+
+    def _means(self, completions: Iterable[Completion]) -> dict[int, np.ndarray]:
+        """(h, k) by column that varies: conditional means, averaged over the first chains."""
+        means: dict[int, np.ndarray] = {}
+        for k, done in enumerate(completions):
+            for j in done.means if k < self.chains else ():
+                means[j] = means.get(j, 0.0) + done.average(j) / self.chains
+        return means
+
+    def _convergence(self) -> dict[str, dict[str, Any]]:
+        """By column: mean and sd of the draws, (chains, sweeps) each, and split R-hat of the mean over the second half.
+
+        Of levels, the share of the first one.
+        """
+        found = {}
+        for j in self.chains_[0].completion.order():
+            trace = np.array([chain.completion.moments[j] for chain in self.chains_])  # (chains, sweeps, 2)
+            column = self.learn_.columns[j]
+            mean, sd = trace[..., 0] * self.design_.sd[j] + self.design_.mean[j], trace[..., 1] * self.design_.sd[j]
+            late = trace[:, self.sweeps // 2 :, :1]
+            rhat = float(split_rhat(late)[0]) if late.shape[1] >= LEAST_DRAWS else float("nan")
+            found[column.name] = {"mean": mean.tolist(), "sd": sd.tolist(), "rhat": rhat}
+        return found
+
+    def _completion(self, rows: Incomplete, k: int) -> Completion:
+        """Rows that chain k has not learned from."""
+        chain, rng = self.chains_[k], stream(self.seed_, "chained", "rows", k)
+        completion = Completion.start(self.design_, rows, self.pools_, rng)
+        order = completion.order()
+        for j in order:
+            if j not in chain.laws:
+                chain.learn(j, self._plan(j))
+        for sweep in range(self.sweeps):
+            for j in order:
+                completion.fill(j, chain.laws[j], rng)
+            if sweep >= self.sweeps // 2:
+                completion.keep()
+        return completion
+
+    def _point(self, j: int, mean: np.ndarray) -> np.ndarray:
+        """(h,) values for conditional means (h, k), within the observed range."""
+        if self.learn_.columns[j].discrete:
+            return mean.argmax(1).astype(float)
+        return self._in_units(j, mean[:, 0].clip(self.pools_[j].min(), self.pools_[j].max()))
+
+    def _in_units(self, j: int, state: np.ndarray) -> np.ndarray:
+        """Values (h,) of a state (h,)."""
+        values = self.design_.mean[j] + self.design_.sd[j] * state
+        return np.round(values) if self.learn_.columns[j].kind == "integer" else values
+
+
+def _shifts(columns: tuple[Column, ...], delta: Mapping[str, float | Mapping[str, float]]) -> dict[int, np.ndarray]:
+    """(k,) for each column that ``delta`` names: of its mean, or of the log-odds of its levels."""
+    names = [column.name for column in columns]
+    found = {}
+    for name, asked in delta.items():
+        if name not in names:
+            raise UserError(f"delta names {name!r}, which is no column: there are {names}")
+        j = names.index(name)
+        levels = [str(level) for level in columns[j].levels]
+        by_level = {levels[1]: asked} if len(levels) == 2 and not isinstance(asked, Mapping) else asked
+        if not levels:
+            if isinstance(asked, Mapping):
+                raise UserError(f"delta of {name!r}, a column of numbers, must be a number of sds, not {asked}")
+            found[j] = np.array([float(asked)])
+        elif not isinstance(by_level, Mapping) or (set(map(str, by_level)) - set(levels)):
+            raise UserError(f"delta of {name!r} must give log-odds by level, such as {{{levels[0]!r}: 0.5}}: {levels}")
+        else:
+            odds = {str(level): float(value) for level, value in by_level.items()}
+            found[j] = np.array([odds.get(level, 0.0) for level in levels])
+    return found
+
+
+def _some_rows(train: Incomplete, at_most: int, rng: np.random.Generator) -> Incomplete:
+    """A random part of the rows where there are more, and further ones that show a column that few do."""
+    if len(train) <= at_most:
+        return train
+    chosen = np.zeros(len(train), bool)
+    chosen[rng.choice(len(train), at_most, replace=False)] = True
+    for seen in train.observed.T:
+        lacking = min(AT_LEAST_SEEN, at_most // 2, int(seen.sum())) - int((seen & chosen).sum())
+        if lacking > 0:
+            chosen[rng.choice(np.flatnonzero(seen & ~chosen), lacking, replace=False)] = True
+    return train.take(chosen)
