@@ -7,7 +7,7 @@ import numpy as np
 from lacuna.datasets.mimic_ed.schema import COLUMNS
 from lacuna.datasets.mimic_ed_standin import MimicEDStandin, draw_values
 from lacuna.rng import stream
-from lacuna.tables.mm_rates import mm_rates
+from lacuna.tables.papers.mm_rates import mm_rates
 
 
 def main() -> None:

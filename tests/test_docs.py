@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -95,3 +95,8 @@ def test_the_map_has_every_line_of_the_algorithm_of_missbgm() -> None:
     rows = re.findall(r"^\| lines? ([\d, ]+) \|", section.partition("\n### ")[0], re.MULTILINE)
     lines = [int(line) for row in rows for line in row.split(",")]
     assert lines == list(range(1, MISSBGM_LINES + 1))
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.py")), ids=lambda path: path.stem)
+def test_the_scripts_of_the_pages_import(path: Path, loaded: Callable[[str], ModuleType]) -> None:
+    assert loaded(f"docs/{path.name}").__doc__

@@ -31,6 +31,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     ' (known: mean_mode, oracle)'
     """
     known = list(known)
+    if not known:
+        return " (there are none)"
     near = difflib.get_close_matches(name, known, n=1)
     shown = ", ".join(known[:30]) + (", ..." if len(known) > 30 else "")
     return f": did you mean {near[0]!r}?" if near else f" (known: {shown})"

@@ -22,9 +22,9 @@ from pyarrow import parquet
 
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
+from lacuna.frames.conversion import typed
 from lacuna.frames.date_text import find_format
 from lacuna.frames.delimited_text import DelimitedText
-from lacuna.frames.files import typed
 from lacuna.frames.sources import Source
 from lacuna.imputer import Imputer
 from lacuna.methods.mean_mode import MeanMode

@@ -22,7 +22,7 @@ from lacuna.config.discovery import with_config_dir
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
-from lacuna.frames.files import convert, copy_file, same_format
+from lacuna.frames.conversion import convert, copy_file, same_format
 from lacuna.frames.sources import check_suffix, file_suffix
 from lacuna.records import environment
 from lacuna.rng import stream

@@ -111,6 +111,8 @@ def single_run(config: dict[str, Any], typed: str) -> Outcome:
     if outcome.reused:
         commit = f" with commit {record.commit[:10]}" if record.commit else ""
         _say(console, f"reused: this run ended at {record.finished[:19]} UTC{commit} (resume=false runs it again)")
+        if unscored := config["metrics"].keys() - record.config.get("metrics", config["metrics"]).keys():
+            _say(console, f"not scored then: {', '.join(sorted(unscored))}")
     if record.status == "finished":
         if record.completed:
             print_completion(record, console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import typing
 from functools import partial
 from typing import Any
@@ -63,7 +64,11 @@ def _imported(target: str, where: str) -> Any:
     except Exception as error:  # a module of one's own may raise anything
         cause = error.__cause__ or error
         reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
-        if isinstance(cause, ModuleNotFoundError) and cause.name == target.split(".", maxsplit=1)[0]:
+        module, _, name = target.rpartition(".")
+        if isinstance(cause, ModuleNotFoundError) and cause.name == target and module in sys.modules:
+            known = [each for each in vars(sys.modules[module]) if not each.startswith("_")]
+            reason = f"{module} has no {name}{did_you_mean(name, known)}"
+        elif isinstance(cause, ModuleNotFoundError) and cause.name == target.split(".", maxsplit=1)[0]:
             reason += f" (looked for {OWN_MODULES})"
         raise UserError(f"{where}: cannot import {target}: {reason}") from error
 

@@ -14,8 +14,8 @@ import pandas as pd
 from lacuna.datasets.base import Dataset
 from lacuna.errors import UserError, did_you_mean
 from lacuna.frames.arrow import nullable_frame
+from lacuna.frames.blank_codes import is_code_na
 from lacuna.frames.codec import FrameCodec
-from lacuna.frames.codes import is_code_na
 from lacuna.frames.delimited_text import DelimitedText
 from lacuna.frames.labels import listed
 from lacuna.frames.na_values import NaValues

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api import types as dtypes
 
 from lacuna.errors import UserError
-from lacuna.frames import codes, codings, date_text
+from lacuna.frames import blank_codes, codings, date_text
 from lacuna.frames.codings import Coding, DateTimes, Durations, Levels, Numbers
 from lacuna.frames.date_text import DateText
 from lacuna.frames.identifiers import is_identifier
@@ -82,12 +82,12 @@ def _whole_numbers(coding: Numbers | NumberText, seen: pd.Series) -> list[int] |
 
 def _note_codes(coding: Coding, seen: pd.Series, name: str, findings: Findings) -> None:
     if isinstance(coding, Numbers | NumberText):
-        code = codes.code_in_numbers(coding.encode(seen))
+        code = blank_codes.code_in_numbers(coding.encode(seen))
         found = None if code is None else f"{code[0]:.12g} in {code[1]:,} cell{'s'[: code[1] > 1]}"
     elif isinstance(coding, DateTimes):
-        found = codes.code_in_days(coding.encode(seen))
+        found = blank_codes.code_in_days(coding.encode(seen))
     else:
-        found = codes.code_in_levels(coding.levels)
+        found = blank_codes.code_in_levels(coding.levels)
     if found is not None:
         findings.notes.append(
             f"column {name!r} holds {found}, which looks like a code for a blank: if it is one, give it in na_values"

@@ -82,7 +82,9 @@ def assemble(config: Mapping[str, Any]) -> Parts:
         UserError: an argument is unknown, of the wrong type, or refused by a constructor.
     """
     nouns = {"dataset": Dataset, "mask": Mask, "method": Method, "metrics": object, "downstream": object}
-    built = {key: instantiate(config[key], key, kind) for key, kind in nouns.items()}
+    metrics = {key: {**node, "_partial_": True} for key, node in config["metrics"].items()}  # called at the end
+    given = {**config, "metrics": metrics}
+    built = {key: instantiate(given[key], key, kind) for key, kind in nouns.items()}
     return Parts(**built | {"downstream": built["downstream"] or None})
 
 

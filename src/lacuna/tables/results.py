@@ -15,7 +15,8 @@ from lacuna.tables.archive import rank, scan
 
 LONGEST_LIST = 20  # of diagnostics that are kept in the repository
 FOLDERS = re.compile(r"(?<![\w.:])~?/(?:[^\s/'\",;:]+/)+")  # of an absolute path, in any text
-OWN = ("outputs=", "tracking=", "resume=", "limits.", "hydra", "--config-dir")  # of whoever typed the command
+OWN = ("outputs=", "tracking=", "resume=", "limits.", "hydra")  # of whoever typed the command
+OWN_CONFIGS = re.compile(r"--config-dir[ =]('[^']*'|\S+) ?")
 
 
 def collect(runs: Path, results: Path) -> tuple[int, list[str]]:
@@ -95,7 +96,9 @@ def shareable(record: Record) -> dict[str, Any]:
     stored: dict[str, Any] = as_json(asdict(record))
     if record.config["names"].get("metrics") == "all":
         stored["config"].pop("metrics", None)  # names them one by one
-    stored["command"] = " ".join(part for part in record.command.split(" ") if not part.startswith(OWN))
+    stored["command"] = " ".join(
+        part for part in OWN_CONFIGS.sub("", record.command).split(" ") if not part.startswith(OWN)
+    )
     stored["traceback"] = None
     stored["diagnostics"] = _short(stored["diagnostics"])
     return _without_folders(stored)

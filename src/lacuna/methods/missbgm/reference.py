@@ -209,7 +209,8 @@ def update_parameters(
 ) -> None:
     """Lines 10 and 11, step (iii), plain parameters: up the log-posterior (9) of a batch, its prior as weight decay."""
     theta, phi = (net.vector.clone().requires_grad_() for net in model.nets)
-    fit_x = log_p_x(model, g(model, theta, z, batch_moments(model, z)), x).mean()
+    moments = batch_moments(model, z)  # E.1: of this batch here, the moving ones in lines 7 and 8
+    fit_x = log_p_x(model, g(model, theta, z, moments), x).mean()
     fit_r = log_p_r(f(model, phi, x), r).mean()
     for (adam,), parameters, fit in zip(adams, (theta, phi), (fit_x, fit_r), strict=True):
         loss = -fit / r.shape[1] + training.weight_decay * (parameters**2).sum()
