@@ -87,13 +87,13 @@ def test_two_runs_of_a_sweep_are_compared(browser: Any, address: str, outputs: P
     click("//a[text()='bayesnet']")
     click("//*[contains(@data-component-id, 'runnamecellrenderer')]")  # unfolds the sweep
     for method in METHODS:
-        name = f"{method}-mcar-0.1-0"
+        name = f"{method}-mcar-0.1-0-n200+100"
         click(f"//div[@role='row' and .//*[text()='{name}']]//div[contains(@class, 'ag-checkbox-input-wrapper')]")
     click("//button[.//text()='Compare']")
     see("//*[contains(text(), 'Comparing 2 Runs')]")
     shown = {record.name: f"{record.scores['test/acc']:.3f}" for _, record in find_records(outputs)}
     for name in shown:
-        wait_for(lambda name=name: browser.find_elements("xpath", f"//*[text()='{name}']"))
+        wait_for(lambda name=name: browser.find_elements("xpath", f"//*[text()='{name}-n200+100']"))
     value, other = shown.values()
     for cell in (f"//*[text()='{value}']", METRIC):  # values and names scroll apart
         found = wait_for(lambda cell=cell: browser.find_elements("xpath", cell))

@@ -68,12 +68,12 @@ def test_a_record_becomes_one_run_with_all_that_compares(carry_out, tracker: Tra
     assert tracker.publish(outcome.record, outcome.folder) is True
     assert tracker.publish(outcome.record, outcome.folder) is False
     (run,) = runs_of(client, outcome)
-    assert (run.info.run_name, run.info.status) == ("drift-mcar-0.1-1", "FINISHED")
+    assert (run.info.run_name, run.info.status) == ("drift-mcar-0.1-1-n120+40", "FINISHED")
     assert run.data.params["method.iterations"] == "3"
     assert run.data.params["names.dataset"] == "bayesnet"
     assert not any(name.startswith("metrics") for name in run.data.params)
     assert run.data.metrics["test/rmse"] == pytest.approx(outcome.record.scores["test/rmse"])
-    curve = client.get_metric_history(run.info.run_id, "iterations/train/rmse")
+    curve = client.get_metric_history(run.info.run_id, "train/by_iteration/rmse")
     assert [point.step for point in curve] == [1, 2, 3]
     assert {"device", "version.numpy", "lacuna.command", "hardware.cores"} <= set(run.data.tags)
     (data,) = run.inputs.dataset_inputs
@@ -135,7 +135,7 @@ def test_a_sweep_is_a_parent_with_children(carry_out, tracker: Tracker, client: 
     assert client.get_run(parent).info.status == "FAILED"
     experiment_id = client.get_experiment_by_name("bayesnet").experiment_id
     children = client.search_runs([experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'")
-    assert sorted(run.info.run_name for run in children) == ["drift-mcar-0.1-6", "drift-mcar-0.1-7"]
+    assert sorted(run.info.run_name for run in children) == ["drift-mcar-0.1-6-n120+40", "drift-mcar-0.1-7-n120+40"]
     assert Sweep(**vars(plan)).parents(tracker) == {"bayesnet": parent}
 
 

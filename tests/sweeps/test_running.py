@@ -110,11 +110,11 @@ def test_jobs_in_parallel_leave_what_jobs_in_turn_leave(tmp_path: Path) -> None:
     found = runs(tmp_path / "local")
     (parent,) = (run for run in found if "lacuna.sweep" in run.data.tags)
     children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert sorted(run.info.run_name for run in children) == [f"drift-mcar-0.1-{seed}" for seed in range(4)]
+    assert sorted(run.info.run_name for run in children) == [f"drift-mcar-0.1-{seed}-n150+60" for seed in range(4)]
     assert len(found) == 5
     assert {run.info.status for run in found} == {"FINISHED"}
     for run in children:
-        kept, _ = scores(tmp_path / "local")[run.info.run_name]
+        kept, _ = scores(tmp_path / "local")[run.info.run_name.removesuffix("-n150+60")]
         assert run.data.metrics["test/rmse"] == pytest.approx(kept["test/rmse"])
         assert (run.data.tags["method"], run.data.tags["mask"], run.data.tags["ratio"]) == ("drift", "mcar", "0.1")
 
@@ -132,7 +132,7 @@ def test_no_run_stays_open(tmp_path: Path, signum: signal.Signals) -> None:
         )
         assert "1 runs closed" in done.stdout
     status = {run.info.run_name: run.info.status for run in runs(tmp_path)}
-    assert status.pop("drift-mcar-0.1-0") == "FINISHED"
+    assert status.pop("drift-mcar-0.1-0-n150+60") == "FINISHED"
     assert set(status.values()) == {"KILLED"}
     finish(tmp_path, "seed=0,1", "method.pause=0.5")
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}

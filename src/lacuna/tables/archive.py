@@ -15,6 +15,7 @@ from lacuna.records.record import Record, as_json, parse_record, read_record
 
 LONGEST_LIST = 20  # of diagnostics that are kept in the repository
 FOLDERS = re.compile(r"(?<![\w.:])~?/(?:[^\s/'\",;:]+/)+")  # of an absolute path, in any text
+TO_REPEAT = ("failed", "interrupted")  # their records say nothing of a method
 OWN = ("outputs=", "tracking=", "resume=", "limits.", "hydra", "--config-dir")  # of whoever typed the command
 
 
@@ -68,7 +69,7 @@ def _rank(record: Record) -> tuple[bool, str]:
 def collect(source: Path, target: Path) -> tuple[int, list[str]]:
     """Copy the records below ``source``, ready to be committed, under the same relative paths.
 
-    Records of failed runs and of completed files of a user stay behind.
+    Records of failed and interrupted runs and of completed files of a user stay behind.
 
     Args:
         source: a folder of run folders, such as outputs/runs.
@@ -81,7 +82,7 @@ def collect(source: Path, target: Path) -> tuple[int, list[str]]:
     for path, record in _scan(source):
         if isinstance(record, str):
             broken.append(f"{path}: {record}")
-        elif record.status != "failed" and record.completed is None and _is_news(record, target / path):
+        elif record.status not in TO_REPEAT and record.completed is None and _is_news(record, target / path):
             write_text(target / path, json.dumps(shareable(record), indent=1, allow_nan=False) + "\n")
             written += 1
     return written, broken

@@ -44,9 +44,9 @@ def _provenance(grid: Grid) -> str:
     if dirty := sum(bool(run.dirty) for run in grid.records):
         found.append(f"{dirty} were made with uncommitted changes")
     ended = Counter((run.status, run.config["names"]["method"]) for run in grid.records if run.status != "finished")
-    found += [
-        f"{n} of {value_label('method', name)} ended with {status}" for (status, name), n in sorted(ended.items())
-    ]
+    for (status, name), n in sorted(ended.items()):
+        how = "interrupted, to be run again" if status == "interrupted" else f"ended with {status}"
+        found.append(f"{n} of {value_label('method', name)} {how}")
     return f"Of {len(grid.records)} runs, {'; '.join(found)}." if found else ""
 
 

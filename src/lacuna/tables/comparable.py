@@ -1,0 +1,45 @@
+"""Which printed figures are about a run's very data, size and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lacuna.tables import experiments
+from lacuna.tables.catalogue import TABLES
+from lacuna.tables.published import Published, published_for
+
+NOUNS = ("dataset", "mask", "method")
+
+
+def comparable(config: Mapping[str, Any]) -> dict[str, Published]:
+    """What the papers print for a configuration, by the key of the score; nothing where a setting is not the paper's.
+
+    Args:
+        config: of a record.
+    """
+    return {key: row for key, row in published_for(config).items() if not departures(config, row.table)}
+
+
+def reasons_against(config: Mapping[str, Any]) -> list[str]:
+    """Settings that keep every printed figure for a problem and method from a configuration, as ``key=value``."""
+    found = [departures(config, row.table) for row in published_for(config).values()]
+    fewest: Mapping[str, Any] = min(found, key=len, default={})
+    return [f"{key}={value}" for key, value in fewest.items()]
+
+
+def departures(config: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """Settings of a configuration that the experiment behind a printed table does not have, by dotted key."""
+    experiment = next(each.experiment for each in TABLES.values() if table in each.published)
+    settings = {axis: _value(config, axis) for axis in experiments.axes(experiment) if _chooses_the_problem(axis)}
+    return experiments.differences(config, experiments.expected(experiment, settings, "paper"))
+
+
+def _chooses_the_problem(axis: str) -> bool:
+    return axis in NOUNS or axis.startswith("dataset.")
+
+
+def _value(config: Mapping[str, Any], axis: str) -> str:
+    if axis in NOUNS:
+        return str(config["names"][axis])
+    return str(config["dataset"][axis.removeprefix("dataset.")])
