@@ -157,10 +157,10 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
     _say(console, f"  {record.status}{why} ({took}), {_near(outcome.folder / 'record.json')}{left}")
 
 
-def _tell(folder: Path, number: int, **what: str) -> None:
+def _tell(sweep_folder: Path, number: int, **what: str) -> None:
     """Tell the launching process; where the disk is full it finds nothing, and says so of the job."""
     try:
-        tell(folder, number, **what)
+        tell(sweep_folder, number, **what)
     except StorageError as error:
         print(f"error: {error}", file=sys.stderr)
 

@@ -263,7 +263,7 @@ def _metrics(record: Record) -> Iterator[tuple[str, float, int]]:
 
     MLflow shows one section of charts for each prefix, in alphabetical order: test, train, usage.
     """
-    for key, value in record.scores.items():
+    for key, value in sorted(record.scores.items(), key=lambda score: not score[0].startswith("test/")):
         yield key, value, 0
     for key, value in record.seconds.items():
         yield f"usage/seconds_{key}", value, 0

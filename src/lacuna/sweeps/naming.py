@@ -33,10 +33,13 @@ def title(experiment: str | None, jobs: Sequence[Sequence[str]], typed: Collecti
 
 
 def description(jobs: Sequence[Sequence[str]], command: str) -> str:
-    """What is swept, in how many runs, and the command, as Markdown."""
-    rows = [f"| {key} | {_short(found)} |" for key, found in _values(jobs).items()]
-    table = ["| key | values |", "|---|---|", *rows, ""] if rows else []
-    return "\n".join([f"{len(jobs)} run{'s' * (len(jobs) != 1)}.", "", *table, f"`{command}`"])
+    """How many runs, what is swept and fixed, and the command, as Markdown.
+
+    >>> description([["method=gain", "seed=0"], ["method=gain", "seed=1"]], "python run.py -m method=gain seed=0,1")
+    '2 runs: method=gain, seed=0,1\\n\\n`python run.py -m method=gain seed=0,1`'
+    """
+    values = ", ".join(f"{key}={_short(found)}" for key, found in _values(jobs).items())
+    return f"{len(jobs)} run{'s' * (len(jobs) != 1)}: {values or 'as configured'}\n\n`{command}`"
 
 
 def _values(jobs: Iterable[Sequence[str]]) -> dict[str, list[str]]:
