@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import approx
 
 from lacuna.runner.progress import KNOWN_AFTER, Pace
 
@@ -16,7 +16,7 @@ def test_at_a_steady_pace_the_rest_is_known_exactly(seconds: float, first: int, 
         left = pace.left("training", done, total, now=5 + done * seconds)
         elapsed = (done - first) * seconds
         if elapsed > 1.001 * KNOWN_AFTER:
-            assert left == approx((total - done) * seconds)
+            assert left == pytest.approx((total - done) * seconds)
         if elapsed < 0.999 * KNOWN_AFTER:
             assert left is None
 
