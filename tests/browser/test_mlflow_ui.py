@@ -87,7 +87,7 @@ def test_two_runs_of_a_sweep_are_compared(browser: Any, address: str, outputs: P
     browser.get(f"{address}/#/experiments")
     click("//*[text()='Model training']")
     click("//a[text()='bayesnet']")
-    see("//a[text()='method=mean_mode,always_na, dataset.n_train=200, dataset.n_test=100']")
+    see("//*[text()='method=mean_mode,always_na, dataset.n_train=200, dataset.n_test=100']")
     click("//*[contains(@data-component-id, 'runnamecellrenderer')]")  # unfolds the sweep
     click("//label[.//input[@value='CHART']]")
     see("//h4[@title='test/acc']")

@@ -18,12 +18,14 @@ def comparable(config: Mapping[str, Any]) -> dict[str, Published]:
     Args:
         config: of a record.
     """
-    return {key: row for key, row in published_for(config).items() if not departures(config, row.table)}
+    found = published_for(config)
+    same = {table for table in {row.table for row in found.values()} if not departures(config, table)}
+    return {key: row for key, row in found.items() if row.table in same}
 
 
 def reasons_against(config: Mapping[str, Any]) -> list[str]:
     """Settings that keep every printed figure for a problem and method from a configuration, as ``key=value``."""
-    found = [departures(config, row.table) for row in published_for(config).values()]
+    found = [departures(config, table) for table in {row.table for row in published_for(config).values()}]
     fewest: Mapping[str, Any] = min(found, key=len, default={})
     return [f"{key}={value}" for key, value in fewest.items()]
 
