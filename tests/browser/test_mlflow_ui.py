@@ -87,14 +87,15 @@ def test_two_runs_of_a_sweep_are_compared(browser: Any, address: str, outputs: P
     browser.get(f"{address}/#/experiments")
     click("//*[text()='Model training']")
     click("//a[text()='bayesnet']")
-    see("//*[text()='method=mean_mode,always_na, dataset.n_train=200, dataset.n_test=100']")
+    name = "method=mean_mode,always_na, dataset.n_train=200, dataset.n_test=100"  # too long to be shown whole
+    wait_for(lambda: browser.find_elements("xpath", f"//a[.='{name}']"))
     click("//*[contains(@data-component-id, 'runnamecellrenderer')]")  # unfolds the sweep
     click("//label[.//input[@value='CHART']]")
     see("//h4[@title='test/acc']")
     titles = [element.get_attribute("title") for element in browser.find_elements("xpath", "//h4[@title]")]
     assert titles[0] == "test/acc"
     heads = browser.find_elements("xpath", "//div[text()='test' or text()='train' or text()='usage']")
-    assert [head.text for head in sorted(heads, key=lambda head: head.rect["y"])] == ["test", "train", "usage"]
+    assert [head.get_attribute("textContent") for head in heads] == ["test", "train", "usage"]
     click("//label[.//input[@value='TABLE']]")
     for method in METHODS:
         name = f"{method}-mcar-0.1-0-n200+100"
