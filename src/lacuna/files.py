@@ -55,7 +55,7 @@ def check_writable(path: Path) -> None:
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
+        probe.write_bytes(b"\0")  # a full disk still takes an empty file
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     finally:

@@ -76,6 +76,8 @@ def wait_for(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
 
 
 def test_two_runs_of_a_sweep_are_compared(browser: Any, address: str, outputs: Path) -> None:
+    """And the sweep is called by its axes, and final scores are the first charts."""
+
     def see(xpath: str) -> Any:
         return wait_for(lambda: next((e for e in browser.find_elements("xpath", xpath) if e.is_displayed()), None))
 
@@ -85,15 +87,24 @@ def test_two_runs_of_a_sweep_are_compared(browser: Any, address: str, outputs: P
     browser.get(f"{address}/#/experiments")
     click("//*[text()='Model training']")
     click("//a[text()='bayesnet']")
+    name = "method=mean_mode,always_na, dataset.n_train=200, dataset.n_test=100"  # too long to be shown whole
+    wait_for(lambda: browser.find_elements("xpath", f"//a[.='{name}']"))
     click("//*[contains(@data-component-id, 'runnamecellrenderer')]")  # unfolds the sweep
+    click("//label[.//input[@value='CHART']]")
+    see("//h4[@title='test/acc']")
+    titles = [element.get_attribute("title") for element in browser.find_elements("xpath", "//h4[@title]")]
+    assert titles[0] == "test/acc"
+    heads = browser.find_elements("xpath", "//div[text()='test' or text()='train' or text()='usage']")
+    assert [head.get_attribute("textContent") for head in heads] == ["test", "train", "usage"]
+    click("//label[.//input[@value='TABLE']]")
     for method in METHODS:
-        name = f"{method}-mcar-0.1-0"
+        name = f"{method}-mcar-0.1-0-n200+100"
         click(f"//div[@role='row' and .//*[text()='{name}']]//div[contains(@class, 'ag-checkbox-input-wrapper')]")
     click("//button[.//text()='Compare']")
     see("//*[contains(text(), 'Comparing 2 Runs')]")
     shown = {record.name: f"{record.scores['test/acc']:.3f}" for _, record in find_records(outputs)}
     for name in shown:
-        wait_for(lambda name=name: browser.find_elements("xpath", f"//*[text()='{name}']"))
+        wait_for(lambda name=name: browser.find_elements("xpath", f"//*[text()='{name}-n200+100']"))
     value, other = shown.values()
     for cell in (f"//*[text()='{value}']", METRIC):  # values and names scroll apart
         found = wait_for(lambda cell=cell: browser.find_elements("xpath", cell))

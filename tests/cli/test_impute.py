@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime
+import errno
 import gzip
 import html
 import importlib
+import os
 import re
 import shlex
 import subprocess
@@ -341,6 +343,26 @@ def test_nothing_is_overwritten(lacuna, messy: Path, tmp_path: Path) -> None:
     assert read(taken)[0] == HEADER
     assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert messy.read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [["-o", "out/done.csv"], ["-o", "a.csv", "--report", "out/report.html"]])
+@pytest.mark.parametrize("error", [errno.EROFS, errno.ENOSPC])
+def test_outputs_are_checked_before_the_work(
+    lacuna, messy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], error: int
+) -> None:
+    write = Path.write_bytes
+
+    def refuse(path: Path, content: bytes) -> int:
+        if path.parent.name == "out":
+            raise OSError(error, os.strerror(error), str(path))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    result = lacuna("impute", messy.name, *options)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"error: cannot write {options[-1]}: {os.strerror(error)}\n"
+    assert not (tmp_path / "outputs").exists()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

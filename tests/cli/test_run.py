@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from lacuna.cli.run import main
+from lacuna.errors import StorageError
 from lacuna.records.record import find_records, read_record, run_folder
 from lacuna.runner.checkpoint import Checkpoint
 
@@ -124,22 +126,24 @@ def test_a_run_prints_scores_beside_what_is_known(lacuna, tmp_path: Path) -> Non
         assert lacuna(f"method={bound}").code == 0
     result = lacuna("method=mean_mode")
     assert result.code == 0
+    columns = ["metric", "test", "train", "oracle (test)", "always_na (test)"]
     header = next(line for line in result.out.splitlines() if "metric" in line)
-    assert re.split(r"\s{2,}", header.strip()) == [
-        "metric",
-        "test",
-        "train",
-        "published (test)",
-        "oracle (test)",
-        "always_na (test)",
-    ]
+    assert re.split(r"\s{2,}", header.strip()) == columns
+    assert "the published figures are for other settings than dataset.n_test=60, dataset.n_train=150" in result.out
     row = next(line.split() for line in result.out.splitlines() if line.strip().startswith("acc_discrete"))
     ((_, record),) = find_records(tmp_path, "bayesnet/mean_mode/*/*")
-    assert row[1:4] == [f"{record.scores[k]:.3f}" for k in ("test/acc_discrete", "train/acc_discrete")] + ["0.304"]
+    assert row[1:3] == [f"{record.scores[k]:.3f}" for k in ("test/acc_discrete", "train/acc_discrete")]
     assert str(run_folder(record.config | {"outputs": str(tmp_path)}) / "record.json") in result.out
     again = lacuna("method=mean_mode")
     assert "reused" in again.out
     assert again.out.splitlines()[-1] == result.out.splitlines()[-1]
+
+
+def test_a_run_of_the_paper_s_size_has_the_published_figures_beside_it(lacuna) -> None:
+    result = lacuna("method=mean_mode", small=False)
+    assert "published (test)" in result.out
+    row = next(line.split() for line in result.out.splitlines() if line.strip().startswith("acc_discrete"))
+    assert row[3] == "0.304"
 
 
 def test_help_and_config_are_printed(lacuna) -> None:
@@ -291,6 +295,43 @@ def test_a_full_disk_is_one_line_and_no_half_written_record(tmp_path: Path) -> N
     assert err.startswith(f"error: cannot write {one_folder(tmp_path) / 'record.json'}")
     assert not (one_folder(tmp_path) / "record.json").exists()
     assert not list(tmp_path.glob("**/.*.tmp"))
+
+
+def no_room(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
+    """No file can be written from now on, but those of Hydra and the log."""
+
+    def refuse(path: Path, *content: Any, **more: Any) -> None:
+        raise OSError(getattr(errno, error), os.strerror(getattr(errno, error)), str(path))
+
+    for name in ("write_bytes", "write_text"):
+        monkeypatch.setattr(Path, name, refuse)
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EROFS"])
+def test_a_disk_that_takes_nothing_is_said_before_the_work(
+    lacuna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    trace = tmp_path / "trace"
+    no_room(monkeypatch, error)
+    result = lacuna(f"method.trace={trace}")
+    where = one_folder(tmp_path) / "record.json"
+    assert (result.code, result.err) == (1, f"error: cannot write {where}: {os.strerror(getattr(errno, error))}\n")
+    assert not trace.exists()
+
+
+def test_a_job_of_a_sweep_that_cannot_even_tell_is_one_line(
+    lacuna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(sweep_folder: Path, number: int, **what: str) -> None:
+        raise StorageError(f"cannot write {sweep_folder / str(number)}.json: No space left on device")
+
+    monkeypatch.setattr("lacuna.cli.run.tell", full)
+    result = lacuna("-m", "method.failure='',bug", "method.iterations=1")
+    assert result.code == 1
+    assert len(result.err.splitlines()) == 2  # one for each job
+    assert all(line.endswith(f"{n}.json: No space left on device") for n, line in enumerate(result.err.splitlines()))
+    assert result.out.count("failed: it did not run to its end") == 2
+    assert "Traceback" not in result.out
 
 
 def test_two_processes_do_the_same_run_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
 import subprocess
@@ -68,12 +69,15 @@ def test_a_record_becomes_one_run_with_all_that_compares(carry_out, tracker: Tra
     assert tracker.publish(outcome.record, outcome.folder) is True
     assert tracker.publish(outcome.record, outcome.folder) is False
     (run,) = runs_of(client, outcome)
-    assert (run.info.run_name, run.info.status) == ("drift-mcar-0.1-1", "FINISHED")
+    assert (run.info.run_name, run.info.status) == ("drift-mcar-0.1-1-n120+40", "FINISHED")
     assert run.data.params["method.iterations"] == "3"
     assert run.data.params["names.dataset"] == "bayesnet"
     assert not any(name.startswith("metrics") for name in run.data.params)
     assert run.data.metrics["test/rmse"] == pytest.approx(outcome.record.scores["test/rmse"])
-    curve = client.get_metric_history(run.info.run_id, "iterations/train/rmse")
+    assert run.data.metrics["usage/seconds_total"] == outcome.record.seconds["total"]
+    sections = {name.partition("/")[0] for name in run.data.metrics}
+    assert min(sections) == "test"  # MLflow shows charts in this order
+    curve = client.get_metric_history(run.info.run_id, "train/by_iteration/rmse")
     assert [point.step for point in curve] == [1, 2, 3]
     assert {"device", "version.numpy", "lacuna.command", "hardware.cores"} <= set(run.data.tags)
     (data,) = run.inputs.dataset_inputs
@@ -124,10 +128,13 @@ def test_a_marker_saves_asking_mlflow(carry_out, tracker: Tracker, uri: str, tmp
 
 
 def test_a_sweep_is_a_parent_with_children(carry_out, tracker: Tracker, client: MlflowClient, tmp_path: Path) -> None:
-    plan = Sweep("python run.py -m seed=6,7,8", [f"python run.py seed={k}" for k in (6, 7, 8)], ["bayesnet"])
+    jobs = [f"python run.py seed={k}" for k in (6, 7, 8)]
+    plan = Sweep("python run.py -m seed=6,7,8", jobs, ["bayesnet"], "seed=6..8", "3 runs: seed=6..8")
     running = RunningSweep(plan, tmp_path, tracker)
     (parent,) = running.parents.values()
-    assert client.get_run(parent).info.status == "RUNNING"
+    started = client.get_run(parent)
+    assert (started.info.status, started.info.run_name) == ("RUNNING", "seed=6..8")
+    assert started.data.tags["mlflow.note.content"] == "3 runs: seed=6..8"
     for number, seed in enumerate((6, 7)):
         outcome = carry_out(f"seed={seed}")
         sweep.tell(tmp_path, number, folder=str(outcome.folder))
@@ -135,8 +142,25 @@ def test_a_sweep_is_a_parent_with_children(carry_out, tracker: Tracker, client: 
     assert client.get_run(parent).info.status == "FAILED"
     experiment_id = client.get_experiment_by_name("bayesnet").experiment_id
     children = client.search_runs([experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'")
-    assert sorted(run.info.run_name for run in children) == ["drift-mcar-0.1-6", "drift-mcar-0.1-7"]
+    assert sorted(run.info.run_name for run in children) == ["drift-mcar-0.1-6-n120+40", "drift-mcar-0.1-7-n120+40"]
     assert Sweep(**vars(plan)).parents(tracker) == {"bayesnet": parent}
+
+
+def test_an_interrupted_sweep_is_killed_and_goes_on(carry_out, tracker: Tracker, client, tmp_path: Path) -> None:
+    jobs = [f"python run.py seed={k}" for k in (12, 13, 14)]
+    running = RunningSweep(Sweep("python run.py -m seed=12,13,14", jobs, ["bayesnet"]), tmp_path, tracker)
+    stopped = carry_out("seed=13")
+    stopped.record.status, stopped.record.error = "interrupted", "stopped by SIGTERM"
+    stopped.record.write(stopped.folder)
+    for number, outcome in enumerate((carry_out("seed=12"), stopped)):
+        sweep.tell(tmp_path, number, folder=str(outcome.folder))
+    console = Console(record=True, quiet=False, file=io.StringIO(), width=140)
+    assert running.close(console, stopped=True) == 1
+    said = console.export_text()
+    assert "interrupted: 2 of 3 runs are left; the same command goes on: python run.py -m seed=12,13,14" in said
+    assert "failed" not in said
+    (parent,) = running.parents.values()
+    assert client.get_run(parent).info.status == "KILLED"
 
 
 def test_syncing_writes_what_is_missing_once_and_closes_the_dead(

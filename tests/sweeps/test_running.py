@@ -110,11 +110,11 @@ def test_jobs_in_parallel_leave_what_jobs_in_turn_leave(tmp_path: Path) -> None:
     found = runs(tmp_path / "local")
     (parent,) = (run for run in found if "lacuna.sweep" in run.data.tags)
     children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert sorted(run.info.run_name for run in children) == [f"drift-mcar-0.1-{seed}" for seed in range(4)]
+    assert sorted(run.info.run_name for run in children) == [f"drift-mcar-0.1-{seed}-n150+60" for seed in range(4)]
     assert len(found) == 5
     assert {run.info.status for run in found} == {"FINISHED"}
     for run in children:
-        kept, _ = scores(tmp_path / "local")[run.info.run_name]
+        kept, _ = scores(tmp_path / "local")[run.info.run_name.removesuffix("-n150+60")]
         assert run.data.metrics["test/rmse"] == pytest.approx(kept["test/rmse"])
         assert (run.data.tags["method"], run.data.tags["mask"], run.data.tags["ratio"]) == ("drift", "mcar", "0.1")
 
@@ -124,15 +124,20 @@ def test_no_run_stays_open(tmp_path: Path, signum: signal.Signals) -> None:
     sweep = start(tmp_path, "seed=0,1", "method.pause=0.5")
     wait_for(lambda: len(list(find_records(tmp_path))) == 1 and len(list(tmp_path.glob("runs/**/log.txt"))) == 2)
     os.kill(sweep.pid, signum)
-    sweep.communicate()
+    out, _ = sweep.communicate()
     if signum == signal.SIGKILL:
         assert [run.info.status for run in runs(tmp_path) if "lacuna.sweep" in run.data.tags] == ["RUNNING"]
         done = subprocess.run(
             [sys.executable, SYNC, "--outputs", tmp_path], env=ENVIRONMENT, capture_output=True, text=True, check=True
         )
         assert "1 runs closed" in done.stdout
+    else:
+        planned, _ = finish(tmp_path, "seed=0,1", "method.pause=0.5", "sweep.dry_run=true")
+        assert planned.startswith("2 runs: 1 exist, 0 missing, 0 failed, 1 interrupted (to go on)")
+        assert "interrupted: 1 of 2 runs are left; the same command goes on" in out
+        assert "failed" not in out
     status = {run.info.run_name: run.info.status for run in runs(tmp_path)}
-    assert status.pop("drift-mcar-0.1-0") == "FINISHED"
+    assert status.pop("drift-mcar-0.1-0-n150+60") == "FINISHED"
     assert set(status.values()) == {"KILLED"}
     finish(tmp_path, "seed=0,1", "method.pause=0.5")
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}

@@ -29,6 +29,7 @@ def outputs(tmp_path: Path, fake: Fake) -> Path:
     fake(outputs, ["method=oracle"], {"test/acc": 0.9}, diagnostics=diagnostics, **about)
     fake(outputs, ["method=mean_mode", "dataset=wine", "mask=self_logistic"], {"train/rmse_all": 1.0})
     fake(outputs, ["method=gain"], {}, status="failed", traceback="Traceback ...")
+    fake(outputs, ["method=tabcsdi"], {}, status="interrupted", error="stopped by SIGINT")
     fake(outputs, ["method=cmae"], {}, status="timeout")
     return outputs
 

@@ -22,6 +22,7 @@ from lacuna.config.discovery import with_config_dir
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
+from lacuna.files import check_writable
 from lacuna.frames.conversion import convert, copy_file, same_format
 from lacuna.frames.sources import check_suffix, file_suffix
 from lacuna.records import environment
@@ -73,6 +74,7 @@ def impute(arguments: Sequence[str]) -> int:
 
     Raises:
         UserError: an argument is wrong, or something would be overwritten.
+        StorageError: the completed file or the report cannot be written.
     """
     arguments = with_config_dir(list(arguments))
     options = _parsed(arguments)
@@ -172,6 +174,7 @@ def _check_paths(source: Path, wanted: Sequence[Path], force: bool) -> None:
             raise UserError(f"{path} is a folder: give the path of a file")
         if path.exists() and not force:
             raise UserError(f"{path} exists: give another path, or --force to overwrite it")
+        check_writable(path)
 
 
 def _deliver(config: dict[str, Any], outcome: Outcome, target: Path) -> None:

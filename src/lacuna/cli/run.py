@@ -138,24 +138,33 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
     try:
         config = plain(settle(cfg, about))
     except Exception as error:
-        tell(folder, number, error=_judge(error)[1])
+        _tell(folder, number, error=_judge(error)[1])
         _say(console, f"  failed: {_judge(error)[1]}")
         return
     try:
         outcome = _carry_out(config, console, command(about, typed_overrides(about)), _publish_in_sweep)
     except (Exception, Stopped) as error:
-        kept = {"folder": str(run_folder(config))} if isinstance(error, Stopped) else {}
-        tell(folder, number, error=_judge(error)[1], **kept)
-        _say(console, f"  failed: {_judge(error)[1]}")
-        if isinstance(error, Stopped):
+        stopped = isinstance(error, Stopped)
+        _tell(folder, number, error=_judge(error)[1], **({"folder": str(run_folder(config))} if stopped else {}))
+        _say(console, f"  {'interrupted' if stopped else 'failed'}: {_judge(error)[1]}")
+        if stopped:
             raise
         return
-    tell(folder, number, folder=str(outcome.folder))
+    _tell(folder, number, folder=str(outcome.folder))
     _publish_in_sweep(outcome)
     record = outcome.record
     took = "reused" if outcome.reused else f"{record.seconds['total']:.1f} s"
     why = f": {record.error}" if record.error else ""
-    _say(console, f"  {record.status}{why} ({took}), {_near(outcome.folder / 'record.json')}")
+    left = RunningSweep.current.left(number) if RunningSweep.current else ""
+    _say(console, f"  {record.status}{why} ({took}), {_near(outcome.folder / 'record.json')}{left}")
+
+
+def _tell(sweep_folder: Path, number: int, **what: str) -> None:
+    """Tell the launching process; where the disk is full it finds nothing, and says so of the job."""
+    try:
+        tell(sweep_folder, number, **what)
+    except StorageError as error:
+        print(f"error: {error}", file=sys.stderr)
 
 
 def _publish_in_sweep(outcome: Outcome) -> None:
@@ -207,6 +216,8 @@ def _judge(error: BaseException) -> tuple[int, str]:
     if isinstance(error, COMPOSITION_ERRORS):
         typed, _ = get_args_parser().parse_known_args()
         return 2, explain(error, typed.overrides, typed.config_dir)
+    if isinstance(error, OSError) and error.strerror:
+        return 1, f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, StorageError | OSError):
         return 1, str(error)
     return 1, f"{type(error).__name__}: {error} (lacuna.debug=true shows where)"

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -74,10 +76,21 @@ def unresolved(overrides: list[str], config_dir: str | Path | None = None) -> tu
     if config_dir is not None:
         folder = QuotedString(f"file://{Path(config_dir).resolve()}", Quote.single).with_quotes()
         extra.append(f"hydra.searchpath=[{folder}]")
-    with initialize_config_dir(str(paths.CONF), version_base="1.3"):
+    with _no_hydra(), initialize_config_dir(str(paths.CONF), version_base="1.3"):
         cfg = hydra_compose("config", overrides + extra, return_hydra_config=True)
     OmegaConf.set_struct(cfg, False)
     return cfg, cfg.pop("hydra")
+
+
+@contextmanager
+def _no_hydra() -> Iterator[None]:
+    """Hydra composes for one program at a time: put aside the one of a running command line."""
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = outer
 
 
 def settle(cfg: DictConfig, hydra: DictConfig, device: str | None = None) -> DictConfig:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from lacuna.config.described import display
 from lacuna.records.record import Record, find_records
-from lacuna.tables.papers.published import accuracy_in_print, published_for
+from lacuna.tables.papers.published import accuracy_in_print
 
 BOUNDS = ("oracle", "always_na")  # ceiling and floor, where their records exist
 FOOTNOTE = (
@@ -26,6 +26,8 @@ FOOTNOTE = (
 
 def print_scores(record: Record, outputs: Path, console: Console) -> None:
     """One row for each pooled metric: ours by split, then what is published, the ceiling and the floor."""
+    from lacuna.tables.papers.comparable import reasons_against  # it brings pandas: not for those who print nothing
+
     splits = [split for split in ("test", "train") if any(key.startswith(f"{split}/") for key in record.scores)]
     if not splits:
         reasons = " ".join(dict.fromkeys(record.notes.values()))
@@ -43,6 +45,9 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
     console.print(table)
     if record.config["names"]["mask"] == "mcar" and "published" in beside:
         console.print(FOOTNOTE, style="dim")
+    if "published" not in beside and (own := reasons_against(record.config)):
+        shown = ", ".join(own[:3]) + (", ..." if len(own) > 3 else "")
+        console.print(f"the published figures are for other settings than {shown}", style="dim", highlight=False)
     missing = [b for b in BOUNDS if b not in beside and b != record.config["names"]["method"]]
     if missing and any(key.endswith("/mm_f1") for key in record.scores):
         console.print(f"to see ceiling and floor here, run method={' and method='.join(missing)} too", style="dim")
@@ -105,8 +110,10 @@ def print_comparison(found: Sequence[Record], console: Console) -> None:
 
 
 def published_scores(config: Mapping[str, Any]) -> dict[str, float]:
-    """What the papers print for this problem and method, by key."""
-    scores = {key: row.value for key, row in published_for(config).items()}
+    """What the papers print for this problem, method and setting, by key."""
+    from lacuna.tables.papers.comparable import comparable
+
+    scores = {key: row.value for key, row in comparable(config).items()}
     if config["names"]["mask"] == "mcar" and "test/acc" in scores:
         scores[f"test/{accuracy_in_print(config['names']['dataset'])}"] = scores["test/acc"]
     return scores

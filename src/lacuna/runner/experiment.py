@@ -18,7 +18,7 @@ from lacuna.config.compose import literal
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
-from lacuna.files import locked, sweep_temporaries, write_text
+from lacuna.files import check_writable, locked, sweep_temporaries, write_text
 from lacuna.masks.base import Mask
 from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
@@ -110,6 +110,7 @@ def run(config: Mapping[str, Any], console: Console | None = None, command: str 
     with locked(folder, lambda: console.print(f"waiting: another process is at this very run in {folder}")):
         if kept := settled(config, folder):
             return Outcome(kept, folder, reused=True)
+        check_writable(folder / "record.json")  # before the work, not after it
         if limits := Limits(**config["limits"]):
             return Outcome(_watched(config, parts, limits, folder, console, command), folder)
         return Outcome(execute(config, parts, folder, console, command), folder)

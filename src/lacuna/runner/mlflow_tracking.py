@@ -34,6 +34,7 @@ LONGEST_VALUE = 6000  # characters of a parameter that MLflow keeps
 LONGEST_NAME = 250
 ARTIFACTS = ("config.yaml", "record.json", "log.txt", "plots")  # never the data
 PARENT = "mlflow.parentRunId"
+DESCRIPTION = "mlflow.note.content"
 STATUS = {"finished": "FINISHED", "unsupported": "FINISHED", "interrupted": "KILLED"}  # else FAILED
 LOCK = ".mlflow.lock"
 
@@ -84,7 +85,7 @@ class Tracker:
         from mlflow.entities import Metric, Param
 
         start, end = _milliseconds(record.started), _milliseconds(record.finished)
-        run = self.client.create_run(experiment, start, _tags(record), record.name)
+        run = self.client.create_run(experiment, start, _tags(record), _name(record))
         run_id = run.info.run_id
         params = [Param(name, value[:LONGEST_VALUE]) for name, value in _parameters(record.config).items()]
         metrics = [Metric(_clean(k), v, end, step) for k, v, step in _metrics(record) if math.isfinite(v)]
@@ -110,16 +111,25 @@ class Tracker:
 
     # --- sweeps ---
 
-    def parent(self, dataset: str, key: str, name: str, command: str) -> str:
-        """The parent run of a sweep's jobs on one data set; the same sweep has the same one again."""
-        with locked(self.outputs, name=LOCK):
-            return self._parent(dataset, key, name, command)
+    def parent(self, dataset: str, key: str, name: str, command: str, description: str = "") -> str:
+        """The parent run of a sweep's jobs on one data set; the same sweep has the same one again.
 
-    def _parent(self, dataset: str, key: str, name: str, command: str) -> str:
+        Args:
+            dataset: whose experiment it belongs to.
+            key: of the sweep.
+            name: of the run.
+            command: that makes the sweep.
+            description: Markdown that MLflow shows on the run's page.
+        """
+        with locked(self.outputs, name=LOCK):
+            return self._parent(dataset, key, name, command, description)
+
+    def _parent(self, dataset: str, key: str, name: str, command: str, description: str) -> str:
         experiment = self.experiment(dataset)
         for run in self._tagged(experiment, "lacuna.sweep", key):
             return run.info.run_id
         tags = {"lacuna.sweep": key, "lacuna.command": command, "lacuna.process": _process()}
+        tags |= {DESCRIPTION: description} if description else {}
         run_id = self.client.create_run(experiment, tags=tags, run_name=name[:LONGEST_NAME]).info.run_id
         self.close(run_id, "FINISHED")
         return run_id
@@ -217,6 +227,15 @@ def _artifacts(record: Record) -> tuple[str, ...]:
     return ("config.yaml", "record.json") if record.credentialed else ARTIFACTS
 
 
+def _name(record: Record) -> str:
+    """The record's name, with the size of data that can have several."""
+    data = record.config["dataset"]
+    rows = [str(data[key]) for key in ("n_train", "n_test") if data.get(key) is not None]
+    shape = [f"{key}{data[key]}" for key in ("n", "p") if data.get(key) is not None]
+    sizes = ["n" + "+".join(rows)] if rows else shape
+    return "-".join([record.name, *sizes])
+
+
 def _tags(record: Record) -> dict[str, str]:
     tags: dict[str, Any] = {
         "lacuna.run": record.run,
@@ -240,15 +259,19 @@ def _tags(record: Record) -> dict[str, str]:
 
 
 def _metrics(record: Record) -> Iterator[tuple[str, float, int]]:
-    """(name, value, step): final scores, seconds and memory; the scores of outer iterations as curves."""
-    for key, value in record.scores.items():
+    """(name, value, step): final scores, the scores of outer iterations as curves, seconds and memory.
+
+    MLflow shows one section of charts for each prefix, in alphabetical order: test, train, usage.
+    """
+    for key, value in sorted(record.scores.items(), key=lambda score: not score[0].startswith("test/")):
         yield key, value, 0
     for key, value in record.seconds.items():
-        yield f"seconds/{key}", value, 0
-    yield "peak_memory_gb", record.peak_memory_gb or math.nan, 0
+        yield f"usage/seconds_{key}", value, 0
+    yield "usage/peak_memory_gb", record.peak_memory_gb or math.nan, 0
     for step in record.iterations:
         for key, value in step["scores"].items():
-            yield f"iterations/{key}", value, step["iteration"]
+            split, _, name = key.partition("/")
+            yield f"{split}/by_iteration/{name}", value, step["iteration"]
 
 
 def _parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

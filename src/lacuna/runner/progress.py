@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 log = logging.getLogger("lacuna")
 LINE_EVERY = 30.0  # seconds between lines about one long phase
+KNOWN_AFTER = 2.0  # seconds of a step until it is foretold how long the rest takes
 
 
 class Clock:
@@ -40,6 +41,37 @@ class Clock:
         return time.perf_counter() - self._started + self.seconds.get("before_resume", 0.0)
 
 
+def duration(seconds: float) -> str:
+    """
+    >>> duration(7.25), duration(600), duration(40_000)
+    ('7.2 s', '10 min', '11.1 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+class Pace:
+    """Time that a step still takes, as it went from its first report to the latest one."""
+
+    def __init__(self) -> None:
+        self._step, self._began, self._first, self._last = "", 0.0, 0, 0
+
+    def left(self, step: str, done: int, total: int, now: float) -> float | None:
+        """Seconds; None while nothing is known.
+
+        Args:
+            step: another step, or the same one that begins anew, is timed afresh.
+            now: seconds of any clock.
+        """
+        if step != self._step or done < self._last:
+            self._step, self._began, self._first = step, now, done
+        self._last = done
+        if done in (self._first, total) or now - self._began < KNOWN_AFTER:
+            return None
+        return (now - self._began) * (total - done) / (done - self._first)
+
+
 class Display:
     """One line about the running phase.
 
@@ -60,7 +92,7 @@ class Display:
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("", total=None, note="")
-        self._phase = ""
+        self._phase, self._pace = "", Pace()
         self._last_line = 0.0
 
     def __enter__(self) -> Self:
@@ -80,6 +112,8 @@ class Display:
         """``done`` of ``total`` of a step of the phase; ``info`` are numbers to show."""
         description = f"{self._phase}, {step}"
         note = " ".join([f"{done}/{total}", *(f"{key} {value:.4g}" for key, value in info.items())])
+        if (left := self._pace.left(description, done, total, time.monotonic())) is not None:
+            note += f", about {duration(left)} left"
         self._bar.update(self._task, description=description, completed=done, total=total, note=note)
         if time.monotonic() - self._last_line >= LINE_EVERY:
             self._last_line = time.monotonic()

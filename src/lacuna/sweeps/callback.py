@@ -16,7 +16,8 @@ from lacuna.records.record import run_folder
 from lacuna.runner import experiment
 from lacuna.runner.mlflow_tracking import Tracker, forgiven
 from lacuna.sweeps.dry_run import print_plan
-from lacuna.sweeps.expand import config_dirs, overrides_of_jobs, settle_jobs
+from lacuna.sweeps.expand import config_dirs, overrides_of_jobs, settle_jobs, typed_overrides
+from lacuna.sweeps.naming import description, title
 from lacuna.sweeps.running import RunningSweep, Sweep, tell
 
 
@@ -38,10 +39,13 @@ class SweepCallback(Callback):
             if settled[0]["sweep"]["dry_run"]:
                 print_plan(settled, Console())
                 sys.exit(0)
+            typed = shlex.join(["python", "run.py", *sys.argv[1:]])
             sweep = Sweep(
-                command=shlex.join(["python", "run.py", *sys.argv[1:]]),
+                command=typed,
                 jobs=[command(config.hydra, job) for job in jobs],
                 datasets=list(dict.fromkeys(each["names"]["dataset"] for each in settled)),
+                title=title(settled[0]["names"]["experiment"], jobs, typed_overrides(config.hydra)),
+                description=description(jobs, typed),
             )
             folder = Path(config.hydra.sweep.dir)
             sweep.write(folder)

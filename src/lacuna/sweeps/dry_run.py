@@ -1,4 +1,4 @@
-"""What a sweep would do: how many of its runs exist, failed or are missing, and how long the rest may take."""
+"""What a sweep would do: how many of its runs exist, failed, stopped or are missing, and how long the rest may take."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from lacuna.records.record import find_records, read_record, run_folder
 from lacuna.runner.experiment import settled
+from lacuna.runner.progress import duration
 
 
 def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:
@@ -23,9 +24,12 @@ def print_plan(configs: Sequence[Mapping[str, Any]], console: Console) -> None:
     folders = [run_folder(config) for config in configs]
     kept = [read_record(folder) for folder in folders]
     done = [bool(settled(config, folder)) for config, folder in zip(configs, folders, strict=True)]
-    failed = sum(record is not None and not over for record, over in zip(kept, done, strict=True))
-    missing = sum(record is None for record in kept)
+    unsettled = [record for record, over in zip(kept, done, strict=True) if record and not over]
+    interrupted = sum(record.status == "interrupted" for record in unsettled)
+    missing, failed = sum(record is None for record in kept), len(unsettled) - interrupted
     text = f"{len(configs)} run{'s' * (len(configs) != 1)}: {sum(done)} exist, {missing} missing, {failed} failed"
+    if interrupted:
+        text += f", {interrupted} interrupted (to go on)"
     todo = [config for config, over in zip(configs, done, strict=True) if not over]
     if todo:
         text += f"; to do {_estimate(todo)}"
@@ -39,20 +43,10 @@ def _estimate(todo: Sequence[Mapping[str, Any]]) -> str:
         if record.status == "finished":
             past.setdefault(_kind(record.config), []).append(record.seconds["total"])
     known = [mean(past[_kind(config)]) for config in todo if _kind(config) in past]
-    text = f"about {_duration(sum(known))} one after the other" if known else "takes unknown time"
+    text = f"about {duration(sum(known))} one after the other" if known else "takes unknown time"
     unknown = len(todo) - len(known)
     return text + (f"; no past record to judge {unknown} of them by" if unknown else "")
 
 
 def _kind(config: Mapping[str, Any]) -> tuple[str, ...]:
     return config["names"]["dataset"], config["names"]["method"], config["budget"]["name"], config["device"]
-
-
-def _duration(seconds: float) -> str:
-    """
-    >>> _duration(7.25), _duration(600), _duration(40_000)
-    ('7.2 s', '10 min', '11.1 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

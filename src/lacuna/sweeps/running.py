@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from lacuna.records.record import find_records, read_record
 from lacuna.reports.terminal import print_comparison
 from lacuna.runner.experiment import Outcome
 from lacuna.runner.mlflow_tracking import Tracker, forgiven
+from lacuna.runner.progress import duration
+
+NOT_TOLD = "it did not run to its end"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Sweep:
     command: str
     jobs: list[str]  # the command that runs each of them alone
     datasets: list[str]
+    title: str = ""  # a sweep of an earlier version has none
+    description: str = ""  # Markdown
 
     def write(self, folder: Path) -> None:
         write_text(folder / "sweep.json", json.dumps(asdict(self), indent=2))
@@ -39,8 +45,9 @@ class Sweep:
 
     def parents(self, tracker: Tracker) -> dict[str, str]:
         """The parent run in MLflow for each data set."""
-        name = self.command.removeprefix("python run.py ").removeprefix("-m ")
-        return {dataset: tracker.parent(dataset, self.key, name, self.command) for dataset in self.datasets}
+        name = self.title or self.command.removeprefix("python run.py ").removeprefix("-m ")
+        about = (self.key, name, self.command, self.description)
+        return {dataset: tracker.parent(dataset, *about) for dataset in self.datasets}
 
 
 def tell(sweep_folder: Path, number: int, **what: str) -> None:
@@ -62,7 +69,7 @@ def _result(path: Path) -> Outcome | str:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return "it did not run to its end"
+        return NOT_TOLD
     record = read_record(Path(told["folder"])) if "folder" in told else None
     return Outcome(record, Path(told["folder"])) if record else told.get("error", "the record is gone")
 
@@ -81,6 +88,8 @@ class RunningSweep:
     def __init__(self, sweep: Sweep, folder: Path, tracker: Tracker | None) -> None:
         self.sweep, self.folder, self.tracker = sweep, folder, tracker
         self.parents: dict[str, str] = {}
+        self._todo = [number for number in range(len(sweep.jobs)) if not was_told(folder, number)]
+        self._began = time.monotonic()
         if tracker:
             self.parents = sweep.parents(tracker)
             for parent in self.parents.values():
@@ -93,31 +102,51 @@ class RunningSweep:
                 parent = self.parents[outcome.record.config["names"]["dataset"]]
                 self.tracker.publish(outcome.record, outcome.folder, parent)
 
+    def left(self, number: int) -> str:
+        """In words, how long the jobs after one take if they run in turn and take as long as those before."""
+        done = sum(each <= number for each in self._todo)
+        if done in (0, len(self._todo)):
+            return ""
+        seconds = (time.monotonic() - self._began) * (len(self._todo) - done) / done
+        return f"; {done} of {len(self._todo)} runs done, about {duration(seconds)} left"
+
     def close(self, console: Console, stopped: bool = False) -> int:
-        """Print what came out and what did not; returns the exit code."""
+        """Print what came out and what did not; returns the exit code.
+
+        Args:
+            console: where to print.
+            stopped: by a signal; jobs that did not run to their end are then interrupted, not failed.
+        """
         found = results(self.sweep, self.folder)
         outcomes = [result for result in found if isinstance(result, Outcome)]
         for outcome in outcomes:
             self.publish(outcome)
         if finished := [o.record for o in outcomes if o.record.status == "finished"]:
             print_comparison(finished, console)
-        failed = False
+        ends = []
         for command, result in zip(self.sweep.jobs, found, strict=True):
-            status, error = _status(result)
-            if status != "finished":
-                failed |= status == "failed"
-                text = f"{status}: {error}\n  run again: {command}{_evidence(result)}"
-                console.print(text, markup=False, highlight=False, soft_wrap=True)
+            status, error = _status(result, stopped)
+            ends.append(status)
+            if status not in ("finished", "interrupted"):
+                _say(console, f"{status}: {error}\n  run again: {command}{_evidence(result)}")
+        if n := ends.count("interrupted"):
+            left = f"interrupted: {n} of {len(ends)} runs are left"
+            _say(console, f"{left}; the same command goes on: {self.sweep.command}")
+        failed, interrupted = "failed" in ends, "interrupted" in ends or stopped
         if self.tracker:
             with forgiven("the end of this sweep"):
                 for parent in self.parents.values():
-                    self.tracker.close(parent, "KILLED" if stopped else "FAILED" if failed else "FINISHED")
-        return int(failed)
+                    self.tracker.close(parent, "KILLED" if interrupted else "FAILED" if failed else "FINISHED")
+        return int(failed or interrupted)
 
 
-def _status(result: Outcome | str) -> tuple[str, str]:
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _status(result: Outcome | str, stopped: bool) -> tuple[str, str]:
     if isinstance(result, str):
-        return "failed", result
+        return "interrupted" if stopped and result == NOT_TOLD else "failed", result
     return result.record.status, result.record.error or ""
 
 

@@ -40,7 +40,9 @@ def _origin(grid: Grid) -> str:
     if dirty := sum(bool(run.dirty) for run in grid.records):
         found.append(f"{dirty} were made with uncommitted changes")
     ended = Counter((run.status, _method(run)) for run in grid.records if run.status != "finished")
-    found += [f"{n} of {label} ended with {status}" for (status, (_, label)), n in sorted(ended.items())]
+    for (status, (_, label)), n in sorted(ended.items()):
+        how = "interrupted, to be run again" if status == "interrupted" else f"ended with {status}"
+        found.append(f"{n} of {label} {how}")
     return f"Of {len(grid.records)} runs, {'; '.join(found)}." if found else ""
 
 

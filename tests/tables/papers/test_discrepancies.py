@@ -138,9 +138,10 @@ def test_what_is_odd_about_runs_is_one_line(tmp_path: Path, fake: Fake) -> None:
             commit = {"commit": str(seed) * 40, "dirty": bool(seed)}
             fake(tmp_path, ["method=mean_mode", f"seed={seed}", f"ratio={ratio}"], {"test/acc": 0.2}, **commit)
     fake(tmp_path, ["method=cmae"], {}, status="timeout")
+    fake(tmp_path, ["method=diffputer"], {}, status="interrupted", error="stopped by SIGINT")
     own = CATALOGUE.tables["diffjoint/1"].notes
     (line,) = [text for text in provenance(table_1(tmp_path)) if text not in own]
     assert line == (
-        "Of 7 runs, seeds of some cells were run on several commits (0000000000, 1111111111); 3 were made with "
-        "uncommitted changes; 1 of CMAE ended with timeout."
+        "Of 8 runs, seeds of some cells were run on several commits (0000000000, 1111111111); 3 were made with "
+        "uncommitted changes; 1 of DiffPuter interrupted, to be run again; 1 of CMAE ended with timeout."
     )
