@@ -334,8 +334,8 @@ def test_method_gives_the_same_answer_in_any_units(name: str) -> None:
         """In sds of the columns."""
         return float(np.sqrt((((values - truth.values) / np.nanstd(train.values, axis=0))[numbers] ** 2).mean()))
 
-    # networks and trees that hardly learned anything here move a little with the last bits of their input
-    assert error(answers[0]) == pytest.approx(error(known.train.values), rel=0.1)
+    # a column within the range that methods are trusted with is not brought to the very scale of the others
+    assert error(answers[0]) == pytest.approx(error(known.train.values), rel=0.1, abs=0.1)
 
 
 # --- data sets, masks, metrics, experiments -----------------------------------------------------------------------
