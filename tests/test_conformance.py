@@ -289,6 +289,55 @@ def test_method_gives_draws_of_the_hidden_cells_or_says_that_it_has_none(name: s
         assert draws.samples.shape == (4, k)
 
 
+@dataclass(frozen=True)
+class OtherUnits:
+    """The same rows with their numbers in other units: ``factor * (values + offset)``, rounded nowhere."""
+
+    columns: tuple[Column, ...]
+    factor: float
+    offset: float = 2.0**28
+
+    def __post_init__(self) -> None:
+        assert np.log2(self.factor).is_integer()
+
+    def by_column(self) -> tuple[np.ndarray, np.ndarray]:
+        """Factor and offset, (d,) each: whole numbers get whole ones, levels none."""
+        number, whole = ~where(self.columns, discrete=True), where(self.columns, kind="integer")
+        factor = np.where(whole, max(self.factor, 2.0**20), self.factor)
+        return np.where(number, factor, 1.0), np.where(number, self.offset, 0.0)
+
+    def encode(self, rows: Incomplete) -> Incomplete:
+        factor, offset = self.by_column()
+        return Incomplete(rows.columns, factor * (np.round(rows.values * 2**16) / 2**16 + offset), rows.observed)
+
+    def decode(self, values: np.ndarray) -> np.ndarray:
+        factor, offset = self.by_column()
+        return values / factor - offset
+
+
+@methods
+def test_method_gives_the_same_answer_in_any_units(name: str) -> None:
+    known = fitted(name)
+    if known.method.needs_law:
+        pytest.skip("a law has the units of its table")
+    train, truth = known.problem.train, known.problem.answers["train"]
+    numbers = truth.ordinary & ~where(train.columns, discrete=True)
+    answers = []
+    for units in (OtherUnits(train.columns, 2.0**-40), OtherUnits(train.columns, 2.0**30)):
+        problem = replace(known.problem, train=units.encode(train), test=None)
+        done = fit(name, problem).train
+        check_contract(problem.train, done)
+        answers.append(units.decode(done.values))
+    np.testing.assert_allclose(*answers, rtol=0, atol=1e-6)
+
+    def error(values: np.ndarray) -> float:
+        """In sds of the columns."""
+        return float(np.sqrt((((values - truth.values) / np.nanstd(train.values, axis=0))[numbers] ** 2).mean()))
+
+    # a column within the range that methods are trusted with is not brought to the very scale of the others
+    assert error(answers[0]) == pytest.approx(error(known.train.values), rel=0.1, abs=0.1)
+
+
 # --- data sets, masks, metrics, experiments -----------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ LAYERS = (
     ("files", "figures", "rng", "types"),
     ("laws", "numerics"),
     ("backend",),
-    ("crossfit", "encoding", "masks", "nets", "problem"),
+    ("crossfit", "encoding", "masks", "nets", "problem", "units"),
     ("methods",),
     ("conformal", "metrics"),
     ("frames",),

@@ -568,3 +568,36 @@ def test_a_method_of_the_users_own_can_be_saved(tmp_path: Path) -> None:
 def test_import_lacuna_is_light() -> None:
     program = "import sys, lacuna; assert 'sklearn' not in sys.modules and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- values far from zero ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "far"),
+    [
+        ("seconds", lambda x: pd.Series(1.7e9 + 60 * x)),
+        ("time", lambda x: pd.Series(pd.Timestamp("2024-03-01 12:00") + pd.to_timedelta(60 * x, unit="s"))),
+        ("northing", lambda x: pd.Series(5_800_000 + 0.4 * x)),
+        ("odd", lambda x: pd.Series((16_777_217 + 2 * np.round(200 * x)).astype("int64")).astype("Int64")),
+    ],
+)
+@pytest.mark.parametrize("method", ["boosting", "ice"])
+def test_draws_and_intervals_of_values_far_from_zero_keep_their_spread(method, name, far):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    truth, hidden = far(x), rng.random(300) < 0.2
+    df = pd.DataFrame({"x": x + 0.05 * rng.normal(size=300), name: truth.mask(hidden)})
+    imputer = Imputer(method).fit(df)
+    drawn = imputer.draws(df, 5)
+    cells = pd.concat([one[name][hidden] for one in drawn])
+    if name == "odd":
+        assert (cells % 2).nunique() == 2  # float32 has only even numbers there
+    else:
+        assert cells.nunique() > 0.75 * len(cells)
+    for one in drawn:
+        pd.testing.assert_series_equal(one[name][~hidden], df[name][~hidden])
+    low, high = imputer.interval(df, 0.05, 100)
+    inside = ((low[name] <= truth) & (truth <= high[name]))[hidden]
+    assert 0.85 < inside.mean() <= 1
+    assert (low[name] < high[name])[hidden].all()

@@ -93,3 +93,34 @@ def test_draws_from_samples():
     assert np.allclose(draws.upper, [5 + 1.645, -2 + 3 * 1.645], atol=0.15)
     assert draws.samples.dtype == np.float32
     assert draws.alpha == 0.1
+
+
+@pytest.mark.parametrize(
+    ("samples", "dtype"),
+    [
+        (np.random.default_rng(0).normal(5, 1, (50, 2)), np.float32),
+        (np.random.default_rng(0).normal(5, 1, (50, 2)) * [[1.0, np.nan]], np.float32),
+        (1.7e9 + np.random.default_rng(0).normal(0, 60, (50, 2)), np.float64),
+        (5.8e6 + np.random.default_rng(0).normal(0, 0.4, (50, 2)), np.float64),
+        (1e50 * np.random.default_rng(0).normal(0, 1, (50, 2)), np.float64),
+        (1e-50 * np.random.default_rng(0).normal(0, 1, (50, 2)), np.float64),
+        (np.array([[2.0**24 + 1, 1.0], [-1e9 - 1, 2.0]]), np.float64),  # odd numbers stay odd
+        (np.array([[2.0**24 + 2, 1.0], [-(2.0**23), 2.0]]), np.float32),
+        (np.full((3, 2), 0.1), np.float64),
+        (np.full((3, 2), 0.5), np.float32),
+        (np.zeros((3, 0)), np.float32),
+    ],
+)
+def test_draws_are_kept_in_float32_where_it_holds_them(samples, dtype):
+    cells = np.array([[0, 0], [0, 1]])[: samples.shape[1]]
+    kept = Draws.from_samples(cells, samples).samples
+    assert kept.dtype == dtype
+    np.testing.assert_array_equal(kept, samples.astype(dtype))
+
+
+def test_a_column_of_draws_is_judged_by_its_own_spread():
+    wide, narrow = np.random.default_rng(0).normal(0, 1e3, (50, 1)), np.random.default_rng(1).normal(5e3, 1e-2, (50, 1))
+    apart = Draws.from_samples(np.array([[0, 0], [0, 1]]), np.hstack([wide, narrow]))
+    assert apart.samples.dtype == np.float64
+    together = Draws.from_samples(np.array([[0, 0], [1, 0]]), np.hstack([wide, narrow]))
+    assert together.samples.dtype == np.float32

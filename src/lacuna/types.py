@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # protocols and classes that are written in terms of these no
 
 Kind = Literal["continuous", "integer", "categorical"]
 KINDS = ("continuous", "integer", "categorical")
+VISIBLE = 1e-3  # rounding by more than this share of an sd is
 
 
 @dataclass(frozen=True)
@@ -194,14 +196,16 @@ class Draws:
     lower: np.ndarray  # (k,) float64: quantile alpha / 2
     upper: np.ndarray  # (k,) float64: quantile 1 - alpha / 2
     alpha: float = 0.05
-    samples: np.ndarray | None = None  # (m, k) float32; None when m * k would not fit the memory budget
+    samples: np.ndarray | None = None  # (m, k), see ``narrowed``; None when m * k would not fit the memory budget
 
     @classmethod
     def from_samples(cls, cells: np.ndarray, samples: np.ndarray, alpha: float = 0.05) -> Draws:
         """Summarise samples (m, k) of the given cells (k, 2)."""
         lower, upper = np.quantile(samples, [alpha / 2, 1 - alpha / 2], axis=0)
         wide = samples.astype(np.float64)
-        return cls(cells, wide.mean(0), wide.std(0), lower, upper, alpha, samples.astype(np.float32))
+        sd = wide.std(0)
+        kept = narrowed(lambda i: samples[i], len(samples), cells[:, 1], sd)
+        return cls(cells, wide.mean(0), sd, lower, upper, alpha, kept)
 
     def interval(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
         """Quantiles alpha / 2 and 1 - alpha / 2, (k,) each; samples that are NaN do not count.
@@ -220,6 +224,30 @@ class Draws:
         ordered = np.sort(self.samples, axis=0)  # NaN come last
         n_counted = np.count_nonzero(~np.isnan(ordered), axis=0)
         return _quantile(ordered, n_counted, alpha / 2), _quantile(ordered, n_counted, 1 - alpha / 2)
+
+
+def narrowed(draw: Callable[[int], np.ndarray], m: int, column_of: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Draws (m, k) in float32 where it holds them, else in float64.
+
+    float32 holds them if it changes no whole number, and no draw by more than ``VISIBLE`` of the spread of the draws
+    in its column: the root mean square of the cells' sd.
+
+    Args:
+        draw: gives draw i, (k,).
+        column_of: (k,) int, the column of each cell.
+        sd: (k,) of the draws of each cell.
+    """
+    kept, error = np.empty((m, len(sd)), np.float32), np.zeros(len(sd))
+    for i in range(m):
+        wide = draw(i).astype(np.float64)
+        with np.errstate(over="ignore"):
+            kept[i] = wide
+        lost = np.abs(kept[i] - wide)
+        lost[(lost > 0) & (wide == np.round(wide))] = np.inf
+        np.fmax(error, lost, out=error)  # NaN are the same in both
+    spread = np.sqrt(np.bincount(column_of, sd**2) / np.maximum(np.bincount(column_of), 1))
+    visible = error > VISIBLE * spread[column_of]
+    return np.stack([draw(i) for i in range(m)]).astype(np.float64) if visible.any() else kept
 
 
 def _quantile(ordered: np.ndarray, n_counted: np.ndarray, level: float) -> np.ndarray:

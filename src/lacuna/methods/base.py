@@ -2,8 +2,9 @@
 
 A method is a class whose constructor takes its hyper-parameters and nothing else, with two hooks:
 ``_fit(train, seed)`` learns from incomplete rows and ``_impute(rows, draws)`` completes rows. The public ``fit``
-and ``impute`` are the door: they check what comes in and guarantee what goes out, so that the hooks can be plain
-array code. A method never sees an Answer.
+and ``impute`` are the door: they check what comes in, bring columns to a scale that any method can bear
+(``lacuna.units``) and guarantee what goes out, so that the hooks can be plain array code. A method never sees an
+Answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from lacuna.errors import UserError
 from lacuna.types import Column, Imputation, Incomplete, Problem
+from lacuna.units import Units
 
 
 class Monitor:
@@ -49,7 +51,8 @@ class Method(ABC):
     needs_law: ClassVar[bool] = False  # True for oracles only: the runner hands them ``problem.law`` as ``self.law``
     monitor: Monitor = Monitor()
 
-    columns_: tuple[Column, ...]  # of the training table, set by ``fit``
+    columns_: tuple[Column, ...]  # of the training table as the hooks see it, set by ``fit``
+    units_: Units | None = None  # of the training table; None: the hooks see columns as they are given
 
     def unsupported(self, problem: Problem) -> str | None:
         """Why this method cannot serve ``problem``, in a sentence; None when it can."""
@@ -70,8 +73,10 @@ class Method(ABC):
         for column, seen in zip(train.columns, train.observed.T, strict=True):
             if not seen.any():
                 raise UserError(f"column {column.name!r} has no observed value in the training rows: drop it")
-        self.columns_ = train.columns
-        self._fit(train, seed)
+        self.units_ = None if self.needs_law else Units.fit(train)  # a law has the units of its table
+        seen = self._seen(train)
+        self.columns_ = seen.columns
+        self._fit(seen, seed)
         return self
 
     def impute(self, rows: Incomplete, draws: int = 0) -> Imputation:
@@ -82,9 +87,11 @@ class Method(ABC):
         """
         if not hasattr(self, "columns_"):
             raise UserError(f"{type(self).__name__}.impute was called before fit")
-        if rows.columns != self.columns_:
+        if rows.columns != (self.columns_ if self.units_ is None else self.units_.columns):
             raise UserError(f"columns {[c.name for c in rows.columns]} are not the fitted {self.column_names}")
-        done = self._impute(rows, draws)
+        done = self._impute(self._seen(rows), draws)
+        if self.units_ is not None:
+            done = self.units_.decode(done, self.open_ends())
         values = np.where(rows.observed, rows.values, done.values)
         if np.isnan(values).any():
             column = rows.columns[int(np.isnan(values).any(0).argmax())].name
@@ -95,6 +102,14 @@ class Method(ABC):
     @property
     def column_names(self) -> list[str]:
         return [c.name for c in self.columns_]
+
+    def open_ends(self) -> np.ndarray:
+        """(2, d) bool: where an imputed whole number may lie below, and above, all that were observed."""
+        return np.zeros((2, len(self.columns_)), bool)
+
+    def _seen(self, rows: Incomplete) -> Incomplete:
+        """Rows as the hooks see them."""
+        return rows if self.units_ is None else self.units_.encode(rows)
 
     @abstractmethod
     def _fit(self, train: Incomplete, seed: int) -> None: ...

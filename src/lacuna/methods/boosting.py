@@ -60,6 +60,7 @@ class BoostedTrees(Method):
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
+        rows = self._seen(rows)
         return {
             j: self._predict(rows, j)
             for j, column in enumerate(rows.columns)

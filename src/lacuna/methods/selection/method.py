@@ -244,7 +244,7 @@ class Selection(Method):
     def _start(self, rows: Incomplete) -> np.ndarray:
         """(n, width) encoded; hidden numbers at their mean, hidden categories at their probabilities."""
         encoded = self.encoder_.encode(rows.values).astype(np.float64)
-        for j, probabilities in self.level_probabilities(rows).items():
+        for j, probabilities in self._level_probabilities(rows).items():
             block = self.encoder_.blocks[j]
             standard = (probabilities - self.encoder_.mean[block]) / self.encoder_.sd[block]
             encoded[rows.hidden[:, j], block] = standard
@@ -252,6 +252,9 @@ class Selection(Method):
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
+        return self._level_probabilities(self._seen(rows))
+
+    def _level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         return {
             j: model.predict(np.delete(rows.values[rows.hidden[:, j]], j, axis=1))
             for j, model in self.levels_.items()
@@ -268,11 +271,18 @@ class Selection(Method):
         values = rows.values.copy()
         for j in wanted:
             values[rows.hidden[:, j], j] = self._decoded(j, encoded[rows.hidden[:, j], self.coordinate_[j]])
-        levels = self.level_probabilities(rows)
+        levels = self._level_probabilities(rows)
         for j, probabilities in levels.items():
             values[rows.hidden[:, j], j] = probabilities.argmax(1)
         kept = self._draws(rows, encoded, levels, draws) if draws else None
         return Imputation(values, draws=kept, diagnostics=self.diagnostics_)
+
+    def open_ends(self) -> np.ndarray:
+        """Where blanks are found to be selected by their value, on that side."""
+        ends = super().open_ends()
+        for j, model in self.models_.items():
+            ends[:, j] = model.free_below, model.free_above
+        return ends
 
     def _decoded(self, j: int, standard: np.ndarray) -> np.ndarray:
         """Data units; integers rounded, and within the observed range but where blanks may lie beyond it."""

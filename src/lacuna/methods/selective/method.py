@@ -66,6 +66,10 @@ class Selective(Method):
         """As the base imputer."""
         return self.base.inductive
 
+    def open_ends(self) -> np.ndarray:
+        """As the base imputer."""
+        return self.base.open_ends()
+
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.monitor.progress("blanks", 0, 1)
         self.posterior.fit(train, seed)
