@@ -28,7 +28,7 @@ LAYERS = (
     ("datasets",),
     ("downstream", "records", "saving"),
     ("config",),
-    ("imputer", "tables"),
+    ("diagnosis", "imputer", "tables"),
     ("physionet", "reports"),
     ("runner",),
     ("sweeps",),

@@ -3,14 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lacuna.diagnosis.api import diagnose
     from lacuna.imputer import Imputer, load
 
 __version__ = "0.1.0"
-__all__ = ["Imputer", "load"]
+__all__ = ["Imputer", "diagnose", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """The public API, imported when it is asked for: a run from the command line does not need it."""
+    if name == "diagnose":
+        from lacuna.diagnosis import api
+
+        return api.diagnose
     if name in __all__:
         from lacuna import imputer
 
