@@ -155,16 +155,14 @@ def _summary(cells: Cells, tests: pd.DataFrame, groups: list[list[str]], suggest
     if not blank.any():
         return lines
     said = {"Little": "Little's test, numeric columns", "mixed": "classification of the patterns, all columns"}
-    parts = []
-    for key, words in said.items():
-        p, note = tests.loc[key, ["p_value", "note"]]
-        parts.append(f"{words}: {note or p_text(float(p))}")  # type: ignore[arg-type]
+    p_values, notes = tests["p_value"].astype(float), tests["note"]
+    parts = [f"{words}: {notes[key] or p_text(p_values[key])}" for key, words in said.items()]
     lines.append(f"Lost completely at random? {'; '.join(parts)}. A small p-value speaks against it.")
-    ratio, p_rows = tests.loc["rows", ["statistic", "p_value"]]
-    if pd.notna(p_rows) and float(p_rows) <= LEVEL:  # type: ignore[arg-type]
+    if p_values["rows"] <= LEVEL:
+        ratio = tests["statistic"].astype(float)["rows"]
         lines.append(
-            f"Some rows have more blanks than others: the variance of their number is {ratio:.1f} times that of "
-            f"independent columns ({p_text(float(p_rows))})."  # type: ignore[arg-type]
+            f"Some rows have more blanks than others: the variance of their number is {ratio:.1f} "
+            f"times that of independent columns ({p_text(p_values['rows'])})."
         )
     if groups:
         lines.append(f"Nearly always blank in the same rows: {'; '.join(', '.join(group) for group in groups)}.")

@@ -109,8 +109,9 @@ class Evidence:
             return "Not identified: whether some values are left out more than others cannot be seen from the rest."
         shape, shown = self.shape, lambda value: cells.rounded(self.column, value)
         text = (
-            f"Not identified; it only might. The mean of the observed values is {shown(shape.mean)}; with every blank at "
-            f"their 5% quantile it would be {shown(shape.mean_if_low)}, at their 95% quantile {shown(shape.mean_if_high)}."
+            f"Not identified; it only might. The mean of the observed values is {shown(shape.mean)}; with every blank "
+            f"at their 5% quantile it would be {shown(shape.mean_if_low)}, at their 95% quantile "
+            f"{shown(shape.mean_if_high)}."
         )
         ends = [shown(end) for end in (shape.sharp_low, shape.sharp_high) if end is not None]
         if ends:
@@ -154,7 +155,10 @@ class Evidence:
             rates, rate = cells.blank[:, references].mean(0), cells.blank[:, self.column].mean()
             text += f" Columns outside mm_candidates are blank in {rates.min():.1%} to {rates.max():.1%} of the rows"
             text += ": the higher rate here alone shows nothing." if rate > rates.max() else "."
-        partners = significant(self.blanks) if self.blanks.p_value is not None else []
+        partners = []
+        if self.blanks.p_value is not None and self.blanks.p_value <= LEVEL:
+            strong = self.blanks.columns[self.blanks.strength >= self.blanks.strength.max() / 2].tolist()
+            partners = [k for k in significant(self.blanks) if k in strong]
         if partners and set(partners) <= set(candidates):
             names = listed([cells.names[k] for k in partners[:NAMED]], max(0, len(partners) - NAMED))
             text += (
@@ -196,7 +200,8 @@ def contrast(cells: Cells, column: int, driver: int, rows: np.ndarray) -> str:
     observed = ~np.isnan(values)
     values, blank = values[observed], blank[observed]
     if cells.discrete[driver]:
-        group, names = values.astype(int), [cells.shown(driver, code) for code in range(int(values.max()) + 1)]
+        group = values.astype(int)
+        names = [f"= {cells.shown(driver, code)}" for code in range(int(values.max()) + 1)]
     else:
         cuts = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8], method="closest_observation"))
         group = np.searchsorted(cuts, values)
@@ -208,4 +213,8 @@ def contrast(cells: Cells, column: int, driver: int, rows: np.ndarray) -> str:
     if np.isnan(rate).all():
         return "too few rows to show"
     most, least = int(np.nanargmax(rate)), int(np.nanargmin(rate))
-    return f"blank in {rate[most]:.0%} of the rows with {names[most]}, in {rate[least]:.0%} with {names[least]}"
+    name = cells.names[driver]
+    return (
+        f"blank in {rate[most]:.0%} of the rows with {name} {names[most]}, "
+        f"in {rate[least]:.0%} of those with {name} {names[least]}"
+    )

@@ -75,7 +75,7 @@ def hidden_given_observed(precision: np.ndarray, patterns: np.ndarray) -> tuple[
         The hidden columns (q, h), filled up with p to the largest number h of them, and their covariance (q, h, h),
         0 where filled up.
     """
-    q, p = patterns.shape
+    p = patterns.shape[1]
     n_hidden = (~patterns).sum(1)
     h = max(1, int(n_hidden.max()))
     hidden = np.argsort(patterns, axis=1, kind="stable")[:, :h]

@@ -44,7 +44,7 @@ class Cells:
             return str(coding.levels[int(value)])
         if isinstance(coding, Numbers | NumberText):
             return f"{value:.10g}"
-        return str(list(coding.decode(np.array([value]), np.dtype(object)))[0])
+        return str(next(iter(coding.decode(np.array([value]), np.dtype(object)))))
 
     def rounded(self, column: int, value: float) -> str:
         """A number to four significant digits; else as ``shown``."""

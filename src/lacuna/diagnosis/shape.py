@@ -30,13 +30,20 @@ def observed_shape(values: np.ndarray) -> Shape | None:
     rate = 1 - len(known) / len(values)
     low, high = np.quantile(known, [0.05, 0.95])
     mean = float(known.mean())
-    ends = (None, None)
-    if len(np.unique(known)) >= FEWEST_DISTINCT:
-        ends = (_sharp_end(known), None if (end := _sharp_end(-known)) is None else -end)
-    return Shape(mean, (1 - rate) * mean + rate * float(low), (1 - rate) * mean + rate * float(high), *ends)
+    least, most = _sharp_end(known), _sharp_end(-known)
+    return Shape(
+        mean,
+        (1 - rate) * mean + rate * float(low),
+        (1 - rate) * mean + rate * float(high),
+        least,
+        None if most is None else -most,
+    )
 
 
 def _sharp_end(known: np.ndarray) -> float | None:
+    """The least value, where many lie near it and the column is no scale of few values."""
+    if len(np.unique(known)) < FEWEST_DISTINCT:
+        return None
     least, median = float(known.min()), float(np.median(known))
     below = known[known <= median]
     near = (below <= least + (median - least) / 10).mean()

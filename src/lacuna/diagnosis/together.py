@@ -25,7 +25,8 @@ def blocks(blank: np.ndarray) -> list[list[int]]:
     weights = blank.astype(np.float64)
     both = weights.T @ weights
     either = np.diag(both)[:, None] + np.diag(both) - both
-    same = (both >= SAME * either) & (both > 0) & ~blank.all(0) & ~blank.all(0)[:, None]
+    partly = np.asarray(~blank.all(0))
+    same = (both >= SAME * either) & (both > 0) & partly & partly[:, None]
     n_groups, group = connected_components(same, directed=False)
     members = [np.flatnonzero(group == g).tolist() for g in range(n_groups)]
     return [columns for columns in members if len(columns) > 1]

@@ -28,5 +28,5 @@ class Block(Mask):
         n, d = table.values.shape
         ordinary = np.zeros((n, d), bool)
         for group in np.array_split(rng.permutation(d), max(1, d // self.size)):
-            ordinary[:, group] = (rng.random(n) < ratio)[:, None]
+            ordinary[:, group] = rng.random((n, 1)) < ratio
         return OrdinaryMask(ordinary)

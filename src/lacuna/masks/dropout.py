@@ -53,5 +53,5 @@ class Dropout(Mask):
         if reason := self.unsupported(table):
             raise UserError(reason)
         n, d = table.values.shape
-        last_seen = rng.geometric(hazard(d - self.n_seen, ratio), n) - 1 + self.n_seen
-        return OrdinaryMask(np.arange(d) >= last_seen[:, None])
+        n_kept = self.n_seen + rng.geometric(hazard(d - self.n_seen, ratio), (n, 1)) - 1
+        return OrdinaryMask(np.arange(d) >= n_kept)
