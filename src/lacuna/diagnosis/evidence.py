@@ -68,11 +68,11 @@ class Evidence:
         found = significant(self.values)
         first = found[0]
         others = [cells.names[k] for k in found[1:NAMED]]
-        more = f", with {listed(others, len(found) - 1 - len(others))}" if others else ""
+        more = f" and of {listed(others, len(found) - 1 - len(others))}" if others else ""
         return (
             f"{apart} blanks go with the values of {cells.names[first]} ({p_text(self.values.p_value)}: "
-            f"{contrast(cells, self.column, first, self.rest)}){more}. Those that are lost are lost at random at most "
-            "given these columns, not completely at random."
+            f"{contrast(cells, self.column, first, self.rest)}){more}. Blanks that are lost are then at best lost at "
+            "random given these columns, not completely at random."
         )
 
     def _lost_together(self, cells: Cells, drivers: dict[int, set[int]]) -> str:
