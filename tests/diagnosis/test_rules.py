@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 from scipy.special import expit
 
 from lacuna.diagnosis.reading import read_cells
@@ -66,13 +65,14 @@ def test_blanks_of_the_driver_are_no_obstacle() -> None:
     assert 0.7 < rule.coverage < 0.9
 
 
-@given(st.integers(0, 10_000), st.floats(0.02, 0.9))
-@settings(max_examples=40, deadline=None)
-def test_blanks_at_random_seldom_make_a_rule(seed: int, rate: float) -> None:
-    """One in a hundred tables may, at most: none of these does."""
-    frame = people(seed % 50, 150)
-    frame.loc[stream(seed, "lost").random(150) < rate, "income"] = np.nan
-    assert not rules(frame)
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_blanks_at_random_make_a_rule_in_less_than_one_table_of_a_hundred(rate: float) -> None:
+    n_found = 0
+    for seed in range(200):
+        frame = people(seed, 150)
+        frame.loc[stream(seed, "lost", str(rate)).random(150) < rate, "income"] = np.nan
+        n_found += len(rules(frame)) > 0
+    assert n_found < 2
 
 
 def test_a_rate_that_rises_smoothly_to_one_is_no_rule() -> None:
