@@ -158,7 +158,9 @@ class Evidence:
         partners = []
         if self.blanks.p_value is not None and self.blanks.p_value <= LEVEL:
             strong = self.blanks.columns[self.blanks.strength >= self.blanks.strength.max() / 2].tolist()
-            partners = [k for k in significant(self.blanks) if k in strong]
+            own, blank = cells.blank[self.rest, self.column], cells.blank[self.rest]
+            more_often = [k for k in strong if own[blank[:, k]].mean() > own.mean()]
+            partners = [k for k in significant(self.blanks) if k in more_often]
         if partners and set(partners) <= set(candidates):
             names = listed([cells.names[k] for k in partners[:NAMED]], max(0, len(partners) - NAMED))
             text += (

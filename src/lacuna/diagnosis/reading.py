@@ -41,7 +41,8 @@ class Cells:
         if coding is None:
             return ""
         if coding.levels:
-            return str(coding.levels[int(value)])
+            label = coding.levels[int(value)]
+            return f"{label:g}" if isinstance(label, float) else str(label)
         if isinstance(coding, Numbers | NumberText):
             return f"{value:.10g}"
         return str(next(iter(coding.decode(np.array([value]), np.dtype(object)))))

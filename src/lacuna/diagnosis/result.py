@@ -20,7 +20,7 @@ UNKNOWABLE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
     """The evidence for each cause of each column's blanks.
 
@@ -39,7 +39,7 @@ class Diagnosis:
     rules: pd.DataFrame  # column, rule, rows, coverage, elsewhere, chance
     suggested: list[str]  # columns with an exact rule, to consider for mm_candidates
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [textwrap.fill(line, WIDTH) for line in self.summary]
         for name, row in self.columns.iterrows():
             lines += ["", f"{name}: {row['blank']:,} blank ({row['rate']:.1%})"]
