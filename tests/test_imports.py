@@ -28,7 +28,7 @@ LAYERS = (
     ("datasets",),
     ("downstream", "records", "saving"),
     ("config",),
-    ("imputer", "pooling", "tables"),
+    ("diagnosis", "imputer", "pooling", "tables"),
     ("physionet", "reports"),
     ("runner",),
     ("sweeps",),

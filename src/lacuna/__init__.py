@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lacuna.diagnosis.api import diagnose
     from lacuna.imputer import Imputer, load
     from lacuna.pooling import pool
 
 __version__ = "0.1.0"
-__all__ = ["Imputer", "load", "pool"]
+__all__ = ["Imputer", "diagnose", "load", "pool"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,6 +17,10 @@ def __getattr__(name: str) -> Any:
         from lacuna.pooling import pool
 
         return pool
+    if name == "diagnose":
+        from lacuna.diagnosis import api
+
+        return api.diagnose
     if name in __all__:
         from lacuna import imputer
 

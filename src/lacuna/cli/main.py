@@ -31,6 +31,7 @@ from lacuna.runner.experiment import REPORT, Outcome
 
 COMMANDS = """\
 lacuna impute FILE ...       complete a file of yours (lacuna impute --help)
+lacuna diagnose FILE ...     what its blanks say about their causes (lacuna diagnose --help)
 lacuna run key=value ...     one run of any data set, mask and method (lacuna run --help)
 """
 EXAMPLES = """\
@@ -56,6 +57,10 @@ def main() -> None:
         run.main()
     elif command == "impute":
         sys.exit(run.guarded(lambda: sys.exit(impute(arguments))))
+    elif command == "diagnose":
+        from lacuna.cli.diagnose import diagnose
+
+        sys.exit(run.guarded(lambda: sys.exit(diagnose(arguments))))
     elif command == "--version":
         print(f"lacuna {environment.versions().get('lacuna', '')}")
     else:

@@ -83,7 +83,8 @@ class BayesNetLaw:
     """The network without a mask."""
 
     def under(self, mechanism: HidingLaw | None) -> BayesNetPosterior | None:
-        return None if mechanism is None else BayesNetPosterior(mechanism)
+        """The posterior; None where the mask has no law, or one that jumps between the nodes of the quadrature."""
+        return None if mechanism is None or hasattr(mechanism, "limits") else BayesNetPosterior(mechanism)
 
 
 @dataclass(frozen=True)

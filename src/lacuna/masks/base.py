@@ -14,6 +14,7 @@ class Mask(ABC):
 
     label: str = ""  # in tables and figures; "": the id of its configuration
     seeded: bool = True  # False: every seed hides the same cells of a table
+    equal_rates: bool = True  # False: columns that are lost differ in their rates; ``ratio`` is their mean, if scaled
 
     def unsupported(self, table: Table) -> str | None:
         """Why this mask cannot be applied to ``table``, in a sentence; None when it can."""

@@ -1,0 +1,74 @@
+"""``lacuna diagnose FILE``: what the blanks of a file say about their causes."""
+
+from __future__ import annotations
+
+import csv
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from lacuna.config.compose import compose, plain
+from lacuna.config.instantiate import instantiate
+from lacuna.datasets.csv import CSV
+from lacuna.diagnosis.api import diagnose_cells
+from lacuna.diagnosis.association import PERMUTATIONS
+from lacuna.diagnosis.reading import cells_of, positions_of
+from lacuna.errors import UserError
+from lacuna.files import write_text
+from lacuna.rng import stream
+
+
+def diagnose(arguments: Sequence[str]) -> int:
+    """Print the diagnosis of a file.
+
+    Args:
+        arguments: as typed after ``lacuna diagnose``.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        UserError: an argument is wrong, or the file cannot be read.
+    """
+    options = _parser().parse_args(arguments)
+    path = QuotedString(options.file, Quote.single).with_quotes()
+    config = plain(compose(["dataset=csv", "method=mean_mode", f"dataset.path={path}", *options.set]))
+    if options.schema is not None:
+        config["dataset"]["schema"] = options.schema
+    dataset: CSV = instantiate(config["dataset"], "dataset", CSV)
+    table = dataset.load(stream(0, "dataset"), stream(0, "split"))
+    assert table.source is not None  # of a file there is one
+    cells = cells_of(table.source, table.values)
+    (names,) = csv.reader([options.mm_candidates], skipinitialspace=True) if options.mm_candidates else ([],)
+    candidates = positions_of(names, cells.names, "--mm-candidates")
+    found = diagnose_cells(cells, candidates, options.seed, options.permutations)
+    print(found)
+    if options.output is not None:
+        write_text(Path(options.output), found.columns.join(found.sentences).to_csv())
+        print(f"\nwritten: {options.output}")
+    return 0
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (lacuna diagnose --help)")
+
+
+def _parser() -> ArgumentParser:
+    parser = _Parser(
+        prog="lacuna diagnose",
+        description="For every column with blanks: are they lost at random, lost together with others, hidden by "
+        "their own value, or meaningful? What speaks for each, and what cannot be known. Nothing is imputed.",
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help=".csv, .tsv, .txt (also .gz), .parquet or .pq")
+    add("--mm-candidates", metavar="A,B", help="columns whose blanks may be meaningful; quote names with commas")
+    add("--schema", metavar="YAML", help="kinds of columns where the file misleads, as lines of 'column: kind'")
+    add("--seed", type=int, default=0, help="of the permutations; default: 0")
+    add("--permutations", type=int, default=PERMUTATIONS, metavar="N", help="for each column; default: %(default)s")
+    add("-o", "--output", metavar="CSV", help="write numbers and sentences, one row for each column with blanks")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="any key of dataset=csv")
+    return parser

@@ -1,0 +1,1 @@
+"""What the blanks of a table say about their causes: ``lacuna.diagnose``."""
