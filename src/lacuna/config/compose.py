@@ -23,7 +23,7 @@ from lacuna import paths
 from lacuna.backend.device import pick
 from lacuna.config.discovery import config_folder, installed, installed_config, make_importable
 from lacuna.config.schema import validated
-from lacuna.errors import UserError, did_you_mean
+from lacuna.errors import UserError, did_you_mean, is_installed
 from lacuna.records.environment import n_cores
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
@@ -146,9 +146,9 @@ def _method_below(name: str, dataset: str, hydra: DictConfig) -> Any:
 
 
 def _actual_device(device: str) -> str:
-    """Importing torch takes seconds; without a device node there is nothing to ask it."""
+    """Importing torch takes seconds; without it, or without a device node, there is nothing to ask."""
     nodes = [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dxg")]
-    if device == "auto" and sys.platform == "linux" and not nodes:
+    if device == "auto" and (not is_installed("torch") or (sys.platform == "linux" and not nodes)):
         return "cpu"
     return pick(device).type if device in ("auto", "cuda") else device
 
