@@ -6,6 +6,7 @@ Everything that can be wrong with what the user typed becomes a ``UserError`` of
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
@@ -38,6 +39,7 @@ def _to_complete(draws: int, otherwise: int, *, _root_: DictConfig) -> int:
 
 
 RESOLVERS: dict[str, Callable[..., Any]] = {
+    "program": lambda: shlex.join(paths.program()),
     "project": lambda name: str(paths.PROJECT / name),
     "local_jobs": lambda device: 1 if _actual_device(device) == "cuda" else n_cores(),
     "auto_budget": lambda device: "paper" if device == "cuda" else "quick",

@@ -39,7 +39,7 @@ class Sweep:
 
     def parents(self, tracker: Tracker) -> dict[str, str]:
         """The parent run in MLflow for each data set."""
-        name = self.command.removeprefix("python run.py ").removeprefix("-m ")
+        name = self.command.split(" ", maxsplit=2)[2].removeprefix("-m ")  # without the name of the program
         return {dataset: tracker.parent(dataset, self.key, name, self.command) for dataset in self.datasets}
 
 
