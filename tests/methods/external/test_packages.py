@@ -173,10 +173,10 @@ def test_an_absent_package_is_named_with_what_to_install() -> None:
 def test_an_absent_extra_is_one_line_before_any_work(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from lacuna import errors
     from lacuna.cli.run import main
-    from lacuna.methods.external import packages
 
-    monkeypatch.setattr(packages, "find_spec", lambda package: None)
+    monkeypatch.setattr(errors, "is_installed", lambda package: False)
     arguments = [f"method={name}", f"outputs={tmp_path / 'outputs'}", "tracking=none", "device=cpu"]
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     with pytest.raises(SystemExit) as end:
