@@ -12,7 +12,7 @@ comma := ,
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := run
-.PHONY: setup run test lint mlflow
+.PHONY: setup run test lint oldest newest mlflow
 
 INSTALLED := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
@@ -35,6 +35,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# the core with the oldest or newest versions that pyproject.toml allows, installed as users do, in an environment of its own
+oldest newest:
+	PYTHON=$(PYTHON) .ci/dependencies $@
 
 # one worker and no job queue: one reader needs no more, and each takes seconds to start
 mlflow: setup

@@ -4,7 +4,7 @@
 
 DIR holds the folders ed, hosp and icu of MIMIC-IV-ED and MIMIC-IV (and core, where patients and admissions lie
 there), at the top or as downloaded, as .csv or .csv.gz. A build that was stopped goes on where it was. Then run with
-dataset=mimic_ed. Needs the `mimic` extra: pip install "lacuna[mimic]".
+dataset=mimic_ed. Needs the `mimic` extra: pip install "lacuna-impute[mimic]".
 """
 
 from __future__ import annotations

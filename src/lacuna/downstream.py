@@ -13,14 +13,13 @@ import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
 from lacuna.crossfit import FEW_ROWS, balanced_folds
-from lacuna.errors import UserError
+from lacuna.errors import UserError, require
 from lacuna.files import locked, write_text
 from lacuna.metrics.display import Display
 from lacuna.numerics.classification import macro_f1, roc_auc, weighted_f1
@@ -126,7 +125,7 @@ class XGBoost:
         folds: the true training rows are cut into so many, one of which validates.
 
     Raises:
-        UserError: xgboost is not installed.
+        MissingPackage: xgboost is not installed.
     """
 
     def __init__(self, rounds: list[int], learning_rate: list[float], depth: list[int], folds: int = 5) -> None:
@@ -134,8 +133,7 @@ class XGBoost:
             raise ValueError("rounds, learning_rate and depth must be lists of positive numbers")
         if folds < 2:
             raise ValueError(f"folds must be at least 2, got {folds}")
-        if not find_spec("xgboost"):
-            raise UserError("downstream=xgboost needs the extra downstream: pip install 'lacuna[downstream]'")
+        require("downstream=xgboost", "downstream", "xgboost")
         self.rounds, self.learning_rate, self.depth, self.folds = sorted(rounds), learning_rate, depth, folds
 
     def unsupported(self, table: Table) -> str | None:

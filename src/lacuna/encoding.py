@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from lacuna.types import Column, Incomplete, where
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Encoder(_Blocks):
         The arg max of a categorical block; integers rounded and clipped to the observed range; the one value that a
         column was seen to have.
         """
+        import torch
+
         mean, sd = (torch.from_numpy(a).to(encoded.device) for a in (self.mean, self.sd))
         raw = encoded.double() / self.scale * sd + mean
         values = torch.empty(*raw.shape[:-1], len(self.columns), dtype=raw.dtype, device=raw.device)
@@ -148,6 +151,8 @@ class AnalogBits(_Blocks):
         Digits by their sign, codes past the last level become the last; integers rounded and clipped to the
         observed range.
         """
+        import torch
+
         raw = encoded.double()
         values = torch.empty(*raw.shape[:-1], len(self.columns), dtype=raw.dtype, device=raw.device)
         for j, (column, block) in enumerate(zip(self.columns, self.blocks, strict=True)):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from importlib.util import find_spec
+
+DISTRIBUTION = "lacuna-impute"  # what pip installs
 
 
 class UserError(ValueError):
@@ -11,7 +14,7 @@ class UserError(ValueError):
 
 
 class MissingPackage(UserError):
-    """A method needs a package of an extra that is not installed."""
+    """A package of an extra is not installed; the message ends with the command that installs it."""
 
 
 class StorageError(Exception):
@@ -20,6 +23,33 @@ class StorageError(Exception):
 
 class NothingToScore(ValueError):
     """A metric was asked for on an empty set of cells."""
+
+
+def require(what: str, extra: str, *packages: str) -> None:
+    """Make sure, without importing them, that packages are installed.
+
+    Args:
+        what: needs them, for the message.
+        extra: of Lacuna, which brings them.
+        packages: as they are imported.
+
+    Raises:
+        MissingPackage: one is not installed.
+    """
+    if missing := [package for package in packages if not is_installed(package)]:
+        needed = " and ".join(missing)
+        raise MissingPackage(f"{what} needs {needed}, not installed here: pip install '{DISTRIBUTION}[{extra}]'")
+
+
+def is_installed(package: str) -> bool:
+    """
+    >>> is_installed("numpy"), is_installed("no_such.package")
+    (True, False)
+    """
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of the package above it
+        return False
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ import io
 import json
 import math
 import operator
+import sys
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -26,10 +27,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import skops.io
-import torch
 from sklearn.base import BaseEstimator
 
-from lacuna.errors import UserError
+from lacuna.errors import UserError, require
 from lacuna.files import whole
 from lacuna.methods.base import Method
 
@@ -91,7 +91,7 @@ def load_object(path: Path, trusted: Sequence[type] = ()) -> Any:
     try:
         return _Reader(members, {class_name(cls): cls for cls in trusted}).value(structure["value"])
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
     except DAMAGED as error:
         raise UserError(f"{path} is damaged: {_line(error)}") from error
 
@@ -138,25 +138,6 @@ class Codec(NamedTuple):
     make: Callable[[Any], Any]
 
 
-def _there(device: str) -> str:
-    """The device that a tensor lived on, or the CPU on a machine that has no such device."""
-    return device if device != "cuda" or torch.cuda.is_available() else "cpu"
-
-
-def _take_tensor(tensor: torch.Tensor) -> tuple[np.ndarray, str, str, bool]:
-    cells, dtype = tensor.detach().cpu().contiguous(), str(tensor.dtype).removeprefix("torch.")
-    bits = cells.view(torch.int16) if cells.dtype == torch.bfloat16 else cells  # numpy has no bfloat16
-    return bits.numpy(), dtype, tensor.device.type, tensor.requires_grad
-
-
-def _make_tensor(parts: tuple[np.ndarray, str, str, bool]) -> torch.Tensor:
-    array, dtype, device, requires_grad = parts
-    cells = torch.from_numpy(array)
-    if dtype == "bfloat16":
-        cells = cells.view(torch.bfloat16)
-    return cells.to(_there(device)).requires_grad_(requires_grad)
-
-
 def _make_generator(parts: tuple[str, dict[str, Any]]) -> np.random.Generator:
     name, state = parts
     if name not in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"):
@@ -166,26 +147,11 @@ def _make_generator(parts: tuple[str, dict[str, Any]]) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-def _make_torch_generator(parts: tuple[torch.Tensor, str]) -> torch.Generator:
-    state, device = parts
-    generator = torch.Generator(_there(device))
-    if generator.device.type == device:
-        generator.set_state(state)
-    return generator
-
-
 def _make_objects(parts: tuple[tuple[int, ...], list[Any]]) -> np.ndarray:
     shape, cells = parts
     array = np.empty(len(cells), dtype=object)
     array[:] = cells
     return array.reshape(shape)
-
-
-def _torch_dtype(name: str) -> torch.dtype:
-    dtype = getattr(torch, name)
-    if not isinstance(dtype, torch.dtype):
-        raise UserError(f"the saved model names an unknown torch dtype {name!r}")
-    return dtype
 
 
 KINDS = {
@@ -205,15 +171,21 @@ KINDS = {
         lambda g: (type(g.bit_generator).__name__, g.bit_generator.state),
         _make_generator,
     ),
-    "parameter": Codec(
-        torch.nn.Parameter, lambda p: (p.data, p.requires_grad), lambda parts: torch.nn.Parameter(*parts)
-    ),
-    "tensor": Codec(torch.Tensor, _take_tensor, _make_tensor),
-    "device": Codec(torch.device, lambda device: device.type, lambda name: torch.device(_there(name))),
-    "torch dtype": Codec(torch.dtype, lambda dtype: str(dtype).removeprefix("torch."), _torch_dtype),
-    "torch generator": Codec(torch.Generator, lambda g: (g.get_state(), g.device.type), _make_torch_generator),
 }
 OPEN = ("dtype", "scalar")  # whose subclasses are saved as what they are
+
+
+def _tensor_kinds() -> dict[str, Codec]:
+    """The same for tensors and what belongs to them."""
+    require("this saved model", "deep", "torch")
+    from lacuna.backend import saved_tensors
+
+    return {tag: Codec(*parts) for tag, parts in saved_tensors.KINDS.items()}
+
+
+def _kinds() -> dict[str, Codec]:
+    """Of all values that there can be: where torch is not imported, there are no tensors."""
+    return KINDS | (_tensor_kinds() if sys.modules.get("torch") else {})
 
 
 def class_name(cls: type) -> str:
@@ -226,8 +198,11 @@ def class_name(cls: type) -> str:
 
 def _known(cls: type) -> bool:
     """Whether a file may name this class."""
-    is_layer = issubclass(cls, torch.nn.Module) and cls.__module__.startswith("torch.nn.")
-    return is_layer or cls.__module__.startswith("lacuna.")
+    if cls.__module__.startswith("torch.nn."):
+        from torch.nn import Module
+
+        return issubclass(cls, Module)
+    return cls.__module__.startswith("lacuna.")
 
 
 def _find(name: str, trusted: Mapping[str, type]) -> type:
@@ -238,7 +213,9 @@ def _find(name: str, trusted: Mapping[str, type]) -> type:
     if module.startswith(("lacuna.", "torch.nn.")):
         try:
             cls = operator.attrgetter(path)(importlib.import_module(module))
-        except (ImportError, AttributeError):
+        except (ImportError, AttributeError) as error:
+            if getattr(error, "name", None) == "torch":
+                require(f"this saved model, of {path},", "deep", "torch")
             raise UserError(f"the saved model needs {name}, which this version does not have") from None
         if isinstance(cls, type) and _known(cls):
             return cls
@@ -249,6 +226,7 @@ class _Writer:
     """Values -> JSON: as they are, or [tag, ...]; arrays and estimators become members of the zip."""
 
     def __init__(self) -> None:
+        self.kinds = _kinds()
         self.members: dict[str, bytes] = {}
         self.inside: set[int] = set()  # ids of what is being written, to notice what holds itself
 
@@ -270,7 +248,7 @@ class _Writer:
         if type(value) in (dict, OrderedDict):
             pairs = ([self.node(k, at), self.node(v, f"{at}[{k!r}]")] for k, v in value.items())
             return ["dict" if type(value) is dict else "ordered dict", *pairs]
-        for tag, kind in KINDS.items():
+        for tag, kind in self.kinds.items():
             if type(value) is kind.type or (tag in OPEN and isinstance(value, kind.type)):
                 return [tag, self.node(kind.take(value), at)]
         return self._array(value, at) if type(value) is np.ndarray else self._object(value, at)
@@ -322,7 +300,8 @@ class _Reader:
         tag, *parts = node
         if tag in self.special:
             return self.special[tag](*parts)
-        return KINDS[tag].make(self.value(parts[0]))
+        kind = KINDS.get(tag) or _tensor_kinds()[tag]
+        return kind.make(self.value(parts[0]))
 
     def _object(self, name: str, attributes: list[Any]) -> Any:
         cls: Any = _find(name, self.trusted)

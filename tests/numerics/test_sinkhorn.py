@@ -39,7 +39,7 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
 
 @pytest.mark.parametrize("blur", [0.1, 0.7, 50.0])
 def test_it_is_that_of_geomloss(blur: float) -> None:
-    geomloss = pytest.importorskip("geomloss", reason="geomloss is not installed: pip install 'lacuna[baselines]'")
+    geomloss = pytest.importorskip("geomloss", reason="geomloss comes with the extra baselines")
     loss = geomloss.SamplesLoss("sinkhorn", p=2, blur=blur, scaling=0.9, backend="tensorized")
     for x, y in zip(*clouds(2, 30, 40, 3), strict=True):
         x.requires_grad_()

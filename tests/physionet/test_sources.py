@@ -114,4 +114,4 @@ def test_without_duckdb_it_says_what_to_install(
     small: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    refused(small(), tmp_path, r"pip install 'lacuna\[mimic\]'")
+    refused(small(), tmp_path, r"pip install 'lacuna-impute\[mimic\]'")

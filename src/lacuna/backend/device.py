@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lacuna.errors import UserError
+from lacuna.errors import UserError, require
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,9 @@ def pick(device: str = "auto") -> torch.device:
 
     Raises:
         UserError: ``cuda`` was asked for on a machine that has none, or the name is unknown.
+        MissingPackage: torch is not installed.
     """
+    require(f"device={device}", "deep", "torch")
     import torch
 
     if device not in ("auto", "cpu", "cuda"):

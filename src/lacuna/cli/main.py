@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from lacuna.cli import run
+from lacuna import __version__
+from lacuna.cli import completion, run
 from lacuna.config.compose import compose, literal, plain
 from lacuna.config.discovery import with_config_dir
 from lacuna.config.instantiate import instantiate
@@ -25,7 +26,6 @@ from lacuna.errors import UserError
 from lacuna.files import check_writable
 from lacuna.frames.conversion import convert, copy_file, same_format
 from lacuna.frames.sources import check_suffix, file_suffix
-from lacuna.records import environment
 from lacuna.rng import stream
 from lacuna.runner.experiment import REPORT, Outcome
 
@@ -53,7 +53,7 @@ def main() -> None:
     """What ``lacuna`` runs."""
     command, arguments = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
     if command == "run":
-        sys.argv = ["lacuna run", *arguments]
+        sys.argv = ["lacuna", *arguments]
         run.main()
     elif command == "impute":
         sys.exit(run.guarded(lambda: sys.exit(impute(arguments))))
@@ -61,8 +61,10 @@ def main() -> None:
         from lacuna.cli.diagnose import diagnose
 
         sys.exit(run.guarded(lambda: sys.exit(diagnose(arguments))))
+    elif command in completion.OPTIONS:
+        completion.answer(arguments)
     elif command == "--version":
-        print(f"lacuna {environment.versions().get('lacuna', '')}")
+        print(f"lacuna {__version__}")
     else:
         print(COMMANDS, end="", file=sys.stdout if command in ("-h", "--help") else sys.stderr)
         sys.exit(0 if command in ("-h", "--help") else 2)

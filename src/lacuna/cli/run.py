@@ -1,4 +1,4 @@
-"""The command line: ``python run.py key=value ...``.
+"""The command line of a run: ``python run.py key=value ...``, or ``lacuna run key=value ...``.
 
 Exit codes: 0 finished; 1 failed; 2 wrong or unsupported input; 128 + n stopped by signal n.
 """
@@ -46,6 +46,8 @@ def main() -> None:
 
 
 def _run() -> None:
+    if Path(sys.argv[0]).name != "lacuna" and {"-sc", "--shell-completion"} & set(sys.argv):
+        raise UserError('only lacuna completes in the shell, after: eval "$(lacuna -sc install=bash)"')
     sys.argv[1:] = to_environment(multirun_first(with_config_dir(sys.argv[1:])))
     hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job)()
 

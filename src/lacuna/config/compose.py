@@ -6,6 +6,7 @@ Everything that can be wrong with what the user typed becomes a ``UserError`` of
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from lacuna import paths
 from lacuna.backend.device import pick
 from lacuna.config.discovery import config_folder, installed, installed_config, make_importable
 from lacuna.config.schema import validated
-from lacuna.errors import UserError, did_you_mean
+from lacuna.errors import UserError, did_you_mean, is_installed
 from lacuna.records.environment import n_cores
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
@@ -40,6 +41,7 @@ def _to_complete(draws: int, otherwise: int, *, _root_: DictConfig) -> int:
 
 
 RESOLVERS: dict[str, Callable[..., Any]] = {
+    "program": lambda: shlex.join(paths.program()),
     "project": lambda name: str(paths.PROJECT / name),
     "local_jobs": lambda device: 1 if _actual_device(device) == "cuda" else n_cores(),
     "auto_budget": lambda device: "paper" if device == "cuda" else "quick",
@@ -173,9 +175,9 @@ def method_below(name: str, dataset: str, hydra: DictConfig) -> Any:
 
 
 def _actual_device(device: str) -> str:
-    """Importing torch takes seconds; without a device node there is nothing to ask it."""
+    """Importing torch takes seconds; without it, or without a device node, there is nothing to ask."""
     nodes = [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dxg")]
-    if device == "auto" and sys.platform == "linux" and not nodes:
+    if device == "auto" and (not is_installed("torch") or (sys.platform == "linux" and not nodes)):
         return "cpu"
     return pick(device).type if device in ("auto", "cuda") else device
 

@@ -12,7 +12,7 @@ from hydra._internal.utils import _locate
 from omegaconf import OmegaConf
 
 from lacuna.config.schema import as_annotated
-from lacuna.errors import UserError, did_you_mean
+from lacuna.errors import UserError, did_you_mean, require
 
 SPECIAL = ("_target_", "_partial_")
 OWN_MODULES = "on PYTHONPATH, and with --config-dir in the current folder and beside that of the configs"
@@ -63,6 +63,8 @@ def _imported(target: str, where: str) -> Any:
         return _locate(target)
     except Exception as error:  # a module of one's own may raise anything
         cause = error.__cause__ or error
+        if isinstance(cause, ModuleNotFoundError) and cause.name == "torch":
+            require(f"{where} {target.rpartition('.')[2]}", "deep", "torch")
         reason = f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
         module, _, name = target.rpartition(".")
         if isinstance(cause, ModuleNotFoundError) and cause.name == target and module in sys.modules:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lacuna.errors import UserError
+from lacuna.errors import UserError, require
 from lacuna.files import whole
 from lacuna.types import Column, Table
 
@@ -49,7 +49,7 @@ def cached(path: Path, number: int, fetch: Callable[[], bytes]) -> Path:
     try:
         with _time_out(SECONDS):
             content = fetch()
-    except (OSError, ImportError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path} is not there and could not be fetched ({error}): "
             f"download it from https://archive.ics.uci.edu/dataset/{number} and put it there"
@@ -63,12 +63,12 @@ def fetch_frame(number: int) -> Any:
     """All columns of a data set as a DataFrame, through the ``ucimlrepo`` package.
 
     Raises:
+        MissingPackage: it is not installed.
         OSError: the repository did not answer.
     """
-    try:
-        from ucimlrepo import fetch_ucirepo
-    except ImportError:
-        raise ImportError("the package ucimlrepo is not installed: pip install lacuna[uci]") from None
+    require(f"the download of data set {number} of the UCI repository", "uci", "ucimlrepo")
+    from ucimlrepo import fetch_ucirepo
+
     try:
         return fetch_ucirepo(id=number).data.original
     except Exception as error:  # its own exceptions, and whatever a half answer leads to

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from lacuna.errors import UserError, did_you_mean
-from lacuna.frames.codec import label_text
-from lacuna.frames.codings import Coding, Numbers, NumberText
-from lacuna.frames.inference import WANTED, Reading, column_coding
+from lacuna.frames.codings import Coding, Numbers
+from lacuna.frames.inference import column_coding
+from lacuna.frames.labels import label_text
+from lacuna.frames.number_text import NumberText
+from lacuna.frames.reading import Asked, Findings, Reading, asked_of
 from lacuna.frames.sources import Source
 
 
@@ -73,11 +75,9 @@ def read_cells(frame: pd.DataFrame, schema: Mapping[Any, str] | None = None, rea
     names = tuple(label_text(label) for label in frame.columns)
     if len(set(names)) < len(names):
         raise UserError(f"two columns are called {next(x for x in names if names.count(x) > 1)!r}: rename one")
-    wanted = {label_text(label): kind for label, kind in (schema or {}).items()}
-    for label, kind in wanted.items():
+    wanted = {label_text(label): asked_of(label, kind) for label, kind in (schema or {}).items()}
+    for label in wanted:
         position_of(label, names, "schema")
-        if kind not in WANTED:
-            raise UserError(f"schema: column {label!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")
     codings: list[Coding | None] = []
     values = np.full(frame.shape, np.nan)
     for j, name in enumerate(names):
@@ -90,13 +90,14 @@ def read_cells(frame: pd.DataFrame, schema: Mapping[Any, str] | None = None, rea
     return Cells(names, tuple(codings), values, frame.isna().to_numpy())
 
 
-def _coding(series: pd.Series, name: str, wanted: Any, reading: Reading) -> Coding | None:
-    if wanted == "ignore" or series.isna().all():
+def _coding(series: pd.Series, name: str, wanted: Asked | None, reading: Reading) -> Coding | None:
+    if (wanted and wanted.kind == "ignore") or series.isna().all():
         return None
+    findings = Findings()  # a look at the blanks has no use for what an imputer would leave out
     if wanted is not None:
-        return column_coding(series, name, wanted, reading)
+        return column_coding(series, name, wanted, reading, findings)
     try:
-        return column_coding(series, name, None, reading)
+        return column_coding(series, name, None, reading, findings)
     except UserError:  # text with too many values, infinite numbers: an imputer has to refuse them, a look has not
         return None
 

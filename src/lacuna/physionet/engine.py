@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacuna.errors import UserError
+from lacuna.errors import UserError, require
 from lacuna.files import whole
 from lacuna.physionet.comorbidities import prefixes
 from lacuna.physionet.sources import READ, STRICT, RawFile
@@ -121,10 +121,9 @@ class Engine:
 
 
 def _connect(spilled: Path, memory_gb: float, threads: int | None) -> DuckDBPyConnection:
-    try:
-        import duckdb
-    except ImportError:
-        raise UserError("the package duckdb is not installed: pip install 'lacuna[mimic]'") from None
+    require("the build of mimic_ed", "mimic", "duckdb")
+    import duckdb
+
     settings: dict[str, Any] = {
         "memory_limit": f"{memory_gb}GB",
         "temp_directory": str(spilled),  # the default lies in the current folder

@@ -12,10 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lacuna import paths
+from lacuna import __version__, paths
 
 PACKAGES = (
-    "lacuna",
     "numpy",
     "scipy",
     "pandas",
@@ -35,7 +34,7 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that a run may touch."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "lacuna": __version__}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

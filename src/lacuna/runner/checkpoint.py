@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lacuna.errors import require
 from lacuna.files import whole
 
 
@@ -32,7 +33,9 @@ class Checkpoint:
 
         Raises:
             StorageError: it cannot be written; the one before is still there.
+            MissingPackage: torch is not installed.
         """
+        require("a checkpoint", "deep", "torch")
         import torch
 
         content = io.BytesIO()  # torch itself reports a full disk as a bare RuntimeError

@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lacuna.errors import MissingPackage, require
 from lacuna.files import locked, whole, write_text
 from lacuna.records.record import Record
 from lacuna.runner.credentials import redacted
@@ -43,6 +44,7 @@ class Tracker:
     """MLflow at ``uri``; the artifacts of a local database lie beside it under ``outputs``."""
 
     def __init__(self, uri: str, outputs: Path) -> None:
+        require("tracking=mlflow", "tracking", "mlflow")
         self.uri, self.outputs = uri, outputs
         self._local = uri.startswith("sqlite:")
         self._experiments: dict[str, str] = {}
@@ -184,6 +186,8 @@ def forgiven(what: str) -> Iterator[None]:
     """MLflow never costs a run: its errors become one warning."""
     try:
         yield
+    except MissingPackage as error:
+        warnings.warn(f"{error} (or tracking=none); records are written all the same", stacklevel=2)
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         warnings.warn(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lacuna.errors import StorageError
+from lacuna.errors import MissingPackage, StorageError
 from lacuna.methods.base import Monitor
 from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.progress import Clock, Display
@@ -56,7 +56,7 @@ class RunMonitor(Monitor):
         try:
             kept = {"owner": self._owner, "iterations": self.iterations, "seconds": self._stage.clock.total()}
             self._stage.checkpoint.save(kept | {"state": state})
-        except StorageError as error:  # the run itself can go on
+        except (StorageError, MissingPackage) as error:  # the run itself can go on
             warnings.warn(f"no checkpoint: {error}", stacklevel=2)
 
     def restore(self) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
+from lacuna import paths
 from lacuna.records.record import run_folder
 from lacuna.runner import experiment
 from lacuna.runner.mlflow_tracking import Tracker, forgiven
@@ -39,7 +40,7 @@ class SweepCallback(Callback):
             if settled[0]["sweep"]["dry_run"]:
                 print_plan(settled, Console())
                 sys.exit(0)
-            typed = shlex.join(["python", "run.py", *sys.argv[1:]])
+            typed = shlex.join([*paths.program(), *sys.argv[1:]])
             sweep = Sweep(
                 command=typed,
                 jobs=[command(config.hydra, job) for job in jobs],
@@ -70,4 +71,4 @@ def command(about: DictConfig, overrides: Sequence[str]) -> str:
         overrides: of the job.
     """
     options = [part for folder in config_dirs(about) for part in ("--config-dir", folder)]
-    return shlex.join(["python", "run.py", *options, *overrides])
+    return shlex.join([*paths.program(), *options, *overrides])

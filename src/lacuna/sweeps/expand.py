@@ -6,7 +6,6 @@ import shlex
 import warnings
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -16,7 +15,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
-from lacuna.errors import MissingPackage, UserError
+from lacuna.errors import MissingPackage, UserError, require
 from lacuna.runner import experiment
 
 PLAIN = ("seed", "ratio")  # keys that choose no file: jobs that differ in them alone are composed once
@@ -84,8 +83,7 @@ def config_dirs(about: DictConfig) -> list[str]:
 
 def _of_job(cfg: DictConfig, about: DictConfig) -> dict[str, Any]:
     if "slurm" in about.launcher._target_:
-        if not find_spec("hydra_plugins.hydra_submitit_launcher"):
-            raise UserError("hydra/launcher=slurm needs the extra slurm: pip install 'lacuna[slurm]'")
+        require("hydra/launcher=slurm", "slurm", "hydra_plugins.hydra_submitit_launcher")
         # the machines of the jobs have other devices and packages than this one
         device = "cuda" if about.launcher.gpus_per_node else "cpu"
         return plain(settle(cfg, about, device if cfg.device == "auto" else cfg.device))

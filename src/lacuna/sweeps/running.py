@@ -45,7 +45,7 @@ class Sweep:
 
     def parents(self, tracker: Tracker) -> dict[str, str]:
         """The parent run in MLflow for each data set."""
-        name = self.title or self.command.removeprefix("python run.py ").removeprefix("-m ")
+        name = self.title or self.command.split(" ", maxsplit=2)[2].removeprefix("-m ")  # without the program
         about = (self.key, name, self.command, self.description)
         return {dataset: tracker.parent(dataset, *about) for dataset in self.datasets}
 

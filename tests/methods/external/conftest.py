@@ -23,7 +23,7 @@ def needs() -> Callable[[str], None]:
         if find_spec(package) is None:
             if os.environ.get("LACUNA_REQUIRE_BASELINES"):
                 pytest.fail(f"{package} is not installed")
-            pytest.skip(f"{package} is not installed: pip install 'lacuna[baselines]'")
+            pytest.skip(f"{package} is not installed: pip install 'lacuna-impute[baselines]'")
 
     return check
 

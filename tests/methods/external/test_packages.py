@@ -165,7 +165,7 @@ def test_two_methods_in_either_order_give_what_each_gives_alone(
 
 def test_an_absent_package_is_named_with_what_to_install() -> None:
     require("mine", "numpy", "torch")
-    with pytest.raises(MissingPackage, match=r"method mine needs no_such and nor_this, .* pip install 'lacuna\[base"):
+    with pytest.raises(MissingPackage, match=r"mine needs no_such and nor_this, .* pip install 'lacuna-impute\[base"):
         require("mine", "numpy", "no_such", "nor_this")
 
 
@@ -173,10 +173,10 @@ def test_an_absent_package_is_named_with_what_to_install() -> None:
 def test_an_absent_extra_is_one_line_before_any_work(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from lacuna import errors
     from lacuna.cli.run import main
-    from lacuna.methods.external import packages
 
-    monkeypatch.setattr(packages, "find_spec", lambda package: None)
+    monkeypatch.setattr(errors, "is_installed", lambda package: False)
     arguments = [f"method={name}", f"outputs={tmp_path / 'outputs'}", "tracking=none", "device=cpu"]
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     with pytest.raises(SystemExit) as end:
@@ -185,6 +185,6 @@ def test_an_absent_extra_is_one_line_before_any_work(
     line = f"error: method {name} needs {PACKAGE[name]}"
     shown = capsys.readouterr().err.strip()
     assert shown.startswith(line)
-    assert shown.endswith("pip install 'lacuna[baselines]'")
+    assert shown.endswith("pip install 'lacuna-impute[baselines]'")
     assert "\n" not in shown
     assert not list(tmp_path.rglob("record.json"))

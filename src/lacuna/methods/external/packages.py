@@ -8,15 +8,12 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-import torch
 
-from lacuna.errors import MissingPackage
-
-EXTRA = "baselines"
+from lacuna import errors
 
 
 def require(method: str, *packages: str) -> None:
@@ -25,11 +22,7 @@ def require(method: str, *packages: str) -> None:
     Raises:
         MissingPackage: one is not; the message says what to install.
     """
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise MissingPackage(
-            f"method {method} needs {' and '.join(missing)}, not installed here: pip install 'lacuna[{EXTRA}]'"
-        )
+    errors.require(f"method {method}", "baselines", *packages)
 
 
 @contextmanager
@@ -48,20 +41,28 @@ def untouched(seed: int) -> Iterator[None]:
         warnings.simplefilter("ignore")
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002  # packages draw from it
-        torch.manual_seed(seed)
+        if torch := _torch():
+            torch.manual_seed(seed)
         yield
+
+
+def _torch() -> Any:
+    """The module where it is installed: foreign code may draw from its generators."""
+    return import_module("torch") if errors.is_installed("torch") else None
 
 
 @contextmanager
 def _random_state() -> Iterator[None]:
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    python, numpy, torch = random.getstate(), np.random.get_state(), _torch()  # noqa: NPY002
+    cpu = torch.get_rng_state() if torch else None
+    cuda = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(cpu)
+        if torch:
+            torch.set_rng_state(cpu)
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
 
