@@ -161,7 +161,8 @@ def test_imputations_and_draws_change_with_the_units_and_no_further(
             (draws.mean, before.mean),
             (draws.lower, before.lower),
             (draws.upper, before.upper),
-            (draws.samples, before.samples),
         ):
             np.testing.assert_allclose((found - shift) / scale, expected, atol=2e-6)
+        # in float32 where that rounds by less than a thousandth of their sd
+        np.testing.assert_allclose((draws.samples - shift) / scale, before.samples, atol=1e-3)
         np.testing.assert_allclose(draws.sd / scale, before.sd, atol=2e-6)

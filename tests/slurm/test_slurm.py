@@ -87,18 +87,20 @@ def test_a_sweep_survives_its_jobs_and_is_resumed_to_completion(slurm: dict[str,
     subprocess.run(["scancel", job], env=slurm, check=True)
     out, err = sweep.communicate(timeout=240)
     assert sweep.returncode == 1, err
-    assert out.count("run again: python run.py") == 2
+    assert out.count("run again: python run.py") == 1
     assert "failed: ZeroDivisionError: a bug in a method" in out
     assert 'raise ZeroDivisionError("a bug in a method")' in out
-    assert "interrupted: stopped by SIGTERM" in out
+    assert "interrupted: 1 of 6 runs are left; the same command goes on: python" in out
     statuses = {r.config["seed"]: r.status for _, r in find_records(tmp_path)}
-    assert statuses == {0: "finished", 1: "failed", 2: "failed", 3: "finished", 4: "finished", 5: "finished"}
+    assert statuses == {0: "finished", 1: "failed", 2: "interrupted", 3: "finished", 4: "finished", 5: "finished"}
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED", "FAILED", "KILLED"}
 
     fails.unlink()
     waits.unlink()
     planned = start(tmp_path, slurm, "sweep.dry_run=true")
-    assert planned.communicate()[0].startswith("6 runs: 4 exist, 0 missing, 2 failed; to do about ")
+    assert planned.communicate()[0].startswith(
+        "6 runs: 4 exist, 0 missing, 1 failed, 1 interrupted (to go on); to do about "
+    )
     before = begun(tmp_path)
     again = start(tmp_path, slurm, "hydra.launcher.jobs_per_task=2")
     out, err = again.communicate(timeout=240)
