@@ -65,9 +65,9 @@ def save_object(value: Any, path: Path) -> None:
     with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(STRUCTURE, json.dumps(structure))
         for name, content in writer.members.items():
-            squeezed = len(zlib.compress(content, 1)) * MOST_SQUEEZED < len(content)
-            kind = zipfile.ZIP_STORED if squeezed and len(content) > FREE_BYTES else zipfile.ZIP_DEFLATED
-            archive.writestr(name, content, kind)
+            is_large = len(content) > FREE_BYTES
+            squeezed = is_large and len(zlib.compress(content, 1)) * MOST_SQUEEZED < len(content)
+            archive.writestr(name, content, zipfile.ZIP_STORED if squeezed else zipfile.ZIP_DEFLATED)
 
 
 def load_object(path: Path, trusted: Sequence[type] = ()) -> Any:

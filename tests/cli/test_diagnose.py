@@ -46,6 +46,15 @@ def test_a_file_is_diagnosed(
     assert "where job = no" in capsys.readouterr().out
 
 
+def test_the_name_of_a_file_is_a_name(
+    jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("SECRET", "resolved")
+    named = jobs.rename(tmp_path / "${oc.env:SECRET}.csv")
+    assert run(monkeypatch, str(named), "--permutations", "19") == 0
+    assert "where job = no" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

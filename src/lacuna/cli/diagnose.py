@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from hydra.core.override_parser.types import Quote, QuotedString
-
+from lacuna.cli.arguments import Parser, names_in, quoted
 from lacuna.config.compose import compose, plain
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
 from lacuna.diagnosis.api import diagnose_cells
 from lacuna.diagnosis.association import PERMUTATIONS
 from lacuna.diagnosis.reading import cells_of, positions_of
-from lacuna.errors import UserError
 from lacuna.files import write_text
 from lacuna.rng import stream
 
@@ -34,15 +30,14 @@ def diagnose(arguments: Sequence[str]) -> int:
         UserError: an argument is wrong, or the file cannot be read.
     """
     options = _parser().parse_args(arguments)
-    path = QuotedString(options.file, Quote.single).with_quotes()
-    config = plain(compose(["dataset=csv", "method=mean_mode", f"dataset.path={path}", *options.set]))
+    config = plain(compose(["dataset=csv", "method=mean_mode", f"dataset.path={quoted(options.file)}", *options.set]))
     if options.schema is not None:
         config["dataset"]["schema"] = options.schema
     dataset: CSV = instantiate(config["dataset"], "dataset", CSV)
     table = dataset.load(stream(0, "dataset"), stream(0, "split"))
     assert table.source is not None  # of a file there is one
     cells = cells_of(table.source, table.values)
-    (names,) = csv.reader([options.mm_candidates], skipinitialspace=True) if options.mm_candidates else ([],)
+    names = names_in(options.mm_candidates) if options.mm_candidates else []
     candidates = positions_of(names, cells.names, "--mm-candidates")
     found = diagnose_cells(cells, candidates, options.seed, options.permutations)
     print(found)
@@ -52,13 +47,8 @@ def diagnose(arguments: Sequence[str]) -> int:
     return 0
 
 
-class _Parser(ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (lacuna diagnose --help)")
-
-
 def _parser() -> ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="lacuna diagnose",
         description="For every column with blanks: are they lost at random, lost together with others, hidden by "
         "their own value, or meaningful? What speaks for each, and what cannot be known. Nothing is imputed.",

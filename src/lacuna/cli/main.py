@@ -1,4 +1,4 @@
-"""The console command: ``lacuna impute FILE`` and ``lacuna run key=value ...``.
+"""The console command: ``lacuna impute FILE``, ``lacuna diagnose FILE`` and ``lacuna run key=value ...``.
 
 ``impute`` only translates: its options become the overrides of a run with dataset=csv and mask=none, and what that
 run leaves is copied to where the user wants it.
@@ -6,19 +6,17 @@ run leaves is copied to where the user wants it.
 
 from __future__ import annotations
 
-import csv
 import shlex
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-
-from hydra.core.override_parser.types import Quote, QuotedString
+from typing import Any
 
 from lacuna import __version__
 from lacuna.cli import completion, run
-from lacuna.config.compose import compose, literal, plain
+from lacuna.cli.arguments import Parser, names_in, quoted
+from lacuna.config.compose import compose, plain
 from lacuna.config.discovery import with_config_dir
 from lacuna.config.instantiate import instantiate
 from lacuna.datasets.csv import CSV
@@ -103,13 +101,8 @@ def impute(arguments: Sequence[str]) -> int:
     return run.exit_code(outcome.record)
 
 
-class _Parser(ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (lacuna impute --help)")
-
-
 def _parser() -> ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="lacuna impute",
         description="Fill the blanks of a CSV or Parquet file, but for those that are meaningful.",
         epilog=EXAMPLES,
@@ -145,21 +138,17 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 def _overrides(options: Namespace) -> list[str]:
     """What ``python run.py`` would be given."""
     overrides = ["dataset=csv", "mask=none", "tracking=none", f"method={options.method}"]
-    overrides.append(f"dataset.path={_quoted(options.file)}")
+    overrides.append(f"dataset.path={quoted(options.file)}")
     if options.mm_candidates is not None:
-        (names,) = csv.reader([options.mm_candidates], skipinitialspace=True)
-        overrides.append(f"dataset.mm_candidates=[{','.join(map(_quoted, names))}]")
+        names = names_in(options.mm_candidates)
+        overrides.append(f"dataset.mm_candidates=[{','.join(map(quoted, names))}]")
     if options.schema is not None:
-        overrides.append(f"dataset.schema={_quoted(options.schema)}")
+        overrides.append(f"dataset.schema={quoted(options.schema)}")
     plain_keys = {key: getattr(options, key) for key in ("draws", "alpha", "seed")}
     overrides += [f"{key}={value}" for key, value in plain_keys.items() if value is not None]
     overrides += ["fill=draw"] * options.draw
     groups = [key for key in ("tracking", "method") if any(each.startswith(f"{key}=") for each in options.set)]
     return [each for each in overrides if each.split("=")[0] not in groups] + options.set
-
-
-def _quoted(text: str) -> str:
-    return QuotedString(literal(text), Quote.single).with_quotes()
 
 
 def _beside(source: Path) -> Path:

@@ -1,6 +1,6 @@
 """The record of a run: what was asked, what came out, on which machine and with which versions.
 
-``outputs/runs/<dataset>/<method>/<mask>-<ratio>/seed<k>-<run id>/record.json``; tables are a glob over these.
+``outputs/runs/<dataset>/<method>/<mask>-<ratio>/seed<k>-<run id>/record.json``; tables read all of these.
 """
 
 from __future__ import annotations
