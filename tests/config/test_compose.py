@@ -14,6 +14,7 @@ from lacuna.config.instantiate import instantiate
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.errors import UserError
 from lacuna.methods.mean_mode import MeanMode
+from lacuna.records.record import run_id
 from lacuna.rng import stream
 
 EXTRAS = Path(__file__).parents[1] / "extras"
@@ -131,6 +132,14 @@ def test_build_calls_what_the_config_names() -> None:
     assert (built.n_train, built.n_test) == (10, 5)
     bound = instantiate({"a": [1, {"_target_": "lacuna.rng.stream", "_partial_": True, "seed": 2}]}, "x")["a"][1]
     assert bound().random() == stream(2).random()
+
+
+def test_a_version_of_the_code_changes_the_id_and_nothing_else():
+    config = OmegaConf.to_container(compose(["method=mean_mode"]))
+    newer = config | {"method": config["method"] | {"_version_": 2}}
+    assert run_id(newer) != run_id(config)
+    assert vars(instantiate(newer["method"], "method")).keys() == vars(instantiate(config["method"], "method")).keys()
+
 
 
 @pytest.mark.parametrize(

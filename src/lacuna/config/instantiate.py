@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from lacuna.config.schema import as_annotated
 from lacuna.errors import UserError, did_you_mean, require
 
-SPECIAL = ("_target_", "_partial_")
+SPECIAL = ("_target_", "_partial_", "_version_")
 OWN_MODULES = "on PYTHONPATH, and with --config-dir in the current folder and beside that of the configs"
 
 
@@ -22,7 +22,8 @@ def instantiate(node: Any, where: str, kind: type = object) -> Any:
     """The object that a config describes: ``_target_`` names what to call with the other keys.
 
     Arguments are checked against the annotations of the signature. ``_partial_: true`` gives the callable
-    with those arguments bound.
+    with those arguments bound. ``_version_`` counts changes of the code that change its numbers: it is part of a
+    run's id, so that records of before are not reused; without it, 1.
 
     Args:
         node: a config, or a plain value, which is returned as it is.
