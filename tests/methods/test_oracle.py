@@ -12,7 +12,7 @@ from lacuna.masks.mcar import MCAR, ConstantHiding
 from lacuna.masks.mnar import MNAR
 from lacuna.masks.none import NoMask
 from lacuna.methods.always_na import AlwaysNA
-from lacuna.methods.oracle import Oracle
+from lacuna.methods.oracle import Oracle, OracleF1
 from lacuna.metrics.discrete import acc
 from lacuna.metrics.meaningful import mm_average_precision, mm_brier, mm_f1
 from lacuna.metrics.numeric import rmse
@@ -133,3 +133,29 @@ def test_any_law_of_the_protocol_serves():
     done = method.fit(rows).impute(rows)
     assert done.values.tolist() == [[1.0, 2.0], [1.7, 3.0], [2.0, 4.0]]
     assert not done.meaningful.any()
+
+
+@pytest.mark.parametrize("mask", [MCAR(), MNAR()])
+def test_no_threshold_has_a_higher_f1_than_that_of_oracle_f1(mask):
+    problem = bayesnet(mask, 0.4, seed=3)
+    answer, best = problem.answers["train"], oracle(problem)
+    method = OracleF1()
+    method.law = problem.law
+    done = method.fit(problem.train).impute(problem.train)
+    assert mm_f1(answer, done) > mm_f1(answer, best)
+    assert best.meaningful_probability is not None
+    for threshold in np.linspace(0.05, 0.95, 19):
+        flags = problem.train.hidden & problem.train.candidates & (best.meaningful_probability > threshold)
+        rival = Imputation(best.values, flags, best.meaningful_probability)
+        assert mm_f1(answer, done) > mm_f1(answer, rival) - 0.003  # expected F1 and F1 differ by noise
+
+
+def test_the_best_f1_by_trying_every_subset():
+    rows = Incomplete((Column("a", "continuous", mm_candidate=True),), np.full((5, 1), np.nan), np.zeros((5, 1), bool))
+    p = np.array([[0.05], [0.4], [0.45], [0.9], [0.3]])
+
+    def expected(flags: np.ndarray) -> float:
+        return 2 * p[flags].sum() / (flags.sum() + p.sum())
+
+    every = [np.array([[i >> j & 1] for j in range(5)], bool) for i in range(1, 32)]
+    assert expected(OracleF1()._flags(p, rows)) == max(map(expected, every))

@@ -13,6 +13,7 @@ from lacuna.errors import NothingToScore
 from lacuna.metrics import uncertainty
 from lacuna.metrics.score import score
 from lacuna.metrics.uncertainty import (
+    _rounded,
     empirical_coverage,
     uq_coverage,
     uq_crps,
@@ -124,3 +125,9 @@ def test_scores_of_single_columns() -> None:
 def test_every_metric_has_a_config() -> None:
     folder = resources.files("lacuna").joinpath("conf", "metric")
     assert all(folder.joinpath(f"{metric.__name__}.yaml").is_file() for metric in METRICS)
+
+
+def test_ranks_keep_ties_that_rounding_would_break():
+    equal = 1.539 + np.array([0.0, 1e-15, -1e-15, 3e-16])
+    assert len(set(_rounded(equal))) == 1
+    np.testing.assert_array_equal(_rounded(np.array([1.0, 1.00001, 2.0])) * 2, [1.0, 1.00001, 2.0])

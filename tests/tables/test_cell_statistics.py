@@ -6,7 +6,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from lacuna.metrics.display import Display
 from lacuna.records.record import Record
@@ -55,19 +57,41 @@ def test_noise_is_the_standard_error_of_the_difference() -> None:
     found = cell(0.55, 0.57)  # sd sqrt(2) / 100
     assert found.difference == pytest.approx(0.06)
     assert found.noise == pytest.approx(math.sqrt(0.0002 / 2 + 0.0004 / 5 + 0.0005**2))
-    alone = cell(0.55)  # takes the printed spread for its own
-    assert alone.noise == pytest.approx(math.sqrt(0.0004 + 0.0004 / 5 + 0.0005**2))
+
+
+def test_the_margin_is_welchs() -> None:
+    ours, printed = np.array([0.55, 0.57, 0.53]), np.array([0.5, 0.52, 0.48, 0.53, 0.47])
+    about = replace(PRINTED, value=float(printed.mean()), std=float(printed.std(ddof=1)), unit=0.0)
+    test = stats.ttest_ind(ours, printed, equal_var=False)
+    interval = test.confidence_interval(0.95)
+    found = cell(*ours, published=about)
+    assert found.margin == pytest.approx((interval.high - interval.low) / 2)
+    assert (found.verdict == "same") == (test.pvalue >= 0.05)
+
+
+def test_a_paper_without_an_sd_has_ours() -> None:
+    found = cell(0.55, 0.57, 0.53, published=replace(PRINTED, std=None, unit=0.0))
+    assert found.margin == pytest.approx(stats.t.ppf(0.975, 2) * 0.02 * math.sqrt(1 / 3 + 1 / 5))
+
+
+def test_one_seed_has_no_verdict() -> None:
+    assert cell(0.9).verdict == "unknown"
+
+
+def test_what_is_too_small_to_matter() -> None:
+    assert not replace(cell(0.503, 0.505), display=Display("accuracy", 1, percent=True)).material
+    assert replace(cell(0.507, 0.509), display=Display("accuracy", 1, percent=True)).material
 
 
 @pytest.mark.parametrize(
     ("values", "better", "verdict"),
     [
-        ((0.59, 0.61), 1, "better"),
-        ((0.59, 0.61), -1, "worse"),
-        ((0.59, 0.61), 0, "higher"),
-        ((0.39, 0.41), 1, "worse"),
-        ((0.39, 0.41), 0, "lower"),
-        ((0.50, 0.52), 1, "same"),
+        ((0.59, 0.60, 0.61), 1, "better"),
+        ((0.59, 0.60, 0.61), -1, "worse"),
+        ((0.59, 0.60, 0.61), 0, "higher"),
+        ((0.39, 0.40, 0.41), 1, "worse"),
+        ((0.39, 0.40, 0.41), 0, "lower"),
+        ((0.50, 0.51, 0.52), 1, "same"),
         ((), 1, "unknown"),
     ],
 )

@@ -17,7 +17,8 @@ class Oracle(Method):
     """Impute by the law of the data and of the mask, which the runner puts into ``law`` before ``fit``.
 
     A cell is kept as NA where P(meaningful) exceeds 1/2. The value beside the flag is the most probable level
-    or the mean (rounded in integer columns), given that the blank is not meaningful.
+    or the mean (rounded in integer columns), given that the blank is not meaningful. In a categorical column NA can
+    be the most probable state below 1/2; on ``bayesnet`` that rule is right in at most 0.2 points more of the cells.
     """
 
     label = "Bayes oracle (ceiling)"
@@ -44,4 +45,25 @@ class Oracle(Method):
         whole = where(rows.columns, kind="integer")
         values[:, whole] = values[:, whole].round()
         probability[at] = found.meaningful.clip(0, 1)  # a sum of weights may exceed 1 in its last digit
-        return Imputation(values, probability > 0.5, probability, found.regular if draws else None)
+        return Imputation(values, self._flags(probability, rows), probability, found.regular if draws else None)
+
+    def _flags(self, probability: np.ndarray, rows: Incomplete) -> np.ndarray:
+        return probability > 0.5
+
+
+class OracleF1(Oracle):
+    """The oracle whose flags have the highest expected F1: the ceiling of F1, where ``oracle`` is that of accuracy.
+
+    F1 wants a lower threshold than 1/2: of all thresholds on P(meaningful) that one is taken at which
+    2 E[flagged and meaningful] / (flagged + E[meaningful]) is highest over the blanks of the candidate columns.
+    """
+
+    label = "Bayes oracle, best F1 (ceiling of F1)"
+
+    def _flags(self, probability: np.ndarray, rows: Incomplete) -> np.ndarray:
+        of_candidates = rows.hidden & rows.candidates
+        p = np.sort(probability[of_candidates])[::-1]
+        if not p.sum():
+            return np.zeros_like(of_candidates)
+        expected = 2 * np.cumsum(p) / (np.arange(1, len(p) + 1) + p.sum())
+        return of_candidates & (probability >= p[expected.argmax()]) & (probability > 0)

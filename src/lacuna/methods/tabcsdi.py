@@ -53,7 +53,7 @@ class TabCSDI(Method):
         heads: int = 2,
         noise: int = 128,
         hide: float | Literal["uniform"] = 0.8,
-        samples: int = 100,
+        samples: int = 5,
         epochs: int = 500,
         max_batches: int | None = None,
         batch: int = 8,

@@ -102,12 +102,21 @@ def uq_width_pearson(answer: Answer, imputation: Imputation) -> float | None:
 
 @metric(label="Spearman", better=1, headline=False)
 def uq_width_spearman(answer: Answer, imputation: Imputation) -> float | None:
-    """Rank correlation of interval widths with the law's; NaN where one of them is the same everywhere."""
+    """Rank correlation of interval widths with the law's; NaN where one of them is the same everywhere.
+
+    Widths that agree to eight digits are ties: the law's are differences of two ends, which rounding moves.
+    """
     if (widths := _widths(answer, imputation, "uq_width_spearman")) is None:
         return None
     from scipy.stats import rankdata
 
-    return _correlation(*map(rankdata, widths))
+    return _correlation(*(rankdata(_rounded(width)) for width in widths))
+
+
+def _rounded(widths: np.ndarray, digits: int = 8) -> np.ndarray:
+    """To significant digits of the largest."""
+    largest = np.abs(widths).max(initial=0.0)
+    return np.round(widths / largest, digits) if largest else widths
 
 
 def empirical_coverage(answer: Answer, imputation: Imputation, levels: np.ndarray) -> np.ndarray | None:

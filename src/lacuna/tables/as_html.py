@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lacuna.tables.cell_statistics import NOISE, Cell
+from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.missing import gaps
 from lacuna.tables.overview import TITLES, leader, summary_rows
@@ -56,7 +56,7 @@ def _look(cell: Cell) -> str:
     """Classes of the style sheet."""
     if not cell.values:
         return "none"
-    far = cell.verdict in ("better", "worse") and abs(cell.difference) >= 2 * NOISE * cell.noise
+    far = cell.verdict in ("better", "worse") and abs(cell.difference) >= 2 * cell.margin
     return cell.verdict + " far" * far
 
 

@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
 from lacuna.metrics.display import Display
 from lacuna.records.record import Record
 from lacuna.tables.published_number import PublishedNumber
 
 Verdict = Literal["better", "worse", "higher", "lower", "same", "unknown"]
-NOISE = 2.0  # a difference of fewer standard errors is none
+CONFIDENCE = 0.95  # a difference within its interval at this level is none
 DASHES = ("timeout", "out_of_memory", "unsupported")
 
 
@@ -66,33 +67,53 @@ class Cell:
 
     @property
     def noise(self) -> float:
-        """Standard error of the difference; NaN where neither side tells its spread.
+        """Standard error of the difference; NaN where our own spread is not known: a single seed tells none.
 
-        A side that prints no spread is taken to have the other's; half a printed digit is always in doubt.
+        A paper that prints no sd is taken to have ours. Half a printed digit is always in doubt.
         """
-        if self.published is None or not self.values:
+        if self.published is None or math.isnan(self.sd):
             return math.nan
-        own, printed = self.sd, self.published.std
-        spread = printed if math.isnan(own) else own
-        if spread is None:
-            return math.nan
-        theirs = spread if printed is None else printed
-        return math.hypot(spread / math.sqrt(self.n), theirs / math.sqrt(self.paper_runs), self.published.unit / 2)
+        return math.sqrt(sum(self._variances) + (self.published.unit / 2) ** 2)
 
     @property
-    def apart(self) -> float:
-        """Standard errors between ours and the printed figure."""
-        return abs(self.difference) / self.noise
+    def _variances(self) -> tuple[float, float]:
+        """Of our mean and of the printed one."""
+        assert self.published is not None
+        theirs = self.sd if self.published.std is None else self.published.std
+        return self.sd**2 / max(self.n, 1), theirs**2 / self.paper_runs
+
+    @property
+    def margin(self) -> float:
+        """Half the width of the difference's interval: Student's t with Welch's degrees of freedom.
+
+        Where the paper prints no sd, both variances come from our n seeds, with n - 1 degrees of freedom.
+        """
+        if math.isnan(self.noise):
+            return math.nan
+        assert self.published is not None
+        own, printed = self._variances
+        if self.published.std is None:
+            lost = (own + printed) ** 2 / max(self.n - 1, 1)
+        else:
+            lost = own**2 / max(self.n - 1, 1) + (printed**2 / (self.paper_runs - 1) if self.paper_runs > 1 else 0.0)
+        degrees = self.noise**4 / lost if lost else math.inf
+        return self.noise * float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
 
     @property
     def verdict(self) -> Verdict:
         if math.isnan(self.difference) or math.isnan(self.noise):
             return "unknown"
-        if self.apart < NOISE:
+        if abs(self.difference) <= self.margin:
             return "same"
         if not self.display.better:
             return "higher" if self.difference > 0 else "lower"
         return "better" if self.difference * self.display.better > 0 else "worse"
+
+    @property
+    def material(self) -> bool:
+        """Whether the difference is large enough to matter: half a point of a share, 0.01 of an error in sds."""
+        smallest = 0.005 if self.display.percent else 0.01 if self.metric.endswith("_std") else 0.0
+        return abs(self.difference) >= smallest
 
 
 def value_of(run: Record, metric: str, iteration: int | None = None) -> float:

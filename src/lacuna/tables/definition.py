@@ -24,7 +24,7 @@ class TableDefinition:
     An axis is a key that the experiment sweeps over, ``target`` (of downstream scores, or a column) or
     ``iteration``; a metric is a key of a record, in which ``{target}`` stands for that axis' value.
 
-    A subclass may override ``heading`` and the three methods, to set published numbers beside ours.
+    A subclass may override ``heading`` and the four methods, to set published numbers beside ours.
     """
 
     id: str
@@ -72,6 +72,10 @@ class TableDefinition:
     def remarks(self, grid: Grid) -> list[str]:
         """Sentences on the records behind the filled table, after ``notes``."""
         return []
+
+    def caveat(self, method: str, dataset: str) -> str:
+        """What the lead of a method owes to the table's data; "" for nothing that is known."""
+        return ""
 
     def discrepancies(self, grid: Grid) -> list[str]:
         """Sentences on where our numbers differ from the published ones, and why."""

@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lacuna.metrics.display import Display
 from lacuna.tables.cell_statistics import Cell
-from lacuna.tables.grid import BOUNDS, Grid
+from lacuna.tables.grid import BOUNDS, CEILINGS, Grid
 from lacuna.tables.missing import gaps
 from lacuna.tables.text import number
 
@@ -57,13 +58,15 @@ def leader(grid: Grid) -> str:
     if not (key := next((key for key in grid.table.metrics if not key.endswith(HALF)), "")):
         return ""
     about = next(column.display for column in grid.columns if column.metric == key)
-    settings = [found for found in _settings(grid, key) if len(found.ran) > 1]
+    settings = [found for found in _settings(grid, key, about) if len(found.ran) > 1]
     if not settings or not about.better:
         return ""
     best = [found.best(about.better) for found in settings]
     (name, wins), *_ = Counter(best).most_common(1)
     label = grid.table.design.label("method", name)
-    text = f"By {about.label}, {label} leads in {wins} of {len(settings)} settings run here"
+    rivals = sorted({grid.table.design.label("method", other) for found in settings for other in found.ran} - {label})
+    against = rivals[0] if len(rivals) == 1 else f"{len(rivals)} other methods"
+    text = f"By {about.label}, {label} leads in {wins} of {len(settings)} settings run here, against {against}"
     led = [found for found, winner in zip(settings, best, strict=True) if winner == name]
     if distances := [abs(found.ran[name].mean - found.ceiling.mean) for found in led if found.ceiling]:
         ends = dict.fromkeys(number(about, distance) for distance in (min(distances), max(distances)))
@@ -72,7 +75,11 @@ def leader(grid: Grid) -> str:
     if printed:
         ahead = sum(about.better * ours > max(about.better * p for p in theirs) for ours, theirs in printed)
         text += f", and is ahead of every printed figure in {ahead} of {len(printed)}"
-    return text + "."
+    floors = [(found.ran[name].mean, found.floor.mean) for found in led if found.floor]
+    if behind := sum(about.better * ours < about.better * floor for ours, floor in floors):
+        text += f"; the floor is ahead of it in {behind} of {len(floors)}"
+    dataset = next(iter(led[0].ran[name].runs)).config["names"]["dataset"]
+    return " ".join(filter(None, (f"{text}.", grid.table.caveat(name, dataset))))
 
 
 @dataclass
@@ -82,12 +89,13 @@ class _Setting:
     ran: dict[str, Cell]  # by method; floor and ceiling apart
     printed: list[float]
     ceiling: Cell | None = None
+    floor: Cell | None = None
 
     def best(self, sign: int) -> str:
         return max(self.ran, key=lambda name: sign * self.ran[name].mean)
 
 
-def _settings(grid: Grid, key: str) -> list[_Setting]:
+def _settings(grid: Grid, key: str, about: Display) -> list[_Setting]:
     found: dict[tuple[object, ...], _Setting] = defaultdict(lambda: _Setting({}, []))
     for row in grid.rows:
         for column, cell in zip(grid.columns, row.cells, strict=True):
@@ -98,8 +106,11 @@ def _settings(grid: Grid, key: str) -> list[_Setting]:
             setting = found[tuple(sorted(problem.items()))]
             if cell.published and cell.comparable:
                 setting.printed.append(cell.published.value)
-            if method == "oracle":
-                setting.ceiling = cell if cell.values else None
+            if method in CEILINGS and cell.values:
+                higher = setting.ceiling is None or about.better * cell.mean > about.better * setting.ceiling.mean
+                setting.ceiling = cell if higher else setting.ceiling
+            elif method == "always_na":
+                setting.floor = cell if cell.values else None
             elif method not in BOUNDS and cell.values:
                 setting.ran[method] = cell
     return list(found.values())

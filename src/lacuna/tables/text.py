@@ -16,8 +16,9 @@ MARKS = {"better": "▲", "worse": "▼", "higher": "△", "lower": "▽", "same
 LEGEND = (
     "A cell reads: our mean ± sd over seeds (number of seeds; one run where any seed gives the same), then the figure "
     "that the paper prints, with its sd where it gives one, and our difference from it. ▲ better and ▼ worse than "
-    "printed by at least two standard errors of the difference, in which both sds count, = nearer than that, "
-    "△ higher and ▽ lower where neither is better; no sign where no spread is known. "
+    "printed: the difference lies outside its 95% interval, by Student's t with the sds and numbers of runs of both "
+    "sides; = inside; △ higher and ▽ lower where neither is better. Where the paper prints no sd it is taken to have "
+    "ours. One seed tells no spread, and gets no sign. "
     "– a run that ended without an answer, with its status; · no run yet. Shares are in per cent. "
     "Times are wall-clock, of runs that may have shared their machine with others."
 )

@@ -21,6 +21,11 @@ MISSFOREST = (
     "configurations does not move its result."
 )
 
+CAVEATS = {
+    ("selective", "bayesnet"): "It was designed on this benchmark, in which its assumption holds exactly.",
+    ("selection", "mnar_oracle"): "Its model holds the law of this benchmark, on which it was designed.",
+}
+
 
 def _method(cell: Settings) -> str:
     return cell["method"]
@@ -54,6 +59,9 @@ class PaperTable(TableDefinition):
     def remarks(self, grid: Grid) -> list[str]:
         ran = {run.config["names"]["method"] for run in grid.records}
         return [MISSFOREST] if "missforest" in ran else []
+
+    def caveat(self, method: str, dataset: str) -> str:
+        return CAVEATS.get((method, dataset), "")
 
     def discrepancies(self, grid: Grid) -> list[str]:
         return discrepancies(grid)

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lacuna.config import described
-from lacuna.tables.cell_statistics import Cell
+from lacuna.metrics.display import Display
+from lacuna.tables.cell_statistics import CONFIDENCE, Cell
 from lacuna.tables.experiments import drawn
 from lacuna.tables.grid import Grid, GridColumn, GridRow
 from lacuna.tables.papers.evidence import Key, ScoreRange, Spread, ranges, spreads, tried
-from lacuna.tables.papers.published import heading, printed_elsewhere
-from lacuna.tables.text import count, number, words
+from lacuna.tables.papers.published import heading, printed_elsewhere, published
+from lacuna.tables.published_number import PublishedNumber
+from lacuna.tables.text import number, words
 
 LAW_DRAWN = ("mar", "mnar")
 
@@ -42,15 +44,16 @@ def discrepancies(grid: Grid) -> list[str]:
     apart = [_of_cell(*found) for found in compared if found[2].verdict != "same"]
     settings = _of_settings([cell for _, _, cell in compared if cell.verdict != "same"])
     told = (*settings, *apart, *_wide_draws(grid), *_single_seeds(grid), *_narrow_print(grid), *_in_two_minds(grid))
-    by_chance = _by_chance(grid, sum(cell.seeded for _, _, cell in compared), len(compared), len(apart))
-    return [*by_chance, *told]
+    return [*_by_chance([cell for _, _, cell in compared]), *told]
 
 
-def _by_chance(grid: Grid, n_drawn: int, n_compared: int, n_apart: int) -> Iterator[str]:
-    if n_apart:
-        text = f"{n_apart} of {n_compared} compared figures differ by two standard errors or more"
-        seeds = max(cell.n for row in grid.rows for cell in row.cells)
-        yield f"{text}; with {count(seeds, 'seed')} on our side about {0.05 * n_drawn:.1f} would by chance alone."
+def _by_chance(compared: Sequence[Cell]) -> Iterator[str]:
+    if apart := [cell for cell in compared if cell.verdict != "same"]:
+        expected = (1 - CONFIDENCE) * sum(cell.seeded for cell in compared)
+        text = f"{len(apart)} of {len(compared)} compared figures lie outside the 95% interval of the difference"
+        yield f"{text}; about {expected:.1f} would by chance alone."
+        if small := sum(not cell.material for cell in apart):
+            yield f"{small} of the {len(apart)} differ by less than half a point, or 0.01 sd: too little to matter."
 
 
 def _of_settings(cells: Sequence[Cell]) -> Iterator[str]:
@@ -91,15 +94,30 @@ def _of_cell(row: GridRow, column: GridColumn, cell: Cell) -> str:
         )
     if tried := ranges().get(_key(cell)):
         return f"{text} {number(about, tried.lowest)} to {number(about, tried.highest)} by the classifier's setting."
+    if twin := _printed_as_mean_mode(cell.published):
+        return f"{text} {twin}"
     said = words(cell)
-    text = f"{name}: {said.ours} here, {said.printed} printed. They are {cell.apart:.1f} standard errors apart"
-    if cell.published.std:
-        text += f", {abs(cell.difference) / cell.published.std:.1f} times the printed sd"
+    text = f"{name}: {said.ours} here, {said.printed} printed. The difference is {_signed(about, cell.difference)} ± "
+    text += f"{number(about, cell.margin)} (95%)"
     if cell.n > 1:
         low, high = min(cell.values.values()), max(cell.values.values())
         where = "within" if low <= cell.published.value <= high else "outside"
         text += f"; print lies {where} the range of our seeds, {number(about, low)} to {number(about, high)}"
     return f"{text}.{_other_settings(row, cell)}"
+
+
+def _printed_as_mean_mode(printed: PublishedNumber) -> str:
+    """Said of a printed accuracy that is Mean/Mode's to its last digit: that run moved no level off the mode."""
+    if printed.method == "mean_mode" or not printed.metric.endswith("/acc"):
+        return ""
+    about = ("table", "dataset", "n", "p", "mask", "ratio", "target", "metric", "value")
+    twins = (one for one in published() if one.method == "mean_mode")
+    same = any(all(getattr(one, name) == getattr(printed, name) for name in about) for one in twins)
+    return "The paper prints Mean/Mode's accuracy for it: its run moved no level off the mode." if same else ""
+
+
+def _signed(about: Display, difference: float) -> str:
+    return f"{'+' if difference > 0 else '−'}{number(about, abs(difference))}"
 
 
 def _other_settings(row: GridRow, cell: Cell) -> str:
