@@ -24,10 +24,11 @@ from lacuna.tables.as_csv import as_csv
 from lacuna.tables.as_html import as_html
 from lacuna.tables.as_latex import as_latex
 from lacuna.tables.as_markdown import as_markdown
+from lacuna.tables.as_pages import write_pages
 from lacuna.tables.missing import gaps
 from lacuna.tables.page import Page, filled
 from lacuna.tables.papers.catalogue import CATALOGUE
-from lacuna.tables.produce import write_all, write_markdown
+from lacuna.tables.produce import write_all
 from lacuna.tables.text import Words, words
 
 Fake = Callable[..., Record]
@@ -184,8 +185,11 @@ def test_the_page_of_results_is_in_step_with_them(tmp_path: Path) -> None:
         pytest.skip("no results are committed")
     page = filled(CATALOGUE, [paths.PROJECT / "results"])
     assert not page.broken
-    write_markdown(page, tmp_path / "results.md")
-    written = (paths.PROJECT / "docs" / "results.md").read_text()
-    assert written == (tmp_path / "results.md").read_text(), (
-        "python scripts/tables.py --records results --markdown docs/results.md"
+    write_pages(page, tmp_path)
+    written = paths.PROJECT / "docs" / "results"
+    made = {path.name: path.read_text() for path in tmp_path.iterdir() if path.suffix == ".md"}
+    assert made == {path.name: path.read_text() for path in written.glob("*.md")}, (
+        "python scripts/tables.py --records results --pages docs/results"
     )
+    linked = set(re.findall(r"\((\w+\.(?:md|svg))\)", "".join(made.values())))
+    assert linked == {path.name for path in written.iterdir()} - {"index.md"}

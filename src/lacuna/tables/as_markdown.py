@@ -18,13 +18,16 @@ def as_markdown(page: Page) -> str:
     """One page of all tables; those without any run are only named, with the command that makes them."""
     parts = [f"# {page.title}", _overview(page.grids), LEGEND]
     if page.broken:
-        parts.append("Files that are no whole records, and are not counted:\n\n" + _list(f"`{b}`" for b in page.broken))
-    parts += [_section(grid) for grid in page.grids if grid.records]
+        named = listed(f"`{file}`" for file in page.broken)
+        parts.append(f"Files that are no whole records, and are not counted:\n\n{named}")
+    for grid in page.grids:
+        if grid.records:
+            parts += [f"## {grid.heading}", *section(grid)]
     if empty := [grid for grid in page.grids if not grid.records]:
         commands = [f"{grid.heading}\n\n  `python run.py -m experiment={grid.table.experiment}`" for grid in empty]
-        parts.append("## No run yet\n\n" + _list(commands))
+        parts.append("## No run yet\n\n" + listed(commands))
     if page.left_out:
-        parts.append("## Records in none of the tables\n\n" + _list(page.left_out))
+        parts.append("## Records in none of the tables\n\n" + listed(page.left_out))
     return "\n\n".join(parts) + "\n"
 
 
@@ -43,13 +46,19 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def _section(grid: Grid) -> str:
+def section(grid: Grid, empty_rows: bool = True) -> list[str]:
+    """Paragraphs below a table's heading.
+
+    Args:
+        grid: a table with records.
+        empty_rows: also rows of which nothing was run.
+    """
     leading = [f"**{text}**"] if (text := leader(grid)) else []
-    parts = [f"## {grid.heading}", f"Data: {grid.source}.", *leading, _grid(grid)]
+    parts = [f"Data: {grid.source}.", *leading, _grid(grid, empty_rows)]
     if apart := grid.table.discrepancies(grid):
-        parts.append("Where ours differs from print, and why:\n\n" + _list(apart))
+        parts.append("Where ours differs from print, and why:\n\n" + listed(apart))
     if notes := provenance(grid):
-        parts.append(_list(notes))
+        parts.append(listed(notes))
     parts.append(_folded("Running times and hardware", table(COST_TITLES, cost_rows(grid), left=3)))
     if lacking := gaps(grid):
         total = count(sum(gap.runs for gap in lacking), "run")
@@ -59,16 +68,20 @@ def _section(grid: Grid) -> str:
         ]
         commands = "\n".join(gap.command for gap in lacking)
         parts.append(_folded(f"Missing: {total}", f"{'; '.join(lines)}.\n\n```\n{commands}\n```"))
-    return "\n\n".join(parts)
+    return parts
 
 
 def _folded(title: str, text: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
-def _grid(grid: Grid) -> str:
+def _grid(grid: Grid, empty_rows: bool) -> str:
     headers = [*row_titles(grid), *(", ".join(column.headers) for column in grid.columns)]
-    rows = [[*heads, *map(_cell, row.cells)] for heads, row in zip(row_heads(grid), grid.rows, strict=True)]
+    rows = [
+        [*heads, *map(_cell, row.cells)]
+        for heads, row in zip(row_heads(grid), grid.rows, strict=True)
+        if empty_rows or any(cell.runs for cell in row.cells)
+    ]
     return table(headers, rows, left=len(row_titles(grid)))
 
 
@@ -87,5 +100,5 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _list(items: Iterable[str]) -> str:
+def listed(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)

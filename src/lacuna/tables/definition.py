@@ -39,6 +39,7 @@ class TableDefinition:
     any_size: bool = False  # data of other sizes make tables of their own
     picture: Literal["lines", "bars"] | None = None
     notes: tuple[str, ...] = ()
+    explained: str = ""  # why ours differs from print, where it is known
     paper_runs: int = 5  # behind a published mean
     config_dir: Path | None = None  # of configs beside those of the package
 

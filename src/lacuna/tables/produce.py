@@ -13,15 +13,10 @@ from lacuna.tables.page import Page
 from lacuna.tables.pictures import as_svg, picture
 
 
-def write_markdown(page: Page, path: Path) -> None:
-    """One page of Markdown, which depends on the records alone."""
-    write_text(path, as_markdown(page))
-
-
 def write_all(page: Page, out: Path) -> None:
     """tables.html and tables.md with everything; for each table CSV and LaTeX, and SVG where it is a figure."""
     write_text(out / "tables.html", as_html(page))
-    write_markdown(page, out / "tables.md")
+    write_text(out / "tables.md", as_markdown(page))
     for table in dict.fromkeys(grid.table for grid in page.grids):
         own = [grid for grid in page.grids if grid.table is table]
         write_text(out / f"{table.name}.csv", as_csv(own))
