@@ -12,7 +12,7 @@ comma := ,
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := run
-.PHONY: setup run test lint oldest newest mlflow
+.PHONY: setup run test lint docs oldest newest mlflow
 
 INSTALLED := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
@@ -35,6 +35,11 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# the documentation in site/, notebooks executed, broken links an error
+docs: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS),docs]'
+	$(BIN)/mkdocs build --strict --quiet
 
 # the core with the oldest or newest versions that pyproject.toml allows, installed as users do, in an environment of its own
 oldest newest:
