@@ -60,7 +60,7 @@ def _group(group: str, use: str, level: str = "##") -> Iterator[str]:
             continue
         label = getattr(target, "label", "")
         yield f"{level} {path.stem}" + (f": {label}" if isinstance(label, str) and label else "")
-        yield inspect.getdoc(target) and _as_markdown(inspect.getdoc(target)) or "No description."
+        yield (inspect.getdoc(target) and _as_markdown(inspect.getdoc(target))) or "No description."
         if group == "method":
             yield " · ".join(_gives(target))
         yield f"`{use.format(path.stem)}`, settings:\n\n```yaml\n{raw.rstrip()}\n```"

@@ -28,7 +28,7 @@ class NamesNode(Strict):
 
 
 class BudgetNode(Strict):
-    name: Literal["paper", "quick"]
+    name: Literal["paper", "fast", "quick"]
 
 
 class TrackingNode(Strict):
