@@ -24,6 +24,7 @@ PROBLEMS = ("dataset=bayesnet mask=mcar ratio=0.2",)
 NARROW = "method.hidden=256"
 QUICKLY = f"{NARROW} method.lr=0.001 method.epochs=200 method.patience=40 method.steps=20"
 BRIEFLY = f"{NARROW} method.lr=0.001 method.epochs=100 method.patience=40 method.steps=20"
+GENTLY = f"{NARROW} method.lr=0.0005 method.epochs=150 method.patience=40"
 LARGE_BATCH = "method.batch=512 method.lr=0.002 method.epochs=100 method.warm_up=15"
 SHALLOW = "method.encoder_blocks=4 method.decoder_blocks=2"
 SETTINGS: dict[str, list[str]] = {
@@ -31,11 +32,12 @@ SETTINGS: dict[str, list[str]] = {
         "",
         NARROW,
         f"{NARROW} method.steps=20 method.samples=15",
-        f"{NARROW} method.lr=0.0005 method.epochs=300 method.patience=60 method.steps=30 method.samples=20",
-        f"{QUICKLY} method.samples=20",
-        f"{QUICKLY} method.samples=20 method.repeats=5",
         f"{BRIEFLY} method.samples=15 method.repeats=5",
-        "method.hidden=128 method.lr=0.001 method.epochs=200 method.patience=40 method.steps=20 method.samples=20",
+        f"{BRIEFLY} method.samples=30 method.repeats=5",
+        f"{BRIEFLY} method.samples=30 method.repeats=3",
+        f"{GENTLY} method.steps=20 method.samples=30 method.repeats=5",
+        "method.hidden=384 method.lr=0.0007 method.epochs=100 method.steps=20 method.samples=30 method.repeats=5",
+        "method.hidden=128 method.lr=0.001 method.epochs=100 method.steps=20 method.samples=30 method.repeats=5",
     ],
     "diffputer": [
         "",
