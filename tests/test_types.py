@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lacuna.errors import UserError
 from lacuna.types import Answer, Column, Draws, Imputation, Incomplete, OrdinaryMask, Problem, Table, where
 
 NAN = float("nan")
@@ -151,3 +152,24 @@ def test_a_column_of_draws_is_judged_by_its_own_spread():
     assert apart.samples.dtype == np.float64
     together = Draws.from_samples(np.array([[0, 0], [1, 0]]), np.hstack([wide, narrow]))
     assert together.samples.dtype == np.float32
+
+
+def test_completions_keep_a_blank_with_its_probability():
+    values = np.array([[1.0, 7.0], [2.0, 8.0], [3.0, 9.0]])
+    cells = np.array([[0, 0], [1, 0], [2, 0], [2, 1]])
+    samples = np.arange(8000.0).reshape(2000, 4)
+    samples[::2, 2] = NAN  # the method decides about this cell itself
+    chance = np.array([[0.0, 0.0], [0.3, 0.0], [0.9, 0.0]])
+    done = Imputation(values, chance > 0.5, chance, Draws.from_samples(cells, samples))
+    made = np.stack(list(done.completions(np.random.default_rng(0))))
+    kept = np.isnan(made)
+    assert kept[:, 1, 0].mean() == pytest.approx(0.3, abs=0.03)
+    np.testing.assert_array_equal(kept[:, 2, 0], np.isnan(samples[:, 2]))
+    assert not kept[:, 0].any()
+    np.testing.assert_array_equal(made[:, 0, 0], samples[:, 0])
+    np.testing.assert_array_equal(made[:, 2, 1], samples[:, 3])
+    assert (made[:, 0, 1] == 7.0).all()
+    always = Imputation(values, chance > 0.5, draws=Draws.from_samples(cells, samples))
+    assert np.isnan(np.stack(list(always.completions(np.random.default_rng(0))))[:, 2, 0]).all()
+    with pytest.raises(UserError, match="need a method that gives draws"):
+        next(Imputation(values).completions(np.random.default_rng(0)))

@@ -244,11 +244,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if m < 1:
             raise UserError(f"m must be at least 1, got {m}")
         rows, done = self._impute(X, m)
-        samples = self._draws(done).samples
-        if samples is None:
-            raise UserError(f"{m} draws of these rows do not fit in memory: ask for fewer draws or rows")
-        rng = stream(self.seed_, "draws")
-        completed = [rows.completed(rows.filled(sample, _kept(done, rng))) for sample in samples]
+        self._draws(done)
+        completed = [rows.completed(final) for final in done.completions(stream(self.seed_, "draws"))]
         return np.stack(completed) if isinstance(completed[0], np.ndarray) else completed
 
     def interval(self, X: Any, alpha: float = 0.05, n_draws: int = 1000) -> tuple[Any, Any]:
@@ -489,10 +486,3 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
             raise UserError(f"random_state must not be negative, got {random_state}")
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _kept(done: Imputation, rng: np.random.Generator) -> np.ndarray | None:
-    """(n, d) bool: the cells that one draw leaves NA."""
-    if done.meaningful_probability is None:
-        return done.meaningful
-    return rng.random(done.values.shape) < done.meaningful_probability

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -308,6 +308,30 @@ class Imputation:
     def final(self) -> np.ndarray:
         """(n, d): the imputed values with NaN where the cell is to be kept as NA"""
         return self.values if self.meaningful is None else np.where(self.meaningful, np.nan, self.values)
+
+    def completions(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """(n, d) for each of the m draws, in which a blank that may be meaningful stays NA with its probability.
+
+        A method without probabilities keeps the same cells NA in all draws; one that decides itself, draw by draw,
+        what stays NA has NaN among the samples of a cell.
+
+        Raises:
+            UserError: the method gave no draws, or they were too many to be kept.
+        """
+        if self.draws is None:
+            raise UserError("random completions (--draw, --m) need a method that gives draws, such as selective")
+        if self.draws.samples is None:
+            raise UserError("the draws of these rows do not fit in memory: ask for fewer draws or rows")
+        chance, at = self.meaningful_probability, tuple(self.draws.cells.T)
+        if chance is not None:
+            decided = np.isnan(self.draws.samples).any(0)
+            chance = chance.copy()
+            chance[at] = np.where(decided, 0.0, chance[at])
+        for sample in self.draws.samples:
+            values = self.values.copy()
+            values[at] = sample
+            stays = self.meaningful if chance is None else rng.random(values.shape) < chance
+            yield values if stays is None else np.where(stays, np.nan, values)
 
     def within(self, columns: tuple[Column, ...]) -> Self:
         """The same with numbers moved into the bounds that d columns were given."""

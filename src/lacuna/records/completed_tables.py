@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from lacuna.errors import UserError
 from lacuna.files import whole
 from lacuna.types import Column, Imputation, Table
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from lacuna.frames.sources import Source
 
 
+COMPLETIONS = "completions"  # folder of random completions, one file each
 FEWEST_ALIKE = 3  # blanks of one column that became one level and are worth a remark
 
 
@@ -54,7 +54,9 @@ class Completion:
         Raises:
             UserError: a draw is wanted of a method that gives none, or does not keep them.
         """
-        final = _joined(table, {s: i.final if draw is None else drawn(i, draw) for s, i in imputations.items()})
+        final = _joined(
+            table, {s: i.final if draw is None else next(i.completions(draw)) for s, i in imputations.items()}
+        )
         if table.source is not None:
             final = table.source.codec.rounded(final, np.isnan(table.values))
         meaningful = _joined_if_all(table, {split: done.meaningful for split, done in imputations.items()})
@@ -132,23 +134,6 @@ class Completion:
         return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def drawn(done: Imputation, rng: np.random.Generator) -> np.ndarray:
-    """One random completion (n, d): the first draw, with NaN where a cell is kept as NA by its probability.
-
-    Raises:
-        UserError: there is no draw.
-    """
-    if done.draws is None:
-        raise UserError("fill=draw (--draw) needs a method that gives draws, such as selective")
-    if done.draws.samples is None:
-        raise UserError("fill=draw (--draw): the draws do not fit in memory: ask for fewer, such as draws=10")
-    values = done.values.copy()
-    values[tuple(done.draws.cells.T)] = done.draws.samples[0]
-    if (chance := done.meaningful_probability) is not None:
-        return np.where(rng.random(values.shape) < chance, np.nan, values)
-    return values if done.meaningful is None else np.where(done.meaningful, np.nan, values)
-
-
 def write_tables(completion: Completion, folder: Path) -> Path | None:
     """Write imputed.parquet, and mm.parquet and intervals.parquet where the method gives flags or draws.
 
@@ -166,6 +151,26 @@ def write_tables(completion: Completion, folder: Path) -> Path | None:
         _write(completion.intervals, folder / "intervals.parquet")
     source = completion.table.source
     return None if source is None else Path(source.write(completion.final, folder))
+
+
+def write_completions(
+    table: Table, imputations: Mapping[str, Imputation], rng: np.random.Generator, folder: Path
+) -> None:
+    """Write one file for each draw, in the form the table came in: ``completions/1.csv`` and so on.
+
+    Args:
+        table: from a file.
+        imputations: by split, each with the same number of draws.
+        rng: decides which blanks stay NA.
+
+    Raises:
+        UserError: the method gives no draws.
+    """
+    assert table.source is not None  # the caller has seen to that
+    parts = (done.completions(rng) for done in imputations.values())
+    for i, finals in enumerate(zip(*parts, strict=True), start=1):
+        final = _joined(table, dict(zip(imputations, finals, strict=True)))
+        table.source.write(final, folder / COMPLETIONS, str(i))
 
 
 def split_rows(table: Table) -> dict[str, np.ndarray]:

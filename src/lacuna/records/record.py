@@ -156,7 +156,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Budget and device count, since they change numbers; output folder, tracking, limits and ``jobs``, the processes
     that share a method's work, do not. ``engine: auto`` follows from the device and is left out; another engine counts.
-    Downstream tasks count where there are any, and fills by a draw. Where files lie decides nothing: a file is known by
+    Downstream tasks count where there are any, and so do random completions. Where files lie decides nothing: a file is known by
     its content, a folder by the manifest of what was built there; a folder without one is a cache of public files, and
     says nothing.
     """
@@ -165,7 +165,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     nodes = {key: _by_content(config[key]) for key in ("dataset", "mask", "method")}
     downstream = {"downstream": config["downstream"]} if config.get("downstream") else {}
     fill = {"fill": "draw"} if config.get("fill", "best") == "draw" else {}
-    return {"names": names, **nodes, **downstream, **fill, **{key: config[key] for key in plain_keys}}
+    completions = {"m": config["m"]} if config.get("m") else {}
+    return {"names": names, **nodes, **downstream, **fill, **completions, **{key: config[key] for key in plain_keys}}
 
 
 def _by_content(node: Any) -> Any:

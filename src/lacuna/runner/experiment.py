@@ -24,7 +24,7 @@ from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
 from lacuna.problem import hide, with_posteriors
 from lacuna.records import environment
-from lacuna.records.completed_tables import Completion, write_tables
+from lacuna.records.completed_tables import Completion, write_completions, write_tables
 from lacuna.records.record import (
     SETTLED,
     Record,
@@ -245,6 +245,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         raise UserError("fill=draw (--draw) needs draws of the method: add draws=200")
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
+        if config["m"] and table.source is None:
+            raise UserError("m random completions are written of a file: they need dataset=csv")
         record.data_digest = table.digest
         record.remarks = [] if table.source is None else list(table.source.notes)
         if parts.downstream and (reason := parts.downstream.unsupported(table)):
@@ -274,6 +276,10 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     for split, rows in problem.splits.items():
         with stage.phase(f"impute_{split}"):
             imputations[split] = method.impute(rows, config["draws"])
+    if m := config["m"]:
+        with stage.phase("draw"):  # exactly m: of more draws a method may make some by a shorter way
+            draws = {split: method.impute(rows, m) for split, rows in problem.splits.items()}
+            write_completions(table, draws, stream(seed, "completions"), folder)
     with stage.phase("score"):
         record.scores, record.notes = _scores(problem, imputations, parts.metrics)
         record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
