@@ -27,6 +27,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
 
+from lacuna.conformal import Margins, interval_margins
 from lacuna.errors import UserError
 from lacuna.frames import native
 from lacuna.frames.codec import FrameCodec, Unknown
@@ -61,6 +62,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             "as_missing", and so imputed.
         budget: "paper" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
         device: "auto", "cpu" or "cuda".
+        calibrate: whether ``interval`` sets its widths on observed cells that are hidden again, for which the method is
+            fitted a second time; else they are the quantiles of its draws (``lacuna.conformal``).
         method_options: hyper-parameters of the method that differ from its config.
         config_dir: folder of your own configs; default: the environment variable LACUNA_CONFIG_DIR, if it is set.
 
@@ -87,6 +90,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         unknown: Unknown = "error",
         budget: str = "auto",
         device: str = "auto",
+        calibrate: bool = True,
         method_options: Mapping[str, Any] | None = None,
         config_dir: str | Path | None = None,
     ) -> None:
@@ -99,6 +103,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.unknown = unknown
         self.budget = budget
         self.device = device
+        self.calibrate = calibrate
         self.method_options = method_options
         self.config_dir = config_dir
 
@@ -135,7 +140,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = _seed(self.random_state)
         self._train = self._read(X, frame)
         self._train_done: Imputation | None = None
-        self.method_ = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        self._margins: dict[str, Margins] = {}
+        self.method_ = self._fresh_method()
         _check_serves(self.method_, self._train.incomplete)
         self.method_.fit(self._train.incomplete, self.seed_)
         return self
@@ -254,6 +260,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Observed cells are their own bounds. Cells judged meaningful, and blanks of categorical columns, which
         have no order, are NA in both.
 
+        With ``calibrate``, in each column 1 - alpha of the blanks lie between their bounds, whatever the method, where
+        blanks are as random as the observed cells on which the widths are set; about so where they depend on observed
+        values; there is no promise where values hide themselves. The first call for an alpha fits the method again.
+        ``selection``, whose blanks may hide themselves, sets its widths itself.
+
         Args:
             X: DataFrame or array (n, d).
             alpha: in (0, 1).
@@ -268,7 +279,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not 0 < alpha < 1:
             raise UserError(f"alpha must lie in (0, 1), got {alpha}")
         rows, done = self._impute(X, n_draws)
-        lower, upper = self._draws(done).interval(alpha)
+        draws, margins = self._draws(done), self._margins_at(alpha, n_draws)
+        lower, upper = draws.interval(alpha)
+        if margins is not None:
+            lower, upper = margins.widened(draws)
         columns = rows.incomplete.columns
         whole = np.array([column.kind == "integer" for column in columns])
         blank = np.array([column.discrete for column in columns]) & rows.incomplete.hidden
@@ -341,6 +355,27 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self._train_done is None:
             self._train_done = self.method_.impute(self._train.incomplete)
         return self._train_done
+
+    def _fresh_method(self) -> Method:
+        return make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+
+    def _margins_at(self, alpha: float, n_draws: int) -> Margins | None:
+        """Of intervals at level 1 - alpha; None where their widths are the method's own."""
+        if not self.calibrate or not self.method_.at_random:
+            return None
+        key = f"{alpha:.12g}, {n_draws}"
+        if key not in self._margins:
+            if not hasattr(self, "_train"):
+                warnings.warn(
+                    "these intervals are quantiles of draws: a saved imputer has the widths of the calls of interval "
+                    "with the same alpha and n_draws before it was saved",
+                    stacklevel=3,
+                )
+                return None
+            self._margins[key] = interval_margins(
+                self._fresh_method(), self._train.incomplete, alpha, n_draws, self.seed_
+            )
+        return self._margins[key]
 
     def _draws(self, done: Imputation) -> Draws:
         if done.draws is None:

@@ -63,6 +63,7 @@ class Settings(Strict):
     draws: int = Field(ge=0)
     alpha: float = Field(gt=0, lt=1)
     fill: Literal["best", "draw"]
+    calibrate: bool | Literal["auto"]
     m: int = Field(ge=0)
     score_iterations: list[Literal["train", "test"]]
     resume: bool

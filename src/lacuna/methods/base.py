@@ -48,6 +48,7 @@ class Method(ABC):
     label: str = ""  # in tables and figures; "": the id of its configuration
     inductive: ClassVar[bool] = True  # rows imputed one at a time get the same point values as all at once
     seeded: ClassVar[bool] = True  # False: every seed gives the same point values
+    at_random: ClassVar[bool] = True  # False: its blanks may depend on what they hide, unlike cells hidden again
     needs_law: ClassVar[bool] = False  # True for oracles only: the runner hands them ``problem.law`` as ``self.law``
     monitor: Monitor = Monitor()
 

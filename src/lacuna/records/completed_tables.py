@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from lacuna.conformal import Margins
 from lacuna.files import whole
 from lacuna.types import Column, Imputation, Table
 
@@ -33,6 +34,7 @@ class Completion:
     meaningful: np.ndarray | None  # (n, d) bool; None where the method gives no flags
     probability: np.ndarray | None  # (n, d) of meaningful missingness; None where the method gives none
     alpha: float = 0.05  # intervals are at level 1 - alpha
+    margins: Margins | None = None  # of intervals; None: these are quantiles of draws
     drawn: bool = False  # ``final`` is one random completion, not the best guesses
 
     @classmethod
@@ -42,6 +44,7 @@ class Completion:
         imputations: Mapping[str, Imputation],
         alpha: float,
         draw: np.random.Generator | None = None,
+        margins: Margins | None = None,
     ) -> Self:
         """Put the splits together.
 
@@ -50,6 +53,7 @@ class Completion:
             imputations: by split.
             alpha: of intervals.
             draw: where given, ``final`` is one random completion.
+            margins: of the intervals, at the same alpha.
 
         Raises:
             UserError: a draw is wanted of a method that gives none, or does not keep them.
@@ -62,7 +66,7 @@ class Completion:
         meaningful = _joined_if_all(table, {split: done.meaningful for split, done in imputations.items()})
         probability = _joined_if_all(table, {split: i.meaningful_probability for split, i in imputations.items()})
         flags = None if meaningful is None else meaningful.astype(bool)
-        return cls(table, imputations, final, flags, probability, alpha, draw is not None)
+        return cls(table, imputations, final, flags, probability, alpha, margins, draw is not None)
 
     @property
     def source(self) -> Source:
@@ -124,7 +128,8 @@ class Completion:
             if (draws := done.draws) is not None:
                 shown = numeric[draws.cells[:, 1]]
                 row, j = rows[split][draws.cells[shown, 0]], draws.cells[shown, 1]
-                lower, upper = draws.interval(self.alpha)
+                widths = self.margins
+                lower, upper = draws.interval(self.alpha) if widths is None else widths.widened(draws)
                 names = pd.Categorical.from_codes(j, pd.Index([column.name for column in columns]))
                 unit = self.units[j]
                 cells = {"row": row, "column": names, "value": self.final[row, j] * unit}

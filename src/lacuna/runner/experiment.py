@@ -16,6 +16,7 @@ from rich.console import Console
 
 from lacuna.config.compose import literal
 from lacuna.config.instantiate import instantiate
+from lacuna.conformal import Margins, interval_margins
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import check_writable, locked, sweep_temporaries, write_text
@@ -42,7 +43,7 @@ from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
 from lacuna.runner.monitor import RunMonitor, Stage
 from lacuna.runner.progress import Clock, Display, log, logged
-from lacuna.types import Imputation, Incomplete, Problem, Table
+from lacuna.types import Imputation, Incomplete, Problem, Table, where
 
 if TYPE_CHECKING:
     from lacuna.downstream import XGBoost  # it brings scikit-learn: not for a reused record
@@ -276,10 +277,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     for split, rows in problem.splits.items():
         with stage.phase(f"impute_{split}"):
             imputations[split] = method.impute(rows, config["draws"])
-    if m := config["m"]:
-        with stage.phase("draw"):  # exactly m: of more draws a method may make some by a shorter way
-            draws = {split: method.impute(rows, m) for split, rows in problem.splits.items()}
-            write_completions(table, draws, stream(seed, "completions"), folder)
+    margins = _beyond_points(config, table, method, imputations, problem, folder, stage)
     with stage.phase("score"):
         record.scores, record.notes = _scores(problem, imputations, parts.metrics)
         record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
@@ -289,23 +287,53 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(literal(record.config))))
-        _write_completion(config, table, imputations, record, folder, masked=bool(mask.ordinary.any()))
+        completion = _completion(config, table, imputations, margins)
+        _write_completion(completion, record, folder, masked=bool(mask.ordinary.any()))
         split = "test" if problem.test is not None else "train"
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
 
 
-def _write_completion(
+def _beyond_points(
     config: Mapping[str, Any],
     table: Table,
+    method: Method,
     imputations: Mapping[str, Imputation],
-    record: Record,
+    problem: Problem,
     folder: Path,
-    masked: bool,
-) -> None:
-    """The tables of a run, and of a file that no mask was applied to the report."""
+    stage: Stage,
+) -> Margins | None:
+    """Write random completions, and find the margins of intervals, where they are wanted."""
+    if m := config["m"]:
+        with stage.phase("draw"):  # exactly m: of more draws a method may make some by a shorter way
+            draws = {split: method.impute(rows, m) for split, rows in problem.splits.items()}
+            write_completions(table, draws, stream(config["seed"], "completions"), folder)
+    if not _calibrates(config, table, method, imputations):
+        return None
+    with stage.phase("calibrate"):
+        fresh = instantiate(config["method"], "method", Method)
+        return interval_margins(fresh, problem.train, config["alpha"], config["draws"], config["seed"])
+
+
+def _calibrates(config: Mapping[str, Any], table: Table, method: Method, imputations: Mapping[str, Imputation]) -> bool:
+    """Whether widths of intervals are set on cells hidden again: where there are intervals of blanks of numbers."""
+    wanted = config["calibrate"]
+    if wanted == "auto":
+        wanted = table.source is not None and config["names"]["mask"] == "none"
+    numeric = ~where(table.columns, discrete=True)
+    drawn = [done.draws for done in imputations.values() if done.draws is not None]
+    return bool(wanted and method.at_random and any(numeric[draws.cells[:, 1]].any() for draws in drawn))
+
+
+def _completion(
+    config: Mapping[str, Any], table: Table, imputations: Mapping[str, Imputation], margins: Margins | None
+) -> Completion:
     draw = stream(config["seed"], "fill") if config["fill"] == "draw" else None
-    completion = Completion.of(table, imputations, config["alpha"], draw)
+    return Completion.of(table, imputations, config["alpha"], draw, margins)
+
+
+def _write_completion(completion: Completion, record: Record, folder: Path, masked: bool) -> None:
+    """The tables of a run, and of a file that no mask was applied to the report."""
     completed = write_tables(completion, folder)
     if completed is not None:
         record.completed, record.blanks = str(completed), completion.counts()
