@@ -54,7 +54,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         mm_candidates: the columns that may hold meaningful missingness: labels in any kind of list, or positions in
             an array; or a single one.
         schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
-            modelled, blanks stay); ``{"kind": "date", "format": "%d/%m/%y"}`` for text that is a date.
+            modelled, blanks stay); ``{"kind": "date", "format": "%d/%m/%y"}`` for text that is a date; or
+            ``{"min": 0, "max": 120, "whole": True}``, what imputed numbers, draws and intervals keep to.
         na_values: cells besides NA that are blank, such as -999: a value, several, or by column.
         max_levels: text with more distinct values is not modelled.
         random_state: an int gives the same numbers every time, None does not.
@@ -83,7 +84,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         method: str | Method = "selective",
         *,
         mm_candidates: Any = None,
-        schema: Mapping[Any, str | Mapping[str, str]] | None = None,
+        schema: Mapping[Any, str | Mapping[str, Any]] | None = None,
         na_values: Any = None,
         max_levels: int = 100,
         random_state: int | np.random.RandomState | None = 0,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # protocols and classes that are written in terms of these no
 
 Kind = Literal["continuous", "integer", "categorical"]
 KINDS = ("continuous", "integer", "categorical")
+MANY_MOVED = 0.01  # share of a column's draws that lay beyond its bounds, and are worth a remark
 VISIBLE = 1e-3  # rounding by more than this share of an sd is
 
 
@@ -344,4 +345,21 @@ class Imputation:
             mean, lower, upper = (x.clip(*at) for x in (draws.mean, draws.lower, draws.upper))
             samples = None if draws.samples is None else draws.samples.clip(*_inward(at, draws.samples.dtype))
             draws = replace(draws, mean=mean, lower=lower, upper=upper, samples=samples)
-        return replace(self, values=self.values.clip(*bounds), draws=draws)
+        notes = self._moved(columns, bounds)
+        found = self.diagnostics | ({"warnings": [*self.diagnostics.get("warnings", []), *notes]} if notes else {})
+        return replace(self, values=self.values.clip(*bounds), draws=draws, diagnostics=found)
+
+    def _moved(self, columns: tuple[Column, ...], bounds: np.ndarray) -> list[str]:
+        """What to say of columns of which many draws lay beyond the bounds (2, d): they pile up there now."""
+        if self.draws is None or self.draws.samples is None:
+            return []
+        found = []
+        for j, column in enumerate(columns):
+            samples = self.draws.samples[:, self.draws.cells[:, 1] == j] if column.bounded else np.empty((0, 0))
+            beyond = float(((samples < bounds[0, j]) | (samples > bounds[1, j])).mean()) if samples.size else 0.0
+            if beyond > MANY_MOVED:
+                found.append(
+                    f"{beyond:.0%} of the draws of {column.name!r} lay beyond its bounds and were moved to them: more "
+                    "blanks are just there than should be; method=chained draws within bounds"
+                )
+        return found

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 COMPLETIONS = "completions"  # folder of random completions, one file each
+MOST_LEVELS = 4  # whose shares a remark gives
 FEWEST_ALIKE = 3  # blanks of one column that became one level and are worth a remark
 
 
@@ -104,13 +105,25 @@ class Completion:
             cells = self.final[self.blank[:, j], j]
             filled = cells[~np.isnan(cells)]
             if column.discrete and column.n_levels > 1 and len(filled) >= FEWEST_ALIKE and (filled == filled[0]).all():
-                level = column.levels[int(filled[0])]
+                level, predicted = column.levels[int(filled[0])], self.predicted_shares(j)
                 found.append(
                     f"all {len(filled):,} blanks of {column.name!r} that were filled became {level!r}, the likeliest "
-                    "level of each: the column now has more of it than it should; --draw (fill=draw) fills blanks at "
-                    "random, by their probabilities"
+                    f"level of each{'' if predicted is None else f' (predicted: {_shares(column, predicted)})'}: the "
+                    "column now has more of it than it should; --draw (fill=draw) fills blanks at random, by their "
+                    "probabilities"
                 )
         return found
+
+    def predicted_shares(self, j: int) -> np.ndarray | None:
+        """(levels,) of the blanks of a categorical column that are filled, by the draws; None where there are none."""
+        counts = np.zeros(self.table.columns[j].n_levels)
+        for split, done in self.imputations.items():
+            if done.draws is not None and done.draws.samples is not None:
+                row, column = done.draws.cells.T
+                filled = (column == j) & ~np.isnan(self.final[split_rows(self.table)[split][row], j])
+                codes = done.draws.samples[:, filled]
+                counts += np.bincount(codes[~np.isnan(codes)].astype(np.intp), minlength=len(counts))
+        return counts / counts.sum() if counts.any() else None
 
     @cached_property
     def intervals(self) -> pd.DataFrame | None:
@@ -156,6 +169,13 @@ def write_tables(completion: Completion, folder: Path) -> Path | None:
         _write(completion.intervals, folder / "intervals.parquet")
     source = completion.table.source
     return None if source is None else Path(source.write(completion.final, folder))
+
+
+def _shares(column: Column, shares: np.ndarray) -> str:
+    """The largest ones, in words."""
+    first = np.argsort(-shares, kind="stable")[:MOST_LEVELS]
+    parts = [f"{column.levels[code]} {shares[code]:.0%}" for code in first]
+    return ", ".join([*parts, *["..."] * (len(shares) > MOST_LEVELS)])
 
 
 def write_completions(

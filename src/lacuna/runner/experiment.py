@@ -24,7 +24,7 @@ from lacuna.masks.base import Mask
 from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
 from lacuna.problem import hide, with_posteriors
-from lacuna.records import environment
+from lacuna.records import convergence, environment
 from lacuna.records.completed_tables import Completion, write_completions, write_tables
 from lacuna.records.record import (
     SETTLED,
@@ -337,7 +337,7 @@ def _write_completion(completion: Completion, record: Record, folder: Path, mask
     completed = write_tables(completion, folder)
     if completed is not None:
         record.completed, record.blanks = str(completed), completion.counts()
-        record.remarks += completion.remarks()
+        record.remarks += [*completion.remarks(), *convergence.remarks(record.diagnostics)]
         if not masked:
             from lacuna.reports.completion_page import write_report  # it brings pandas: not for a reused record
 
