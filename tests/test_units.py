@@ -188,3 +188,15 @@ def test_methods_keep_to_given_bounds(method: str):
     done = fitted.impute(rows, 0 if method == "mean_mode" else 3)
     assert ((done.values[:9, 0] >= 1) & (done.values[:9, 0] <= 1.5)).all()
     assert done.draws is None or ((done.draws.samples >= 1) & (done.draws.samples <= 1.5)).all()
+
+
+def test_traces_of_chains_come_back_in_the_units_of_their_column():
+    values = np.array([[1e6, 1.0], [3e6, 2.0], [np.nan, 3.0]])
+    units = Units.fit(Incomplete((Column("far"), Column("near")), values, ~np.isnan(values)))
+    trace = {"mean": [[0.0, 1.0]], "sd": [[1.0, 2.0]], "rhat": 1.0}
+    done = Imputation(np.zeros((3, 2)), diagnostics={"convergence": {"far": trace, "near": trace}})
+    found = units.decode(done, np.ones((2, 2), bool)).diagnostics["convergence"]
+    assert found["near"] == trace
+    np.testing.assert_allclose(found["far"]["mean"], units.shift[0] + units.scale[0] * np.array(trace["mean"]))
+    np.testing.assert_allclose(found["far"]["sd"], units.scale[0] * np.array(trace["sd"]))
+    assert found["far"]["rhat"] == 1.0

@@ -106,7 +106,8 @@ def interval_margins(method: Method, rows: Incomplete, alpha: float = 0.05, draw
     for j, c in enumerate(rows.columns):
         known = np.sort(lacks[at[row, column] & (column == j)])
         if len(known) and not c.discrete:
-            rank = (len(known) + 1) * (1 - alpha)  # of k cells the j-th covers a further one with chance j / (k + 1)
+            # of k cells the j-th covers a further one with chance j / (k + 1); half a rank more, rather than too few
+            rank = (len(known) + 1) * (1 - alpha) + 0.5
             share[j], n_cells[j] = np.interp(rank, np.arange(1, len(known) + 1), known), len(known)
     return Margins(rows.columns, share, floor, n_cells, low, high, alpha, seed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -89,7 +89,20 @@ class Units:
                 inside = samples
                 samples = narrowed(lambda i: given(inside[i], column, whole), len(inside), column, sd)
             draws = Draws(draws.cells, mean, sd, lower, upper, draws.alpha, samples)
-        return replace(done, values=values, draws=draws)
+        return replace(done, values=values, draws=draws, diagnostics=self._in_units(done.diagnostics))
+
+    def _in_units(self, diagnostics: dict[str, Any]) -> dict[str, Any]:
+        """The same, with traces of chains (mean and sd by column) in the units that were given."""
+        traces = diagnostics.get("convergence")
+        if not traces:
+            return diagnostics
+        scales = {c.name: (shift, scale) for c, shift, scale in zip(self.columns, self.shift, self.scale, strict=True)}
+        found = {}
+        for name, trace in traces.items():
+            shift, scale = scales[name]
+            mean, sd = shift + scale * np.array(trace["mean"]), scale * np.array(trace["sd"])
+            found[name] = trace | {"mean": mean.tolist(), "sd": sd.tolist()}
+        return diagnostics | {"convergence": found}
 
 
 def shift_and_scale(cells: np.ndarray, whole: bool) -> tuple[float, float]:

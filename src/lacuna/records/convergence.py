@@ -13,7 +13,7 @@ LARGE, CHANCE = 1.1, 0.01  # split R-hat beyond which chains count as apart; and
 
 
 def traces(diagnostics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """By column: mean and sd of the imputed values, (chains, sweeps) each, and split R-hat, of the first split with any.
+    """By column: mean and sd of imputed values, (chains, sweeps) each, and split R-hat, of the first split with any.
 
     Args:
         diagnostics: of a record, by split.

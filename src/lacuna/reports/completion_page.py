@@ -218,12 +218,11 @@ def _convergence(record: Record) -> dict[str, Any] | None:
 
 def _diagnosis(completion: Completion) -> dict[str, Any] | None:
     """What ``lacuna diagnose`` says of the file."""
-    source, columns = completion.source, completion.table.columns
+    source = completion.source
     if not source.frame.isna().to_numpy().any():
         return None
     cells = cells_of(source, completion.table.values)
     candidates = [coded.position for coded in source.codec.coded if coded.column.mm_candidate]
-    assert len(columns) == len(source.codec.coded)
     return diagnosis_content(diagnose_cells(cells, candidates, 0, PERMUTATIONS))
 
 
