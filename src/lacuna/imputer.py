@@ -31,10 +31,12 @@ from lacuna.conformal import Margins, interval_margins
 from lacuna.errors import UserError
 from lacuna.frames import native
 from lacuna.frames.codec import FrameCodec, Unknown
-from lacuna.frames.labels import label_text, listed
+from lacuna.frames.labels import known_label, label_text, listed
 from lacuna.frames.na_values import NaValues
 from lacuna.frames.native import is_foreign, to_pandas
 from lacuna.frames.reading import Reading
+from lacuna.frames.where import is_mask, to_fill
+from lacuna.methods.apart import Apart
 from lacuna.methods.base import Method
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -56,6 +58,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
             modelled, blanks stay); ``{"kind": "date", "format": "%d/%m/%y"}`` for text that is a date; or
             ``{"min": 0, "max": 120, "whole": True}``, what imputed numbers, draws and intervals keep to.
+        where: which blanks to fill: columns, or a mask of bool in the shape of the table; None: all. What is not filled
+            is used like all else.
+        predict_only: columns that are used and whose blanks stay.
+        impute_only: columns that are filled and predict no other; each takes one more fit of the method.
         na_values: cells besides NA that are blank, such as -999: a value, several, or by column.
         max_levels: text with more distinct values is not modelled.
         random_state: an int gives the same numbers every time, None does not.
@@ -85,6 +91,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         *,
         mm_candidates: Any = None,
         schema: Mapping[Any, str | Mapping[str, Any]] | None = None,
+        where: Any = None,
+        predict_only: Any = None,
+        impute_only: Any = None,
         na_values: Any = None,
         max_levels: int = 100,
         random_state: int | np.random.RandomState | None = 0,
@@ -98,6 +107,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.method = method
         self.mm_candidates = mm_candidates
         self.schema = schema
+        self.where = where
+        self.predict_only = predict_only
+        self.impute_only = impute_only
         self.na_values = na_values
         self.max_levels = max_levels
         self.random_state = random_state
@@ -308,8 +320,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         check_is_fitted(self)
         kept = {k: v for k, v in vars(self).items() if not k.startswith("_train") and k != "config_dir"}
-        if self.mm_candidates is not None:
-            kept["mm_candidates"] = listed(self.mm_candidates)  # of an Index, say
+        for key in ("mm_candidates", "predict_only", "impute_only", "where"):
+            if kept[key] is not None:  # an Index, say, or a mask
+                kept[key] = np.asarray(kept[key], bool) if is_mask(kept[key]) else listed(kept[key])
         saving.save_object(kept, Path(path))
 
     # --- inside ---------------------------------------------------------------------------------------------
@@ -343,7 +356,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _read(self, X: Any, frame: pd.DataFrame) -> _Rows:
         values = self.codec_.encode(self._na_values.blanked(frame), self.unknown)
         incomplete = Incomplete(self.codec_.columns, values, ~np.isnan(values))
-        return _Rows(self.codec_, frame, incomplete, X)
+        label = label_text if self._fitted_on_frame else _label_in_array
+        filled = to_fill(self.codec_, len(frame), self.where, self.predict_only, label)
+        return _Rows(self.codec_, frame, incomplete, X, filled)
 
     def _impute(self, X: Any, draws: int = 0) -> tuple[_Rows, Imputation]:
         check_is_fitted(self)
@@ -358,7 +373,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._train_done
 
     def _fresh_method(self) -> Method:
-        return make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        method = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        label = label_text if self._fitted_on_frame else _label_in_array
+        apart = [known_label(label(column), self.codec_.labels, "impute_only") for column in listed(self.impute_only)]
+        return Apart(method, apart) if apart else method
 
     def _margins_at(self, alpha: float, n_draws: int) -> Margins | None:
         """Of intervals at level 1 - alpha; None where their widths are the method's own."""
@@ -418,6 +436,7 @@ class _Rows:
     frame: pd.DataFrame
     incomplete: Incomplete
     given: Any
+    to_fill: np.ndarray  # (n, d) or (d,) bool: where a blank may be filled
 
     def filled(self, cells: np.ndarray, blank: np.ndarray | None) -> np.ndarray:
         """(n, d): the hidden cells, in row order, take ``cells`` (k,); NaN where ``blank`` (n, d)."""
@@ -428,7 +447,7 @@ class _Rows:
     def completed(self, final: np.ndarray) -> Any:
         """What was given, with its hidden cells filled from ``final`` (n, d)."""
         hidden = self.incomplete.hidden
-        done = self.codec.complete(self.frame, hidden, final)
+        done = self.codec.complete(self.frame, hidden, np.where(self.to_fill, final, np.nan))
         if not is_foreign(self.given):
             return self._like_given(done)
         return native.completed(self.given, done, [self.codec.coded[j].position for j in np.flatnonzero(hidden.any(0))])

@@ -338,6 +338,35 @@ def test_several_random_completions(lacuna, tmp_path: Path, monkeypatch: pytest.
         assert set(read_table(tmp_path / f"more{suffix}")[".imp"]) == {1}
 
 
+def test_columns_that_are_filled_and_columns_that_predict(lacuna, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    frame = pd.DataFrame({"x": x, "copy": x + 0.01 * rng.normal(size=200), "n": rng.normal(size=200)}).round(3)
+    frame = frame.mask(rng.random(frame.shape) < 0.15)
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    options = ["--method=boosting", "--set", f"outputs={tmp_path}/o", "device=cpu", "method.rounds=20", "draws=20"]
+    done = lacuna("impute", "in.csv", "--where=x,copy", "--m=2", "--report=r.html", *options, quick=False)
+    assert done.code == 0
+    long = pd.read_csv(tmp_path / "in.completed.csv")
+    assert long[["x", "copy"]].notna().all(axis=None)
+    pd.testing.assert_series_equal(long["n"], pd.concat([frame["n"]] * 2, ignore_index=True))
+    n_left = frame["n"].isna().sum()
+    assert f"{n_left} stay blank in columns that were not to be filled" in (tmp_path / "r.html").read_text()
+    (folder,) = (folder for folder, _ in find_records(tmp_path / "o"))
+    intervals = pd.read_parquet(folder / "intervals.parquet")
+    assert set(intervals["column"]) == {"x", "copy"}
+    assert (folder / "completed.csv").is_file()
+    done = lacuna("impute", "in.csv", "--predict-only=n", "--impute-only=copy", "--force", *options, quick=False)
+    assert done.code == 0
+    apart = pd.read_csv(tmp_path / "in.completed.csv")
+    assert apart["n"].isna().sum() == n_left
+    both = frame["x"].isna() & frame["copy"].notna()
+    best = pd.read_csv(folder / "completed.csv")
+    assert (best["x"] - x)[both].std() < 0.5 * (apart["x"] - x)[both].std()
+    wrong = lacuna("impute", "in.csv", "--where=y", "-o", "no.csv", *options, quick=False)
+    assert (wrong.code, "where: there is no column 'y'" in wrong.err) == (2, True)
+
+
 def test_a_mask_on_ones_own_file_scores_what_is_known(lacuna, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(people())
     key = f"outputs={tmp_path}/outputs"

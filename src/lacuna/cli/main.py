@@ -118,6 +118,9 @@ def _parser() -> ArgumentParser:
     add("file", metavar="FILE", help=".csv, .tsv, .txt (also .gz), .parquet or .pq")
     add("-o", "--output", metavar="OUT", help="completed file, in the format of its suffix; default: FILE.completed")
     add("--mm-candidates", metavar="A,B", help="columns whose blanks may be meaningful; quote names with commas")
+    add("--where", metavar="A,B", help="fill the blanks of these columns only; the others are used and stay blank")
+    add("--predict-only", metavar="A,B", help="use these columns and leave their blanks")
+    add("--impute-only", metavar="A,B", help="fill these columns and predict no other by them; one more fit each")
     add("--method", default="selective", help="default: %(default)s")
     add("--config-dir", metavar="DIR", help="folder of your own configs; default: $LACUNA_CONFIG_DIR, if set")
     add("--schema", metavar="YAML", help="kinds of columns where the file misleads, as lines of 'column: kind'")
@@ -154,6 +157,9 @@ def _overrides(options: Namespace) -> list[str]:
     if options.mm_candidates is not None:
         names = names_in(options.mm_candidates)
         overrides.append(f"dataset.mm_candidates=[{','.join(map(quoted, names))}]")
+    for key in ("where", "predict_only", "impute_only"):
+        if (asked := getattr(options, key)) is not None:
+            overrides.append(f"{key}=[{','.join(map(quoted, names_in(asked)))}]")
     if options.schema is not None:
         overrides.append(f"dataset.schema={quoted(options.schema)}")
     plain_keys = {key: getattr(options, key) for key in ("draws", "alpha", "seed", "m")}

@@ -35,6 +35,7 @@ class Completion:
     meaningful: np.ndarray | None  # (n, d) bool; None where the method gives no flags
     probability: np.ndarray | None  # (n, d) of meaningful missingness; None where the method gives none
     alpha: float = 0.05  # intervals are at level 1 - alpha
+    to_fill: np.ndarray | None = None  # (d,) bool: columns whose blanks are filled; None: all
     margins: Margins | None = None  # of intervals; None: these are quantiles of draws
     drawn: bool = False  # ``final`` is one random completion, not the best guesses
 
@@ -46,6 +47,7 @@ class Completion:
         alpha: float,
         draw: np.random.Generator | None = None,
         margins: Margins | None = None,
+        to_fill: np.ndarray | None = None,
     ) -> Self:
         """Put the splits together.
 
@@ -55,6 +57,7 @@ class Completion:
             alpha: of intervals.
             draw: where given, ``final`` is one random completion.
             margins: of the intervals, at the same alpha.
+            to_fill: (d,) bool, the columns whose blanks are filled; the others stay blank.
 
         Raises:
             UserError: a draw is wanted of a method that gives none, or does not keep them.
@@ -62,12 +65,14 @@ class Completion:
         final = _joined(
             table, {s: i.final if draw is None else next(i.completions(draw)) for s, i in imputations.items()}
         )
+        if to_fill is not None:
+            final = np.where(np.isnan(table.values) & ~to_fill, np.nan, final)
         if table.source is not None:
             final = table.source.codec.rounded(final, np.isnan(table.values))
         meaningful = _joined_if_all(table, {split: done.meaningful for split, done in imputations.items()})
         probability = _joined_if_all(table, {split: i.meaningful_probability for split, i in imputations.items()})
         flags = None if meaningful is None else meaningful.astype(bool)
-        return cls(table, imputations, final, flags, probability, alpha, margins, draw is not None)
+        return cls(table, imputations, final, flags, probability, alpha, to_fill, margins, draw is not None)
 
     @property
     def source(self) -> Source:
@@ -136,6 +141,8 @@ class Completion:
 
         columns, rows = self.table.columns, split_rows(self.table)
         numeric = np.array([not column.discrete for column in columns])
+        if self.to_fill is not None:
+            numeric &= self.to_fill
         parts = []
         for split, done in self.imputations.items():
             if (draws := done.draws) is not None:
@@ -179,7 +186,11 @@ def _shares(column: Column, shares: np.ndarray) -> str:
 
 
 def write_completions(
-    table: Table, imputations: Mapping[str, Imputation], rng: np.random.Generator, folder: Path
+    table: Table,
+    imputations: Mapping[str, Imputation],
+    rng: np.random.Generator,
+    folder: Path,
+    to_fill: np.ndarray | None = None,
 ) -> None:
     """Write one file for each draw, in the form the table came in: ``completions/1.csv`` and so on.
 
@@ -187,6 +198,7 @@ def write_completions(
         table: from a file.
         imputations: by split, each with the same number of draws.
         rng: decides which blanks stay NA.
+        to_fill: (d,) bool, the columns whose blanks are filled; None: all.
 
     Raises:
         UserError: the method gives no draws.
@@ -195,7 +207,7 @@ def write_completions(
     parts = (done.completions(rng) for done in imputations.values())
     for i, finals in enumerate(zip(*parts, strict=True), start=1):
         final = _joined(table, dict(zip(imputations, finals, strict=True)))
-        table.source.write(final, folder / COMPLETIONS, str(i))
+        table.source.write(final if to_fill is None else np.where(to_fill, final, np.nan), folder / COMPLETIONS, str(i))
 
 
 def split_rows(table: Table) -> dict[str, np.ndarray]:

@@ -164,7 +164,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
     nodes = {key: _by_content(config[key]) for key in ("dataset", "mask", "method")}
     downstream = {"downstream": config["downstream"]} if config.get("downstream") else {}
-    usual = {"fill": "best", "m": 0, "calibrate": "auto"}
+    usual = {"fill": "best", "m": 0, "calibrate": "auto", "where": None, "predict_only": None, "impute_only": None}
     asked = {key: config[key] for key, value in usual.items() if config.get(key, value) != value}
     return {"names": names, **nodes, **downstream, **asked, **{key: config[key] for key in plain_keys}}
 

@@ -90,13 +90,15 @@ def rendered(template: str, content: Mapping[str, Any]) -> str:
 def _cells(completion: Completion) -> dict[str, int]:
     frame = completion.source.frame
     n_blank, n_modelled = int(frame.isna().to_numpy().sum()), int(completion.blank.sum())
-    n_kept = int(np.isnan(completion.final).sum())
+    unasked = completion.blank & ~(True if completion.to_fill is None else completion.to_fill)
+    n_kept = int((np.isnan(completion.final) & ~unasked).sum())
     return {
+        "not_asked": int(unasked.sum()),
         "rows": len(frame),
         "columns": frame.shape[1],
         "all": frame.size,
         "blank": n_blank,
-        "filled": n_modelled - n_kept,
+        "filled": n_modelled - n_kept - int(unasked.sum()),
         "kept": n_kept,
         "not_modelled": n_blank - n_modelled,
     }

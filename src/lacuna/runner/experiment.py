@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -21,6 +22,7 @@ from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import check_writable, locked, sweep_temporaries, write_text
 from lacuna.masks.base import Mask
+from lacuna.methods.apart import Apart
 from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
 from lacuna.problem import hide, with_posteriors
@@ -86,6 +88,8 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     metrics = {key: {**node, "_partial_": True} for key, node in config["metrics"].items()}  # called at the end
     given = {**config, "metrics": metrics}
     built = {key: instantiate(given[key], key, kind) for key, kind in nouns.items()}
+    if apart := config["impute_only"]:
+        built["method"] = Apart(built["method"], apart)
     return Parts(**built | {"downstream": built["downstream"] or None})
 
 
@@ -307,12 +311,13 @@ def _beyond_points(
     if m := config["m"]:
         with stage.phase("draw"):  # exactly m: of more draws a method may make some by a shorter way
             draws = {split: method.impute(rows, m) for split, rows in problem.splits.items()}
-            write_completions(table, draws, stream(config["seed"], "completions"), folder)
+            write_completions(table, draws, stream(config["seed"], "completions"), folder, _to_fill(config, table))
     if not _calibrates(config, table, method, imputations):
         return None
     with stage.phase("calibrate"):
-        fresh = instantiate(config["method"], "method", Method)
-        return interval_margins(fresh, problem.train, config["alpha"], config["draws"], config["seed"])
+        return interval_margins(
+            assemble(config).method, problem.train, config["alpha"], config["draws"], config["seed"]
+        )
 
 
 def _calibrates(config: Mapping[str, Any], table: Table, method: Method, imputations: Mapping[str, Imputation]) -> bool:
@@ -329,7 +334,16 @@ def _completion(
     config: Mapping[str, Any], table: Table, imputations: Mapping[str, Imputation], margins: Margins | None
 ) -> Completion:
     draw = stream(config["seed"], "fill") if config["fill"] == "draw" else None
-    return Completion.of(table, imputations, config["alpha"], draw, margins)
+    return Completion.of(table, imputations, config["alpha"], draw, margins, _to_fill(config, table))
+
+
+def _to_fill(config: Mapping[str, Any], table: Table) -> np.ndarray | None:
+    """(d,) bool: the columns whose blanks are filled; None: all."""
+    if table.source is None or (config["where"] is None and config["predict_only"] is None):
+        return None
+    from lacuna.frames.where import to_fill  # it brings pandas: not for a reused record
+
+    return to_fill(table.source.codec, len(table.values), config["where"], config["predict_only"])
 
 
 def _write_completion(completion: Completion, record: Record, folder: Path, masked: bool) -> None:
