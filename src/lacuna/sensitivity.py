@@ -65,13 +65,14 @@ class TippingPoint:
         return float(deltas[k - 1] + (deltas[k] - deltas[k - 1]) * before / (before - after))
 
     def __repr__(self) -> str:
-        low, high = self.table.loc[0.0, ["low", "high"]]
+        at_zero = self.table.loc[0.0].to_dict()
+        low, high = at_zero["low"], at_zero["high"]
         side = "above" if low > self.null else "below" if high < self.null else "not told from"
         tips = [f"{tip:+.2f}" for tip in (self.below, self.above) if not math.isnan(tip)]
         span = f"{self.table.index.min():g} to {self.table.index.max():g} {self.unit}"
         changes = f"changes at a delta of {' and of '.join(tips)} {self.unit}" if tips else f"holds from {span}"
         return (
-            f"{self.parameter}: {self.table.loc[0.0, 'estimate']:.4g}, {1 - self.alpha:.0%} interval {low:.4g} to "
+            f"{self.parameter}: {at_zero['estimate']:.4g}, {1 - self.alpha:.0%} interval {low:.4g} to "
             f"{high:.4g}, {side} {self.null:g}. With blanks of {self.column} that differ from what is predicted, this "
             f"{changes}.\n\n{self.table.to_string(float_format='{:.4g}'.format)}"
         )
@@ -148,7 +149,7 @@ def tipping_point(
     for delta in sorted({0.0, *map(float, deltas)}):
         shift = {name: delta if level is None else {str(level): delta}} if delta else {}
         made = method(shift) if callable(method) else method
-        given = {} if callable(method) else {"method_options": {**options, "delta": shift}}
+        given: dict[str, Any] = {} if callable(method) else {"method_options": {**options, "delta": shift}}
         fitted = Imputer(made, random_state=random_state, **given, **imputer).fit(table)
         pooled = _pooled([analysis(done) for done in fitted.draws(table, m)])
         rows[delta], chosen = _row(pooled, parameter, null, alpha)

@@ -46,7 +46,7 @@ def asked_of(label: Any, value: str | Mapping[str, Any]) -> Asked:
     if unknown := [key for key in given if key not in KEYS]:
         raise UserError(f"schema: column {name!r} has {unknown[0]!r}; it can have {', '.join(KEYS)}")
     date_format, low, high, whole = (given.get(key) for key in ("format", "min", "max", "whole"))
-    kind = given.get("kind", None if date_format is None else "date")
+    kind: Any = given.get("kind", None if date_format is None else "date")
     if kind is not None and kind not in WANTED:
         raise UserError(f"schema: column {name!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")
     if date_format is not None and (kind != "date" or "%" not in str(date_format)):
