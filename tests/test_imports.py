@@ -28,7 +28,7 @@ LAYERS = (
     ("datasets",),
     ("downstream", "records", "saving"),
     ("config",),
-    ("diagnosis", "imputer", "pooling", "tables"),
+    ("diagnosis", "imputer", "pooling", "sensitivity", "tables"),
     ("physionet", "reports"),
     ("runner",),
     ("sweeps",),

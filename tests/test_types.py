@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lacuna.errors import UserError
 from lacuna.types import Answer, Column, Draws, Imputation, Incomplete, OrdinaryMask, Problem, Table, where
 
 NAN = float("nan")
@@ -24,6 +25,32 @@ def test_column():
         Column("z", "categorical")
     with pytest.raises(ValueError, match="'z': levels belong to categorical columns"):
         Column("z", "integer", (1, 2))
+
+
+def test_bounds_of_a_column():
+    assert Column("n").bounds == (-np.inf, np.inf)
+    assert not Column("n").bounded
+    assert Column("n", low=0.5).bounds == (0.5, np.inf)
+    assert Column("n", "integer", low=0.5, high=2.5).bounds == (1, 2)
+    assert Column("n", "integer").whole
+    with pytest.raises(ValueError, match="low and high belong to columns of numbers"):
+        Column("g", "categorical", ("x", "y"), low=0.0)
+    with pytest.raises(ValueError, match="low 3 is above high 2"):
+        Column("n", low=3, high=2)
+
+
+def test_an_imputation_is_moved_into_given_bounds():
+    columns = (Column("a", low=0.1, high=0.7), Column("b"))
+    samples = np.array([[-1.0, -1.0], [0.3, 0.3], [2.0, 2.0]])
+    draws = Draws.from_samples(np.array([[0, 0], [0, 1]]), samples)
+    done = Imputation(np.array([[-1.0, -1.0]]), draws=draws).within(columns)
+    assert done.values.tolist() == [[0.1, -1.0]]
+    kept = done.draws.samples
+    assert kept.dtype == draws.samples.dtype
+    assert (kept[:, 0].astype(float) >= 0.1).all()
+    assert (kept[:, 0].astype(float) <= 0.7).all()
+    np.testing.assert_allclose(kept, [[0.1, -1.0], [0.3, 0.3], [0.7, 2.0]], atol=1e-6)
+    assert (done.draws.lower[0], done.draws.upper[1]) == (0.1, draws.upper[1])
 
 
 def test_where_selects_columns_by_all_attributes():
@@ -49,7 +76,8 @@ def test_digest_tells_tables_apart():
     renamed = table(columns=(Column("a2"), COLUMNS[1]))
     split = table(train_rows=np.array([True, False]))
     shifted = table(values=np.array([[1.0, 0.0], [3.0, NAN]]))
-    assert len({same, *(t.digest for t in (blank_at_the_source, renamed, split, shifted))}) == 5
+    bounded = table(columns=(Column("a", low=0.0), COLUMNS[1]))
+    assert len({same, *(t.digest for t in (blank_at_the_source, renamed, split, shifted, bounded))}) == 6
 
 
 def test_rates_are_shares_of_hidden_cells():
@@ -124,3 +152,24 @@ def test_a_column_of_draws_is_judged_by_its_own_spread():
     assert apart.samples.dtype == np.float64
     together = Draws.from_samples(np.array([[0, 0], [1, 0]]), np.hstack([wide, narrow]))
     assert together.samples.dtype == np.float32
+
+
+def test_completions_keep_a_blank_with_its_probability():
+    values = np.array([[1.0, 7.0], [2.0, 8.0], [3.0, 9.0]])
+    cells = np.array([[0, 0], [1, 0], [2, 0], [2, 1]])
+    samples = np.arange(8000.0).reshape(2000, 4)
+    samples[::2, 2] = NAN  # the method decides about this cell itself
+    chance = np.array([[0.0, 0.0], [0.3, 0.0], [0.9, 0.0]])
+    done = Imputation(values, chance > 0.5, chance, Draws.from_samples(cells, samples))
+    made = np.stack(list(done.completions(np.random.default_rng(0))))
+    kept = np.isnan(made)
+    assert kept[:, 1, 0].mean() == pytest.approx(0.3, abs=0.03)
+    np.testing.assert_array_equal(kept[:, 2, 0], np.isnan(samples[:, 2]))
+    assert not kept[:, 0].any()
+    np.testing.assert_array_equal(made[:, 0, 0], samples[:, 0])
+    np.testing.assert_array_equal(made[:, 2, 1], samples[:, 3])
+    assert (made[:, 0, 1] == 7.0).all()
+    always = Imputation(values, chance > 0.5, draws=Draws.from_samples(cells, samples))
+    assert np.isnan(np.stack(list(always.completions(np.random.default_rng(0))))[:, 2, 0]).all()
+    with pytest.raises(UserError, match="need a method that gives draws"):
+        next(Imputation(values).completions(np.random.default_rng(0)))

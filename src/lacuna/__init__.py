@@ -6,9 +6,10 @@ if TYPE_CHECKING:
     from lacuna.diagnosis.api import diagnose
     from lacuna.imputer import Imputer, load
     from lacuna.pooling import pool
+    from lacuna.sensitivity import tipping_point
 
 __version__ = "0.1.0"
-__all__ = ["Imputer", "diagnose", "load", "pool"]
+__all__ = ["Imputer", "diagnose", "load", "pool", "tipping_point"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from lacuna.pooling import pool
 
         return pool
+    if name == "tipping_point":
+        from lacuna.sensitivity import tipping_point
+
+        return tipping_point
     if name == "diagnose":
         from lacuna.diagnosis import api
 

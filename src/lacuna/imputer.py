@@ -27,13 +27,16 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
 
+from lacuna.conformal import Margins, interval_margins
 from lacuna.errors import UserError
 from lacuna.frames import native
 from lacuna.frames.codec import FrameCodec, Unknown
-from lacuna.frames.labels import label_text, listed
+from lacuna.frames.labels import known_label, label_text, listed
 from lacuna.frames.na_values import NaValues
 from lacuna.frames.native import is_foreign, to_pandas
 from lacuna.frames.reading import Reading
+from lacuna.frames.where import is_mask, to_fill
+from lacuna.methods.apart import Apart
 from lacuna.methods.base import Method
 from lacuna.rng import stream
 from lacuna.types import Draws, Imputation, Incomplete, Problem
@@ -53,7 +56,12 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         mm_candidates: the columns that may hold meaningful missingness: labels in any kind of list, or positions in
             an array; or a single one.
         schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
-            modelled, blanks stay); ``{"kind": "date", "format": "%d/%m/%y"}`` for text that is a date.
+            modelled, blanks stay); ``{"kind": "date", "format": "%d/%m/%y"}`` for text that is a date; or
+            ``{"min": 0, "max": 120, "whole": True}``, what imputed numbers, draws and intervals keep to.
+        where: which blanks to fill: columns, or a mask of bool in the shape of the table; None: all. What is not filled
+            is used like all else.
+        predict_only: columns that are used and whose blanks stay.
+        impute_only: columns that are filled and predict no other; each takes one more fit of the method.
         na_values: cells besides NA that are blank, such as -999: a value, several, or by column.
         max_levels: text with more distinct values is not modelled.
         random_state: an int gives the same numbers every time, None does not.
@@ -61,6 +69,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             "as_missing", and so imputed.
         budget: "paper" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
         device: "auto", "cpu" or "cuda".
+        calibrate: whether ``interval`` sets its widths on observed cells that are hidden again, for which the method is
+            fitted a second time; else they are the quantiles of its draws (``lacuna.conformal``).
         method_options: hyper-parameters of the method that differ from its config.
         config_dir: folder of your own configs; default: the environment variable LACUNA_CONFIG_DIR, if it is set.
 
@@ -80,25 +90,33 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         method: str | Method = "selective",
         *,
         mm_candidates: Any = None,
-        schema: Mapping[Any, str | Mapping[str, str]] | None = None,
+        schema: Mapping[Any, str | Mapping[str, Any]] | None = None,
+        where: Any = None,
+        predict_only: Any = None,
+        impute_only: Any = None,
         na_values: Any = None,
         max_levels: int = 100,
         random_state: int | np.random.RandomState | None = 0,
         unknown: Unknown = "error",
         budget: str = "auto",
         device: str = "auto",
+        calibrate: bool = True,
         method_options: Mapping[str, Any] | None = None,
         config_dir: str | Path | None = None,
     ) -> None:
         self.method = method
         self.mm_candidates = mm_candidates
         self.schema = schema
+        self.where = where
+        self.predict_only = predict_only
+        self.impute_only = impute_only
         self.na_values = na_values
         self.max_levels = max_levels
         self.random_state = random_state
         self.unknown = unknown
         self.budget = budget
         self.device = device
+        self.calibrate = calibrate
         self.method_options = method_options
         self.config_dir = config_dir
 
@@ -135,7 +153,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = _seed(self.random_state)
         self._train = self._read(X, frame)
         self._train_done: Imputation | None = None
-        self.method_ = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        self._margins: dict[str, Margins] = {}
+        self.method_ = self._fresh_method()
         _check_serves(self.method_, self._train.incomplete)
         self.method_.fit(self._train.incomplete, self.seed_)
         return self
@@ -244,11 +263,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if m < 1:
             raise UserError(f"m must be at least 1, got {m}")
         rows, done = self._impute(X, m)
-        samples = self._draws(done).samples
-        if samples is None:
-            raise UserError(f"{m} draws of these rows do not fit in memory: ask for fewer draws or rows")
-        rng = stream(self.seed_, "draws")
-        completed = [rows.completed(rows.filled(sample, _kept(done, rng))) for sample in samples]
+        self._draws(done)
+        completed = [rows.completed(final) for final in done.completions(stream(self.seed_, "draws"))]
         return np.stack(completed) if isinstance(completed[0], np.ndarray) else completed
 
     def interval(self, X: Any, alpha: float = 0.05, n_draws: int = 1000) -> tuple[Any, Any]:
@@ -256,6 +272,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Observed cells are their own bounds. Cells judged meaningful, and blanks of categorical columns, which
         have no order, are NA in both.
+
+        With ``calibrate``, in each column 1 - alpha of the blanks lie between their bounds, whatever the method, where
+        blanks are as random as the observed cells on which the widths are set; about so where they depend on observed
+        values; there is no promise where values hide themselves. The first call for an alpha fits the method again.
+        ``selection``, whose blanks may hide themselves, sets its widths itself.
 
         Args:
             X: DataFrame or array (n, d).
@@ -271,7 +292,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not 0 < alpha < 1:
             raise UserError(f"alpha must lie in (0, 1), got {alpha}")
         rows, done = self._impute(X, n_draws)
-        lower, upper = self._draws(done).interval(alpha)
+        draws, margins = self._draws(done), self._margins_at(alpha, n_draws)
+        lower, upper = draws.interval(alpha)
+        if margins is not None:
+            lower, upper = margins.widened(draws)
         columns = rows.incomplete.columns
         whole = np.array([column.kind == "integer" for column in columns])
         blank = np.array([column.discrete for column in columns]) & rows.incomplete.hidden
@@ -296,8 +320,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         check_is_fitted(self)
         kept = {k: v for k, v in vars(self).items() if not k.startswith("_train") and k != "config_dir"}
-        if self.mm_candidates is not None:
-            kept["mm_candidates"] = listed(self.mm_candidates)  # of an Index, say
+        for key in ("mm_candidates", "predict_only", "impute_only", "where"):
+            if kept[key] is not None:  # an Index, say, or a mask
+                kept[key] = np.asarray(kept[key], bool) if is_mask(kept[key]) else listed(kept[key])
         saving.save_object(kept, Path(path))
 
     # --- inside ---------------------------------------------------------------------------------------------
@@ -331,7 +356,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _read(self, X: Any, frame: pd.DataFrame) -> _Rows:
         values = self.codec_.encode(self._na_values.blanked(frame), self.unknown)
         incomplete = Incomplete(self.codec_.columns, values, ~np.isnan(values))
-        return _Rows(self.codec_, frame, incomplete, X)
+        label = label_text if self._fitted_on_frame else _label_in_array
+        filled = to_fill(self.codec_, len(frame), self.where, self.predict_only, label)
+        return _Rows(self.codec_, frame, incomplete, X, filled)
 
     def _impute(self, X: Any, draws: int = 0) -> tuple[_Rows, Imputation]:
         check_is_fitted(self)
@@ -344,6 +371,30 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self._train_done is None:
             self._train_done = self.method_.impute(self._train.incomplete)
         return self._train_done
+
+    def _fresh_method(self) -> Method:
+        method = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        label = label_text if self._fitted_on_frame else _label_in_array
+        apart = [known_label(label(column), self.codec_.labels, "impute_only") for column in listed(self.impute_only)]
+        return Apart(method, apart) if apart else method
+
+    def _margins_at(self, alpha: float, n_draws: int) -> Margins | None:
+        """Of intervals at level 1 - alpha; None where their widths are the method's own."""
+        if not self.calibrate or not self.method_.at_random:
+            return None
+        key = f"{alpha:.12g}, {n_draws}"
+        if key not in self._margins:
+            if not hasattr(self, "_train"):
+                warnings.warn(
+                    "these intervals are quantiles of draws: a saved imputer has the widths of the calls of interval "
+                    "with the same alpha and n_draws before it was saved",
+                    stacklevel=3,
+                )
+                return None
+            self._margins[key] = interval_margins(
+                self._fresh_method(), self._train.incomplete, alpha, n_draws, self.seed_
+            )
+        return self._margins[key]
 
     def _draws(self, done: Imputation) -> Draws:
         if done.draws is None:
@@ -385,6 +436,7 @@ class _Rows:
     frame: pd.DataFrame
     incomplete: Incomplete
     given: Any
+    to_fill: np.ndarray  # (n, d) or (d,) bool: where a blank may be filled
 
     def filled(self, cells: np.ndarray, blank: np.ndarray | None) -> np.ndarray:
         """(n, d): the hidden cells, in row order, take ``cells`` (k,); NaN where ``blank`` (n, d)."""
@@ -395,7 +447,7 @@ class _Rows:
     def completed(self, final: np.ndarray) -> Any:
         """What was given, with its hidden cells filled from ``final`` (n, d)."""
         hidden = self.incomplete.hidden
-        done = self.codec.complete(self.frame, hidden, final)
+        done = self.codec.complete(self.frame, hidden, np.where(self.to_fill, final, np.nan))
         if not is_foreign(self.given):
             return self._like_given(done)
         return native.completed(self.given, done, [self.codec.coded[j].position for j in np.flatnonzero(hidden.any(0))])
@@ -489,10 +541,3 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
             raise UserError(f"random_state must not be negative, got {random_state}")
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _kept(done: Imputation, rng: np.random.Generator) -> np.ndarray | None:
-    """(n, d) bool: the cells that one draw leaves NA."""
-    if done.meaningful_probability is None:
-        return done.meaningful
-    return rng.random(done.values.shape) < done.meaningful_probability

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # protocols and classes that are written in terms of these no
 
 Kind = Literal["continuous", "integer", "categorical"]
 KINDS = ("continuous", "integer", "categorical")
+MANY_MOVED = 0.01  # share of a column's draws that lay beyond its bounds, and are worth a remark
 VISIBLE = 1e-3  # rounding by more than this share of an sd is
 
 
@@ -34,12 +35,18 @@ class Column:
     kind: Kind = "continuous"
     levels: tuple[Any, ...] = ()  # labels of a categorical column; its values are codes 0 .. len(levels) - 1
     mm_candidate: bool = False  # may hold meaningful missingness
+    low: float | None = field(default=None, repr=False)  # no imputed number lies below; None: nothing was said
+    high: float | None = field(default=None, repr=False)  # nor above
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"column {self.name!r}: kind must be one of {KINDS}, got {self.kind!r}")
         if (self.kind == "categorical") != bool(self.levels):
             raise ValueError(f"column {self.name!r}: levels belong to categorical columns, and only to them")
+        if self.discrete and self.bounded:
+            raise ValueError(f"column {self.name!r}: low and high belong to columns of numbers")
+        if self.bounds[0] > self.bounds[1]:
+            raise ValueError(f"column {self.name!r}: low {self.low} is above high {self.high}")
 
     @property
     def discrete(self) -> bool:
@@ -49,6 +56,25 @@ class Column:
     @property
     def n_levels(self) -> int:
         return len(self.levels)
+
+    @property
+    def whole(self) -> bool:
+        """True for columns of whole numbers."""
+        return self.kind == "integer"
+
+    @property
+    def bounded(self) -> bool:
+        """True where ``low`` or ``high`` was given."""
+        return self.low is not None or self.high is not None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest number that may be imputed, as given; whole ones for whole numbers."""
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if not self.whole:
+            return low, high
+        return (low if math.isinf(low) else math.ceil(low)), (high if math.isinf(high) else math.floor(high))
 
 
 def where(columns: tuple[Column, ...], **wanted: Any) -> np.ndarray:
@@ -91,6 +117,8 @@ class Table:
     def digest(self) -> str:
         """SHA-256 of columns and cells: two tables with one digest are the same data."""
         sha = hashlib.sha256(repr(self.columns).encode())
+        if any(column.bounded for column in self.columns):
+            sha.update(repr([column.bounds for column in self.columns]).encode())
         for array in (self.values, self.meaningful, self.train_rows):
             if array is not None:
                 sha.update(np.ascontiguousarray(array).tobytes())
@@ -250,6 +278,14 @@ def narrowed(draw: Callable[[int], np.ndarray], m: int, column_of: np.ndarray, s
     return np.stack([draw(i) for i in range(m)]).astype(np.float64) if visible.any() else kept
 
 
+def _inward(bounds: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Bounds (2, k) in ``dtype``, rounded towards each other."""
+    found = bounds.astype(dtype)
+    found[0] = np.where(found[0] < bounds[0], np.nextafter(found[0], dtype.type(np.inf)), found[0])
+    found[1] = np.where(found[1] > bounds[1], np.nextafter(found[1], dtype.type(-np.inf)), found[1])
+    return found
+
+
 def _quantile(ordered: np.ndarray, n_counted: np.ndarray, level: float) -> np.ndarray:
     """(k,) by linear interpolation of the first ``n_counted`` (k,) of ``ordered`` (m, k)."""
     position = level * np.maximum(n_counted - 1, 0)
@@ -273,3 +309,57 @@ class Imputation:
     def final(self) -> np.ndarray:
         """(n, d): the imputed values with NaN where the cell is to be kept as NA"""
         return self.values if self.meaningful is None else np.where(self.meaningful, np.nan, self.values)
+
+    def completions(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """(n, d) for each of the m draws, in which a blank that may be meaningful stays NA with its probability.
+
+        A method without probabilities keeps the same cells NA in all draws; one that decides itself, draw by draw,
+        what stays NA has NaN among the samples of a cell.
+
+        Raises:
+            UserError: the method gave no draws, or they were too many to be kept.
+        """
+        if self.draws is None:
+            raise UserError("random completions (--draw, --m) need a method that gives draws, such as selective")
+        if self.draws.samples is None:
+            raise UserError("the draws of these rows do not fit in memory: ask for fewer draws or rows")
+        chance, at = self.meaningful_probability, tuple(self.draws.cells.T)
+        if chance is not None:
+            decided = np.isnan(self.draws.samples).any(0)
+            chance = chance.copy()
+            chance[at] = np.where(decided, 0.0, chance[at])
+        for sample in self.draws.samples:
+            values = self.values.copy()
+            values[at] = sample
+            stays = self.meaningful if chance is None else rng.random(values.shape) < chance
+            yield values if stays is None else np.where(stays, np.nan, values)
+
+    def within(self, columns: tuple[Column, ...]) -> Self:
+        """The same with numbers moved into the bounds that d columns were given."""
+        if not any(column.bounded for column in columns):
+            return self
+        bounds = np.array([column.bounds for column in columns]).T  # (2, d)
+        draws = self.draws
+        if draws is not None:
+            at = bounds[:, draws.cells[:, 1]]
+            mean, lower, upper = (x.clip(*at) for x in (draws.mean, draws.lower, draws.upper))
+            samples = None if draws.samples is None else draws.samples.clip(*_inward(at, draws.samples.dtype))
+            draws = replace(draws, mean=mean, lower=lower, upper=upper, samples=samples)
+        notes = self._moved(columns, bounds)
+        found = self.diagnostics | ({"warnings": [*self.diagnostics.get("warnings", []), *notes]} if notes else {})
+        return replace(self, values=self.values.clip(*bounds), draws=draws, diagnostics=found)
+
+    def _moved(self, columns: tuple[Column, ...], bounds: np.ndarray) -> list[str]:
+        """What to say of columns of which many draws lay beyond the bounds (2, d): they pile up there now."""
+        if self.draws is None or self.draws.samples is None:
+            return []
+        found = []
+        for j, column in enumerate(columns):
+            samples = self.draws.samples[:, self.draws.cells[:, 1] == j] if column.bounded else np.empty((0, 0))
+            beyond = float(((samples < bounds[0, j]) | (samples > bounds[1, j])).mean()) if samples.size else 0.0
+            if beyond > MANY_MOVED:
+                found.append(
+                    f"{beyond:.0%} of the draws of {column.name!r} lay beyond its bounds and were moved to them: more "
+                    "blanks are just there than should be; method=chained draws within bounds"
+                )
+        return found

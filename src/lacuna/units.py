@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -51,10 +51,21 @@ class Units:
 
     def encode(self, rows: Incomplete) -> Incomplete:
         """Rows as the method sees them."""
-        columns = tuple(
-            replace(c, kind="continuous") if whole else c for c, whole in zip(self.columns, self.rounded, strict=True)
+        return Incomplete(self._seen_columns, (rows.values - self.shift) / self.scale, rows.observed)
+
+    @property
+    def _seen_columns(self) -> tuple[Column, ...]:
+        """As the method sees them: kinds and bounds too."""
+        changed = zip(self.columns, self.rounded, self.shift, self.scale, strict=True)
+        return tuple(
+            replace(
+                column,
+                kind="continuous" if rounded else column.kind,
+                low=None if column.low is None else (column.low - shift) / scale,
+                high=None if column.high is None else (column.high - shift) / scale,
+            )
+            for column, rounded, shift, scale in changed
         )
-        return Incomplete(columns, (rows.values - self.shift) / self.scale, rows.observed)
 
     def decode(self, done: Imputation, open_ends: np.ndarray) -> Imputation:
         """An imputation in the units that were given.
@@ -78,7 +89,20 @@ class Units:
                 inside = samples
                 samples = narrowed(lambda i: given(inside[i], column, whole), len(inside), column, sd)
             draws = Draws(draws.cells, mean, sd, lower, upper, draws.alpha, samples)
-        return replace(done, values=values, draws=draws)
+        return replace(done, values=values, draws=draws, diagnostics=self._in_units(done.diagnostics))
+
+    def _in_units(self, diagnostics: dict[str, Any]) -> dict[str, Any]:
+        """The same, with traces of chains (mean and sd by column) in the units that were given."""
+        traces = diagnostics.get("convergence")
+        if not traces:
+            return diagnostics
+        scales = {c.name: (shift, scale) for c, shift, scale in zip(self.columns, self.shift, self.scale, strict=True)}
+        found = {}
+        for name, trace in traces.items():
+            shift, scale = scales[name]
+            mean, sd = shift + scale * np.array(trace["mean"]), scale * np.array(trace["sd"])
+            found[name] = trace | {"mean": mean.tolist(), "sd": sd.tolist()}
+        return diagnostics | {"convergence": found}
 
 
 def shift_and_scale(cells: np.ndarray, whole: bool) -> tuple[float, float]:

@@ -71,3 +71,13 @@ def test_errors_are_one_line(
     printed = capsys.readouterr().err
     assert message in printed
     assert len(printed.strip().splitlines()) == 1
+
+
+def test_a_page(jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    page = tmp_path / "page.html"
+    assert run(monkeypatch, str(jobs), "--permutations", "99", "--report", str(page)) == 0
+    assert f"written: {page}" in capsys.readouterr().out
+    content = page.read_text(encoding="utf-8")
+    assert "<title>my jobs.csv, diagnosed</title>" in content
+    assert "Blank without exception where job = no" in content
+    assert content.count("<dt>") == 4  # causes of one column

@@ -291,7 +291,7 @@ def test_one_random_completion(lacuna, tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "in.csv").write_text("town,n\n" + "Bonn,1\n" * 60 + "Ulm,2\n" * 40 + ",3\n" * 50)
     refused = lacuna("impute", "in.csv", "--draw")
     assert refused.code == 2
-    assert "fill=draw (--draw) needs a method that gives draws, such as selective" in refused.err
+    assert "random completions (--draw, --m) need a method that gives draws, such as selective" in refused.err
     none = lacuna("impute", "in.csv", "--draw", "--draws=0")
     assert (none.code, none.err) == (2, "error: failed: fill=draw (--draw) needs draws of the method: add draws=200\n")
     monkeypatch.setattr(experiment, "assemble", lambda config: dataclasses.replace(assemble(config), method=Coin()))
@@ -304,6 +304,67 @@ def test_one_random_completion(lacuna, tmp_path: Path, monkeypatch: pytest.Monke
     assert rows[:100] == [["Bonn", "1"]] * 60 + [["Ulm", "2"]] * 40
     runs = {record.run for _, record in find_records(tmp_path / "outputs")}
     assert len(runs) == 3  # without draws, of best guesses, of a draw
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_several_random_completions(lacuna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    text = "town,n\r\n" + "Bonn,1\r\n" * 60 + '"Ulm",2\r\n' * 40 + ",3\r\n" * 50
+    (tmp_path / "in.csv").write_bytes(text.encode())
+    refused = lacuna("impute", "in.csv", "--m=3")
+    assert (refused.code, "random completions (--draw, --m) need a method" in refused.err) == (2, True)
+    unnumbered = lacuna("impute", "in.csv", "-o", "done{imp}.csv")
+    assert (unnumbered.code, "say how many with --m" in unnumbered.err) == (2, True)
+    monkeypatch.setattr(experiment, "assemble", lambda config: dataclasses.replace(assemble(config), method=Coin()))
+    assert lacuna("impute", "in.csv", "--m=3", "-o", f"long{suffix}").code == 0
+    assert lacuna("impute", "in.csv", "--m=3", "-o", f"one {{imp}}{suffix}").code == 0
+    read_table = pd.read_parquet if suffix == ".parquet" else pd.read_csv
+    long = read_table(tmp_path / f"long{suffix}")
+    assert long.columns.tolist() == [".imp", "town", "n"]
+    assert long[".imp"].tolist() == [1] * 150 + [2] * 150 + [3] * 150
+    for i in (1, 2, 3):
+        part = long[long[".imp"] == i].drop(columns=".imp").reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, read_table(tmp_path / f"one {i}{suffix}"))
+        assert part["town"][:100].tolist() == ["Bonn"] * 60 + ["Ulm"] * 40
+        assert 10 < (part["town"][100:] == "Ulm").sum() < 40
+    assert len({tuple(long["town"][long[".imp"] == i]) for i in (1, 2, 3)}) == 3
+    if suffix == ".csv":
+        lines = (tmp_path / "long.csv").read_bytes().decode().splitlines(keepends=True)
+        assert (lines[0], lines[1], lines[61]) == (".imp,town,n\r\n", "1,Bonn,1\r\n", '1,"Ulm",2\r\n')
+        assert (tmp_path / "one 2.csv").read_bytes().decode().startswith(text[:500])
+    again = lacuna("impute", "long.csv" if suffix == ".csv" else "in.csv", "--m=1", "-o", f"more{suffix}")
+    if suffix == ".csv":
+        assert (again.code, "the table has a column '.imp'" in again.err) == (2, True)
+    else:
+        assert set(read_table(tmp_path / f"more{suffix}")[".imp"]) == {1}
+
+
+def test_columns_that_are_filled_and_columns_that_predict(lacuna, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    frame = pd.DataFrame({"x": x, "copy": x + 0.01 * rng.normal(size=200), "n": rng.normal(size=200)}).round(3)
+    frame = frame.mask(rng.random(frame.shape) < 0.15)
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    options = ["--method=boosting", "--set", f"outputs={tmp_path}/o", "device=cpu", "method.rounds=20", "draws=20"]
+    done = lacuna("impute", "in.csv", "--where=x,copy", "--m=2", "--report=r.html", *options, quick=False)
+    assert done.code == 0
+    long = pd.read_csv(tmp_path / "in.completed.csv")
+    assert long[["x", "copy"]].notna().all(axis=None)
+    pd.testing.assert_series_equal(long["n"], pd.concat([frame["n"]] * 2, ignore_index=True))
+    n_left = frame["n"].isna().sum()
+    assert f"{n_left} stay blank in columns that were not to be filled" in (tmp_path / "r.html").read_text()
+    (folder,) = (folder for folder, _ in find_records(tmp_path / "o"))
+    intervals = pd.read_parquet(folder / "intervals.parquet")
+    assert set(intervals["column"]) == {"x", "copy"}
+    assert (folder / "completed.csv").is_file()
+    done = lacuna("impute", "in.csv", "--predict-only=n", "--impute-only=copy", "--force", *options, quick=False)
+    assert done.code == 0
+    apart = pd.read_csv(tmp_path / "in.completed.csv")
+    assert apart["n"].isna().sum() == n_left
+    both = frame["x"].isna() & frame["copy"].notna()
+    best = pd.read_csv(folder / "completed.csv")
+    assert (best["x"] - x)[both].std() < 0.5 * (apart["x"] - x)[both].std()
+    wrong = lacuna("impute", "in.csv", "--where=y", "-o", "no.csv", *options, quick=False)
+    assert (wrong.code, "where: there is no column 'y'" in wrong.err) == (2, True)
 
 
 def test_a_mask_on_ones_own_file_scores_what_is_known(lacuna, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -11,7 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lacuna.conformal import Margins
 from lacuna.datasets.csv import CSV
+from lacuna.diagnosis.api import diagnose_cells
+from lacuna.diagnosis.association import PERMUTATIONS
+from lacuna.diagnosis.reading import cells_of
+from lacuna.diagnosis.result import CAUSES, UNKNOWABLE
 from lacuna.records.completed_tables import Completion
 from lacuna.records.record import Record
 from lacuna.reports import completion_plots
@@ -248,3 +254,50 @@ def test_guesses_that_are_all_alike_do_not_hide_what_was_observed(at: float | No
         axis = completion_plots.before_and_after(Column("x"), observed, filled).axes[0]
     assert [text.get_text() for text in axis.texts] == ([expected] if expected else [])
     assert axis.get_ylim()[1] <= 4.1 / completion_plots.MAX_BINS  # each bar of the observed is 1 / MAX_BINS high
+
+
+def test_traces_of_chains_and_what_is_promised_of_intervals(table: Table, tmp_path: Path) -> None:
+    mean = np.arange(6.0)[:, None] + np.random.default_rng(0).normal(scale=0.1, size=(6, 10))
+    found = {"convergence": {EVIL: {"mean": mean.tolist(), "sd": np.ones((6, 10)).tolist(), "rhat": 4.5}}}
+    plain = completion_of(table)
+    write_report(plain, record(train=found), tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert len(page.pictures) == 7
+    assert f"Split R-hat is above 1.1 for {EVIL}: more sweeps are needed." in page.text
+    assert re.search(r"split R-hat\s*.*4\.5", page.text, re.DOTALL)
+    assert "quantiles of the method's draws" in page.text
+    n = np.array([5, 0, 500, 500])
+    margins = Margins(table.columns, np.zeros(4), np.ones(4), n, np.full(4, -np.inf), np.full(4, np.inf), 0.1, 0)
+    write_report(dataclasses.replace(plain, margins=margins), record(), tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "90% lie within their intervals" in page.text
+    assert "not promised for values that hide themselves" in page.text
+    assert "Too few cells for a promise: n." in page.text
+    assert "converged" not in page.text
+
+
+def test_the_diagnosis_stands_in_the_page(page: Page, table: Table) -> None:
+    found = diagnose_cells(cells_of(table.source, table.values), [0, 1], 0, PERMUTATIONS)
+    assert list(found.columns.index) == ["n", EVIL, "day", "note"]
+    for name in found.columns.index:
+        for cause in CAUSES:
+            assert found.sentences.loc[name, cause] in page.text
+    assert all(line in page.text for line in (*found.summary, *UNKNOWABLE))
+
+
+def test_shares_to_expect_of_levels(table: Table) -> None:
+    j = next(j for j, c in enumerate(table.columns) if c.discrete)
+    blank = np.isnan(table.values)
+    cells = np.argwhere(blank)
+    at = cells[:, 1] == j
+    samples = np.zeros((4, len(cells)))
+    samples[3, at] = 1.0
+    done = Imputation(np.where(blank, 0.0, table.values), draws=Draws.from_samples(cells, samples))
+    completion = Completion.of(table, {"train": done}, alpha=0.1)
+    assert completion.predicted_shares(j).tolist() == [0.75, 0.25, 0.0]
+    (remark,) = [text for text in completion.remarks() if EVIL in text]
+    first, second, third = (str(level) for level in table.columns[j].levels)
+    assert f"(predicted: {first} 75%, {second} 25%, {third} 0%)" in remark
+    without = Completion.of(table, {"train": dataclasses.replace(done, draws=None)}, alpha=0.1)
+    assert without.predicted_shares(j) is None
+    assert "predicted" not in "".join(without.remarks())

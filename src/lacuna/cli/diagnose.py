@@ -41,6 +41,12 @@ def diagnose(arguments: Sequence[str]) -> int:
     candidates = positions_of(names, cells.names, "--mm-candidates")
     found = diagnose_cells(cells, candidates, options.seed, options.permutations)
     print(found)
+    if options.report is not None:
+        from lacuna.reports.completion_page import diagnosis_content, rendered
+
+        content = {"file": Path(options.file).name, "diagnosis": diagnosis_content(found)}
+        write_text(Path(options.report), rendered("diagnosis_page.html", content))
+        print(f"\nwritten: {options.report}")
     if options.output is not None:
         write_text(Path(options.output), found.columns.join(found.sentences).to_csv())
         print(f"\nwritten: {options.output}")
@@ -60,5 +66,6 @@ def _parser() -> ArgumentParser:
     add("--seed", type=int, default=0, help="of the permutations; default: 0")
     add("--permutations", type=int, default=PERMUTATIONS, metavar="N", help="for each column; default: %(default)s")
     add("-o", "--output", metavar="CSV", help="write numbers and sentences, one row for each column with blanks")
+    add("--report", metavar="HTML", help="write what is printed as a page")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="any key of dataset=csv")
     return parser

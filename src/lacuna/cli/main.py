@@ -24,9 +24,12 @@ from lacuna.errors import UserError
 from lacuna.files import check_writable
 from lacuna.frames.conversion import convert, copy_file, same_format
 from lacuna.frames.sources import check_suffix, file_suffix
+from lacuna.frames.stacking import stack
+from lacuna.records.completed_tables import COMPLETIONS
 from lacuna.rng import stream
 from lacuna.runner.experiment import REPORT, Outcome
 
+EACH = "{imp}"  # in the name of the output: the number of the completion
 COMMANDS = """\
 lacuna impute FILE ...       complete a file of yours (lacuna impute --help)
 lacuna diagnose FILE ...     what its blanks say about their causes (lacuna diagnose --help)
@@ -38,6 +41,8 @@ examples:
       fills every blank; writes survey.completed.csv
   lacuna impute survey.csv --mm-candidates income,employer -o done.parquet --report done.html
       blanks of these two columns may be meaningful: those that are stay blank
+  lacuna impute survey.csv --method chained --m 20 -o done.parquet
+      20 random completions, numbered in the column .imp, for analyses that are pooled
   lacuna impute survey.csv --method diffjoint --mm-candidates income --set method.iterations=4 device=cpu
       another method, and any key of the configuration (lacuna run --cfg job shows them)
 
@@ -84,19 +89,20 @@ def impute(arguments: Sequence[str]) -> int:
     arguments = with_config_dir(list(arguments))
     options = _parsed(arguments)
     source = Path(options.file)
-    wanted = [_beside(source) if options.output is None else Path(options.output)]
-    for path in (source, wanted[0]):
-        check_suffix(path)
-    if options.report is not None:
-        wanted.append(Path(options.report))
-    _check_paths(source, wanted, options.force)
     config = plain(compose(_overrides(options), options.config_dir))
+    asked = _beside(source) if options.output is None else Path(options.output)
+    tables = _outputs(asked, config["m"])
+    for path in (source, tables[0]):
+        check_suffix(path)
+    report = [] if options.report is None else [Path(options.report)]
+    _check_paths(source, [*tables, *report], options.force)
     outcome = run.single_run(config, shlex.join(["lacuna", "impute", *arguments]))
     if outcome.record.status == "finished":
-        _deliver(config, outcome, wanted[0])
-        if options.report is not None:
-            copy_file(_present(outcome.folder / REPORT), wanted[1])
-        for path in wanted:
+        for completed, target in zip(_completed(outcome, config["m"], EACH in asked.name), tables, strict=True):
+            _deliver(config, completed, target)
+        for path in report:
+            copy_file(_present(outcome.folder / REPORT), path)
+        for path in (*tables, *report):
             print(f"written: {path}")
     return run.exit_code(outcome.record)
 
@@ -112,12 +118,21 @@ def _parser() -> ArgumentParser:
     add("file", metavar="FILE", help=".csv, .tsv, .txt (also .gz), .parquet or .pq")
     add("-o", "--output", metavar="OUT", help="completed file, in the format of its suffix; default: FILE.completed")
     add("--mm-candidates", metavar="A,B", help="columns whose blanks may be meaningful; quote names with commas")
+    add("--where", metavar="A,B", help="fill the blanks of these columns only; the others are used and stay blank")
+    add("--predict-only", metavar="A,B", help="use these columns and leave their blanks")
+    add("--impute-only", metavar="A,B", help="fill these columns and predict no other by them; one more fit each")
     add("--method", default="selective", help="default: %(default)s")
     add("--config-dir", metavar="DIR", help="folder of your own configs; default: $LACUNA_CONFIG_DIR, if set")
     add("--schema", metavar="YAML", help="kinds of columns where the file misleads, as lines of 'column: kind'")
     add("--draws", type=int, metavar="N", help="posterior draws that intervals rest on; default: 200")
     add("--alpha", type=float, help="intervals are at level 1 - alpha; default: 0.05")
     add("--draw", action="store_true", help="fill the blanks by one random draw instead of best guesses")
+    add(
+        "--m",
+        type=int,
+        metavar="M",
+        help="M random completions, numbered in a column .imp; one file each if OUT has {imp}",
+    )
     add("--seed", type=int, help="the same seed gives the same numbers; default: 0")
     add("--report", metavar="HTML", help="a copy of the report")
     add("--force", action="store_true", help="overwrite OUT and the report if they exist")
@@ -142,9 +157,12 @@ def _overrides(options: Namespace) -> list[str]:
     if options.mm_candidates is not None:
         names = names_in(options.mm_candidates)
         overrides.append(f"dataset.mm_candidates=[{','.join(map(quoted, names))}]")
+    for key in ("where", "predict_only", "impute_only"):
+        if (asked := getattr(options, key)) is not None:
+            overrides.append(f"{key}=[{','.join(map(quoted, names_in(asked)))}]")
     if options.schema is not None:
         overrides.append(f"dataset.schema={quoted(options.schema)}")
-    plain_keys = {key: getattr(options, key) for key in ("draws", "alpha", "seed")}
+    plain_keys = {key: getattr(options, key) for key in ("draws", "alpha", "seed", "m")}
     overrides += [f"{key}={value}" for key, value in plain_keys.items() if value is not None]
     overrides += ["fill=draw"] * options.draw
     groups = [key for key in ("tracking", "method") if any(each.startswith(f"{key}=") for each in options.set)]
@@ -173,8 +191,34 @@ def _check_paths(source: Path, wanted: Sequence[Path], force: bool) -> None:
         check_writable(path)
 
 
-def _deliver(config: dict[str, Any], outcome: Outcome, target: Path) -> None:
+def _outputs(asked: Path, m: int) -> list[Path]:
+    """The completed files: one, or one for each of m completions.
+
+    >>> [str(path) for path in _outputs(Path("done_{imp}.csv"), 2)]
+    ['done_1.csv', 'done_2.csv']
+    """
+    if EACH not in asked.name:
+        return [asked]
+    if not m:
+        raise UserError(f"{asked}: {EACH} numbers random completions: say how many with --m")
+    return [asked.with_name(asked.name.replace(EACH, str(i))) for i in range(1, m + 1)]
+
+
+def _completed(outcome: Outcome, m: int, each: bool) -> list[Path]:
+    """The files of the run's folder that become the outputs: best guesses, m completions in one file, or ``each``."""
     completed = _present(Path(outcome.record.completed or ""))
+    if not m:
+        return [completed]
+    folder, suffix = outcome.folder / COMPLETIONS, file_suffix(completed)
+    files = [_present(folder / f"{i}{suffix}") for i in range(1, m + 1)]
+    if each:
+        return files
+    stacked = folder / f"all{suffix}"
+    stack(files, stacked)
+    return [stacked]
+
+
+def _deliver(config: dict[str, Any], completed: Path, target: Path) -> None:
     if same_format(completed, target):
         copy_file(completed, target)
         return

@@ -63,6 +63,11 @@ class Settings(Strict):
     draws: int = Field(ge=0)
     alpha: float = Field(gt=0, lt=1)
     fill: Literal["best", "draw"]
+    calibrate: bool | Literal["auto"]
+    m: int = Field(ge=0)
+    where: list[str | int] | None
+    predict_only: list[str | int] | None
+    impute_only: list[str] | None
     score_iterations: list[Literal["train", "test"]]
     resume: bool
     outputs: str = Field(min_length=1)

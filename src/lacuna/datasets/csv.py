@@ -36,7 +36,7 @@ from lacuna.types import Table
 
 Name = str | int
 Value = str | int | float
-Schema = dict[Name, str | dict[str, str]]
+Schema = dict[Name, str | dict[str, Any]]
 
 
 class CSV(Dataset):
@@ -47,8 +47,8 @@ class CSV(Dataset):
         mm_candidates: name or names of the columns that may hold meaningful missingness.
         targets: name or names of the categorical columns that downstream tasks predict.
         schema: kind by column where the file misleads (continuous, integer, categorical, date, or ignore,
-            whose blanks stay; or ``{kind: date, format: "%d/%m/%y"}``), as a mapping, as its YAML text, or as the path
-            of a YAML file.
+            whose blanks stay; or ``{kind: date, format: "%d/%m/%y"}``, or bounds of what is imputed,
+            ``{min: 0, max: 120, whole: true}``), as a mapping, as its YAML text, or as the path of a YAML file.
         na_values: further cells that are blank, in all columns or by column; numbers compare as numbers.
         keep_default_na: whether what pandas takes for blank in a text file, such as NA, is blank; else only the
             empty cell is.

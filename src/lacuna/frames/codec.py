@@ -23,6 +23,7 @@ from pandas.api import types as dtypes
 
 from lacuna.errors import UserError
 from lacuna.frames import codings
+from lacuna.frames.bounds import bounds_of
 from lacuna.frames.codings import Coding, Numbers
 from lacuna.frames.inference import column_coding
 from lacuna.frames.labels import check_distinct, known_label, label_text, listed
@@ -57,7 +58,7 @@ class FrameCodec:
     def infer(
         cls,
         frame: pd.DataFrame,
-        schema: Mapping[Any, str | Mapping[str, str]] | None = None,
+        schema: Mapping[Any, str | Mapping[str, Any]] | None = None,
         mm_candidates: Any = None,
         reading: Reading | None = None,
     ) -> FrameCodec:
@@ -65,8 +66,8 @@ class FrameCodec:
 
         Args:
             frame: n rows; blank is whatever ``isna`` says.
-            schema: by column label: continuous, integer, categorical, date, or ignore (blanks stay); or
-                ``{"kind": "date", "format": "%d/%m/%y"}``.
+            schema: by column label: continuous, integer, categorical, date, or ignore (blanks stay);
+                ``{"kind": "date", "format": "%d/%m/%y"}``; or ``{"min": 0, "max": 120, "whole": True}``.
             mm_candidates: label or labels of the columns that may hold meaningful missingness.
             reading: how to read columns whose dtype leaves it open.
 
@@ -89,10 +90,13 @@ class FrameCodec:
             if (one := asked.get(name)) and one.kind == "ignore":
                 continue
             series = frame.iloc[:, position]
-            coding = column_coding(series, name, one, reading, findings)
+            coding = column_coding(series, name, one if one and one.kind else None, reading, findings)
             if coding is not None:
-                column = Column(name, coding.kind, coding.levels, name in candidates)
-                unit = _unit(coding.encode(series[series.notna().to_numpy()])) if _is_number(coding) else 1.0
+                numbers = coding.encode(series[series.notna().to_numpy()])
+                unit = _unit(numbers) if _is_number(coding) else 1.0
+                low, high = bounds_of(one, coding, name, numbers) if one else (None, None)
+                low, high = (None if bound is None else bound / unit for bound in (low, high))
+                column = Column(name, coding.kind, coding.levels, name in candidates, low, high)
                 coded.append(CodedColumn(position, column, coding, unit))
         if left := sorted(candidates - {c.column.name for c in coded}):
             raise UserError(findings.unmodelled(left, reading))

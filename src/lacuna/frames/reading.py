@@ -26,24 +26,40 @@ MOST_NAMED = 20  # columns in one sentence
 class Asked:
     """What a schema asks for a column."""
 
-    kind: Wanted
+    kind: Wanted | None  # None: what the cells suggest
     format: str | None = None  # strptime's, of a date
+    low: Any = None  # least number or date that may be imputed
+    high: Any = None  # largest
 
 
-def asked_of(label: Any, value: str | Mapping[str, str]) -> Asked:
-    """What a schema says of one column."""
+KEYS = ("kind", "format", "min", "max", "whole")
+
+
+def asked_of(label: Any, value: str | Mapping[str, Any]) -> Asked:
+    """What a schema says of one column: a kind, or a mapping of some of KEYS.
+
+    >>> asked_of("age", {"min": 0, "max": 120, "whole": True})
+    Asked(kind='integer', format=None, low=0, high=120)
+    """
     given = dict(value) if isinstance(value, Mapping) else {"kind": value}
-    kind, date_format = given.pop("kind", "date"), given.pop("format", None)
     name = label_text(label)
-    if given:
-        raise UserError(f"schema: column {name!r} has {next(iter(given))!r}; give a kind, or a kind and a format")
-    if kind not in WANTED:
+    if unknown := [key for key in given if key not in KEYS]:
+        raise UserError(f"schema: column {name!r} has {unknown[0]!r}; it can have {', '.join(KEYS)}")
+    date_format, low, high, whole = (given.get(key) for key in ("format", "min", "max", "whole"))
+    kind: Any = given.get("kind", None if date_format is None else "date")
+    if kind is not None and kind not in WANTED:
         raise UserError(f"schema: column {name!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")
     if date_format is not None and (kind != "date" or "%" not in str(date_format)):
         raise UserError(
             f"schema: column {name!r}: a format such as '%d/%m/%y' goes with kind date, got {date_format!r}"
         )
-    return Asked(kind, date_format)
+    if (low is not None or high is not None) and kind in ("categorical", "ignore"):
+        raise UserError(f"schema: column {name!r} is {kind}: min and max go with numbers and dates")
+    if whole is not None:
+        if not isinstance(whole, bool) or kind not in (None, "continuous", "integer"):
+            raise UserError(f"schema: column {name!r}: whole: true or false goes with numbers, got {whole!r}")
+        kind = "integer" if whole else "continuous"
+    return Asked(kind, date_format, low, high)
 
 
 @dataclass(frozen=True)

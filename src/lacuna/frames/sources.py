@@ -69,9 +69,9 @@ class Source(ABC):
         """
         return self.codec.complete(self.frame, self._hidden, final)
 
-    def write(self, final: np.ndarray, folder: Path) -> Path:
-        """Write the completed table as ``completed`` with the file's own suffix; return its path."""
-        path = folder / f"completed{file_suffix(self.path)}"
+    def write(self, final: np.ndarray, folder: Path, name: str = "completed") -> Path:
+        """Write the completed table as ``name`` with the file's own suffix; return its path."""
+        path = folder / f"{name}{file_suffix(self.path)}"
         content = self._bytes(final)
         with whole(path) as temporary:
             temporary.write_bytes(content)

@@ -48,6 +48,7 @@ class Method(ABC):
     label: str = ""  # in tables and figures; "": the id of its configuration
     inductive: ClassVar[bool] = True  # rows imputed one at a time get the same point values as all at once
     seeded: ClassVar[bool] = True  # False: every seed gives the same point values
+    at_random: ClassVar[bool] = True  # False: its blanks may depend on what they hide, unlike cells hidden again
     needs_law: ClassVar[bool] = False  # True for oracles only: the runner hands them ``problem.law`` as ``self.law``
     monitor: Monitor = Monitor()
 
@@ -92,6 +93,7 @@ class Method(ABC):
         done = self._impute(self._seen(rows), draws)
         if self.units_ is not None:
             done = self.units_.decode(done, self.open_ends())
+        done = done.within(rows.columns)
         values = np.where(rows.observed, rows.values, done.values)
         if np.isnan(values).any():
             column = rows.columns[int(np.isnan(values).any(0).argmax())].name

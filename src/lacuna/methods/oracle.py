@@ -23,6 +23,7 @@ class Oracle(Method):
 
     label = "Bayes oracle (ceiling)"
     seeded: ClassVar[bool] = False
+    at_random: ClassVar[bool] = False
     needs_law: ClassVar[bool] = True
     law: HiddenLaw | None = None
 

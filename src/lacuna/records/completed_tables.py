@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from lacuna.errors import UserError
+from lacuna.conformal import Margins
 from lacuna.files import whole
 from lacuna.types import Column, Imputation, Table
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lacuna.frames.sources import Source
 
 
+COMPLETIONS = "completions"  # folder of random completions, one file each
+MOST_LEVELS = 4  # whose shares a remark gives
 FEWEST_ALIKE = 3  # blanks of one column that became one level and are worth a remark
 
 
@@ -33,6 +35,8 @@ class Completion:
     meaningful: np.ndarray | None  # (n, d) bool; None where the method gives no flags
     probability: np.ndarray | None  # (n, d) of meaningful missingness; None where the method gives none
     alpha: float = 0.05  # intervals are at level 1 - alpha
+    to_fill: np.ndarray | None = None  # (d,) bool: columns whose blanks are filled; None: all
+    margins: Margins | None = None  # of intervals; None: these are quantiles of draws
     drawn: bool = False  # ``final`` is one random completion, not the best guesses
 
     @classmethod
@@ -42,6 +46,8 @@ class Completion:
         imputations: Mapping[str, Imputation],
         alpha: float,
         draw: np.random.Generator | None = None,
+        margins: Margins | None = None,
+        to_fill: np.ndarray | None = None,
     ) -> Self:
         """Put the splits together.
 
@@ -50,17 +56,23 @@ class Completion:
             imputations: by split.
             alpha: of intervals.
             draw: where given, ``final`` is one random completion.
+            margins: of the intervals, at the same alpha.
+            to_fill: (d,) bool, the columns whose blanks are filled; the others stay blank.
 
         Raises:
             UserError: a draw is wanted of a method that gives none, or does not keep them.
         """
-        final = _joined(table, {s: i.final if draw is None else drawn(i, draw) for s, i in imputations.items()})
+        final = _joined(
+            table, {s: i.final if draw is None else next(i.completions(draw)) for s, i in imputations.items()}
+        )
+        if to_fill is not None:
+            final = np.where(np.isnan(table.values) & ~to_fill, np.nan, final)
         if table.source is not None:
             final = table.source.codec.rounded(final, np.isnan(table.values))
         meaningful = _joined_if_all(table, {split: done.meaningful for split, done in imputations.items()})
         probability = _joined_if_all(table, {split: i.meaningful_probability for split, i in imputations.items()})
         flags = None if meaningful is None else meaningful.astype(bool)
-        return cls(table, imputations, final, flags, probability, alpha, draw is not None)
+        return cls(table, imputations, final, flags, probability, alpha, to_fill, margins, draw is not None)
 
     @property
     def source(self) -> Source:
@@ -98,13 +110,25 @@ class Completion:
             cells = self.final[self.blank[:, j], j]
             filled = cells[~np.isnan(cells)]
             if column.discrete and column.n_levels > 1 and len(filled) >= FEWEST_ALIKE and (filled == filled[0]).all():
-                level = column.levels[int(filled[0])]
+                level, predicted = column.levels[int(filled[0])], self.predicted_shares(j)
                 found.append(
                     f"all {len(filled):,} blanks of {column.name!r} that were filled became {level!r}, the likeliest "
-                    "level of each: the column now has more of it than it should; --draw (fill=draw) fills blanks at "
-                    "random, by their probabilities"
+                    f"level of each{'' if predicted is None else f' (predicted: {_shares(column, predicted)})'}: the "
+                    "column now has more of it than it should; --draw (fill=draw) fills blanks at random, by their "
+                    "probabilities"
                 )
         return found
+
+    def predicted_shares(self, j: int) -> np.ndarray | None:
+        """(levels,) of the blanks of a categorical column that are filled, by the draws; None where there are none."""
+        counts = np.zeros(self.table.columns[j].n_levels)
+        for split, done in self.imputations.items():
+            if done.draws is not None and done.draws.samples is not None:
+                row, column = done.draws.cells.T
+                filled = (column == j) & ~np.isnan(self.final[split_rows(self.table)[split][row], j])
+                codes = done.draws.samples[:, filled]
+                counts += np.bincount(codes[~np.isnan(codes)].astype(np.intp), minlength=len(counts))
+        return counts / counts.sum() if counts.any() else None
 
     @cached_property
     def intervals(self) -> pd.DataFrame | None:
@@ -117,12 +141,15 @@ class Completion:
 
         columns, rows = self.table.columns, split_rows(self.table)
         numeric = np.array([not column.discrete for column in columns])
+        if self.to_fill is not None:
+            numeric &= self.to_fill
         parts = []
         for split, done in self.imputations.items():
             if (draws := done.draws) is not None:
                 shown = numeric[draws.cells[:, 1]]
                 row, j = rows[split][draws.cells[shown, 0]], draws.cells[shown, 1]
-                lower, upper = draws.interval(self.alpha)
+                widths = self.margins
+                lower, upper = draws.interval(self.alpha) if widths is None else widths.widened(draws)
                 names = pd.Categorical.from_codes(j, pd.Index([column.name for column in columns]))
                 unit = self.units[j]
                 cells = {"row": row, "column": names, "value": self.final[row, j] * unit}
@@ -130,23 +157,6 @@ class Completion:
                 chosen = {key: number[shown] * unit for key, number in numbers.items()}
                 parts.append(pd.DataFrame(cells | chosen | {"alpha": self.alpha}))
         return pd.concat(parts, ignore_index=True) if parts else None
-
-
-def drawn(done: Imputation, rng: np.random.Generator) -> np.ndarray:
-    """One random completion (n, d): the first draw, with NaN where a cell is kept as NA by its probability.
-
-    Raises:
-        UserError: there is no draw.
-    """
-    if done.draws is None:
-        raise UserError("fill=draw (--draw) needs a method that gives draws, such as selective")
-    if done.draws.samples is None:
-        raise UserError("fill=draw (--draw): the draws do not fit in memory: ask for fewer, such as draws=10")
-    values = done.values.copy()
-    values[tuple(done.draws.cells.T)] = done.draws.samples[0]
-    if (chance := done.meaningful_probability) is not None:
-        return np.where(rng.random(values.shape) < chance, np.nan, values)
-    return values if done.meaningful is None else np.where(done.meaningful, np.nan, values)
 
 
 def write_tables(completion: Completion, folder: Path) -> Path | None:
@@ -166,6 +176,38 @@ def write_tables(completion: Completion, folder: Path) -> Path | None:
         _write(completion.intervals, folder / "intervals.parquet")
     source = completion.table.source
     return None if source is None else Path(source.write(completion.final, folder))
+
+
+def _shares(column: Column, shares: np.ndarray) -> str:
+    """The largest ones, in words."""
+    first = np.argsort(-shares, kind="stable")[:MOST_LEVELS]
+    parts = [f"{column.levels[code]} {shares[code]:.0%}" for code in first]
+    return ", ".join([*parts, *["..."] * (len(shares) > MOST_LEVELS)])
+
+
+def write_completions(
+    table: Table,
+    imputations: Mapping[str, Imputation],
+    rng: np.random.Generator,
+    folder: Path,
+    to_fill: np.ndarray | None = None,
+) -> None:
+    """Write one file for each draw, in the form the table came in: ``completions/1.csv`` and so on.
+
+    Args:
+        table: from a file.
+        imputations: by split, each with the same number of draws.
+        rng: decides which blanks stay NA.
+        to_fill: (d,) bool, the columns whose blanks are filled; None: all.
+
+    Raises:
+        UserError: the method gives no draws.
+    """
+    assert table.source is not None  # the caller has seen to that
+    parts = (done.completions(rng) for done in imputations.values())
+    for i, finals in enumerate(zip(*parts, strict=True), start=1):
+        final = _joined(table, dict(zip(imputations, finals, strict=True)))
+        table.source.write(final if to_fill is None else np.where(to_fill, final, np.nan), folder / COMPLETIONS, str(i))
 
 
 def split_rows(table: Table) -> dict[str, np.ndarray]:

@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lacuna.diagnosis.api import diagnose_cells
+from lacuna.diagnosis.association import PERMUTATIONS
+from lacuna.diagnosis.reading import cells_of
+from lacuna.diagnosis.result import CAUSES, UNKNOWABLE, Diagnosis
 from lacuna.files import write_text
 from lacuna.frames.codec import CodedColumn
 from lacuna.frames.codings import DateTimes, Durations
+from lacuna.records import convergence
 from lacuna.records.completed_tables import Completion
 from lacuna.records.record import Record
 from lacuna.reports.completion_plots import (
     MAX_COLUMNS,
     before_and_after,
     blank_patterns,
+    chain_traces,
     meaningful_probability,
     percent,
     styled,
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_PICTURES = 24  # of columns before and after
+MAX_TRACES = 12  # of chains
 
 
 def write_report(completion: Completion, record: Record, path: Path) -> None:
@@ -53,12 +60,19 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
             "meaningful": _meaningful(completion),
             "before_and_after": _before_and_after(completion),
             "certainty": _certainty(completion),
+            "convergence": _convergence(record),
+            "diagnosis": _diagnosis(completion),
             "method": record.config["names"]["method"],
             "verdicts": record.verdicts,
             "diagnostics": _diagnostics(record),
             "command": record.command,
             "facts": _facts(record),
         }
+    write_text(path, rendered("completion_page.html", content))
+
+
+def rendered(template: str, content: Mapping[str, Any]) -> str:
+    """A page from a file in ``templates/``."""
     pages = Environment(
         loader=PackageLoader("lacuna.reports"),
         autoescape=True,
@@ -67,7 +81,7 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
         lstrip_blocks=True,
     )
     pages.filters |= {"counted": _counted, "percent": percent, "sentence": _sentence, "thousands": "{:,}".format}
-    write_text(path, pages.get_template("completion_page.html").render(content))
+    return pages.get_template(template).render(content)
 
 
 # --- sections: None where there is nothing to say -----------------------------------------------------------------
@@ -76,13 +90,15 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
 def _cells(completion: Completion) -> dict[str, int]:
     frame = completion.source.frame
     n_blank, n_modelled = int(frame.isna().to_numpy().sum()), int(completion.blank.sum())
-    n_kept = int(np.isnan(completion.final).sum())
+    unasked = completion.blank & ~(True if completion.to_fill is None else completion.to_fill)
+    n_kept = int((np.isnan(completion.final) & ~unasked).sum())
     return {
+        "not_asked": int(unasked.sum()),
         "rows": len(frame),
         "columns": frame.shape[1],
         "all": frame.size,
         "blank": n_blank,
-        "filled": n_modelled - n_kept,
+        "filled": n_modelled - n_kept - int(unasked.sum()),
         "kept": n_kept,
         "not_modelled": n_blank - n_modelled,
     }
@@ -153,7 +169,8 @@ def _before_and_after(completion: Completion) -> dict[str, Any] | None:
         filled = final[blank[:, j], j]
         dates = isinstance(coded.coding, DateTimes)
         cells = completion.table.values[~blank[:, j], j], filled[~np.isnan(filled)]
-        figure = before_and_after(coded.column, *cells, dates)
+        predicted = completion.predicted_shares(j) if coded.column.discrete else None
+        figure = before_and_after(coded.column, *cells, dates, predicted)
         pictures.append(_picture(figure, "histogram of observed and of filled-in cells", coded.column.name))
     return {"pictures": pictures, "n_left": len(most_first) - len(pictures), "drawn": completion.drawn}
 
@@ -169,7 +186,60 @@ def _certainty(completion: Completion) -> dict[str, Any] | None:
         unit = " (days)" if isinstance(completion.source.codec.coded[j].coding, DateTimes | Durations) else ""
         numbers = cells["sd"].median(), spread, (cells["upper"] - cells["lower"]).median()
         rows.append([f"{name}{unit}", f"{len(cells):,}", *(_number(float(x)) for x in numbers)])
-    return {"level": f"{100 * (1 - completion.alpha):g}%", "rows": rows}
+    margins, blank = completion.margins, completion.blank.any(0)
+    unset: list[str] = []
+    if margins is not None:
+        few = blank & (margins.n_cells < 1 / completion.alpha - 1)
+        unset = [c.name for c, is_few in zip(margins.columns, few, strict=True) if is_few and not c.discrete]
+    return {
+        "level": f"{100 * (1 - completion.alpha):g}%",
+        "rows": rows,
+        "calibrated": margins is not None,
+        "too_few": ", ".join(unset),
+    }
+
+
+def _convergence(record: Record) -> dict[str, Any] | None:
+    """Traces of the columns of a method that works in chains, the least converged first."""
+    found = convergence.traces(record.diagnostics)
+    if not found:
+        return None
+    order = sorted(found, key=lambda name: -(found[name]["rhat"] or 0.0))
+    pictures = [
+        _picture(chain_traces(found[name]["mean"], found[name]["sd"]), "mean and sd by sweep, a line a chain", name)
+        for name in order[:MAX_TRACES]
+    ]
+    return {
+        "apart": [name for name in order if convergence.apart(found[name])],
+        "large": convergence.LARGE,
+        "pictures": pictures,
+        "n_left": len(order) - len(pictures),
+        "rows": [[name, _number(found[name]["rhat"])] for name in order],
+    }
+
+
+def _diagnosis(completion: Completion) -> dict[str, Any] | None:
+    """What ``lacuna diagnose`` says of the file."""
+    source = completion.source
+    if not source.frame.isna().to_numpy().any():
+        return None
+    cells = cells_of(source, completion.table.values)
+    candidates = [coded.position for coded in source.codec.coded if coded.column.mm_candidate]
+    return diagnosis_content(diagnose_cells(cells, candidates, 0, PERMUTATIONS))
+
+
+def diagnosis_content(found: Diagnosis) -> dict[str, Any]:
+    """What the template of a diagnosis needs."""
+    columns = [
+        {
+            "name": str(name),
+            "blank": int(row["blank"]),
+            "rate": float(row["rate"]),
+            "causes": [[cause, str(found.sentences.loc[name, cause])] for cause in CAUSES],  # type: ignore[index]
+        }
+        for name, row in found.columns.iterrows()
+    ]
+    return {"summary": found.summary, "columns": columns, "unknowable": UNKNOWABLE}
 
 
 def _diagnostics(record: Record) -> list[dict[str, list[Any]]]:
@@ -178,7 +248,7 @@ def _diagnostics(record: Record) -> list[dict[str, list[Any]]]:
     for of_split in record.diagnostics.values():
         columns: Mapping[str, Any] = of_split.get("columns", {})
         keys = dict.fromkeys(key for of in columns.values() for key in of if key != "verdict")
-        others = {key: value for key, value in of_split.items() if key not in ("columns", "warnings")}
+        others = {key: value for key, value in of_split.items() if key not in ("columns", "warnings", "convergence")}
         numbers: dict[str, list[Any]] = {
             "columns": list(columns),
             "by_column": [[_words(key), *(_number(of.get(key)) for of in columns.values())] for key in keys],

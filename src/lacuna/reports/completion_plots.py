@@ -78,7 +78,9 @@ def blank_patterns(names: Sequence[str], blank: np.ndarray) -> Figure:
     return figure
 
 
-def before_and_after(column: Column, observed: np.ndarray, filled: np.ndarray, dates: bool = False) -> Figure:
+def before_and_after(
+    column: Column, observed: np.ndarray, filled: np.ndarray, dates: bool = False, predicted: np.ndarray | None = None
+) -> Figure:
     """The values that were there, and those that were put into blanks, each as shares of their own number.
 
     Args:
@@ -86,9 +88,12 @@ def before_and_after(column: Column, observed: np.ndarray, filled: np.ndarray, d
         observed: (k,) cells.
         filled: (m,) cells; m may be 0.
         dates: whether they are days since 1970-01-01.
+        predicted: (levels,) shares of the blanks by the probabilities of their levels.
     """
-    draw = _levels_before_and_after if column.discrete else _numbers_before_and_after
-    figure = draw(column, observed, filled)
+    if column.discrete:
+        figure = _levels_before_and_after(column, observed, filled, predicted)
+    else:
+        figure = _numbers_before_and_after(column, observed, filled)
     axis = figure.axes[0]
     if dates:
         axis.xaxis_date()
@@ -152,7 +157,9 @@ def histogram_edges(column: Column, cells: np.ndarray) -> np.ndarray:
     return np.linspace(low - margin, high + margin, MAX_BINS + 1)
 
 
-def _levels_before_and_after(column: Column, observed: np.ndarray, filled: np.ndarray) -> Figure:
+def _levels_before_and_after(
+    column: Column, observed: np.ndarray, filled: np.ndarray, predicted: np.ndarray | None
+) -> Figure:
     counts = [np.bincount(cells.astype(np.intp), minlength=column.n_levels) for cells in (observed, filled)]
     order = np.argsort(-counts[0], kind="stable")
     shown, rest = order[:MAX_LEVELS], order[MAX_LEVELS:]
@@ -165,6 +172,9 @@ def _levels_before_and_after(column: Column, observed: np.ndarray, filled: np.nd
     for (cells, look), by_level, offset in zip(_both(observed, filled), counts, (-0.2, 0.2), strict=True):
         sizes = [*by_level[shown], by_level[rest].sum()][: len(labels)]
         axis.barh(positions + offset, np.array(sizes) / max(len(cells), 1), height=0.38, **look)
+    if predicted is not None:
+        sizes = [*predicted[shown], predicted[rest].sum()][: len(labels)]
+        axis.plot(sizes, positions + 0.2, "D", color=KEPT, markersize=5, label="predicted")
     axis.set_yticks(positions, labels)
     axis.set(xlabel="share of cells", ylim=(len(labels) - 0.4, -0.6))
     axis.tick_params(axis="y", length=0)
@@ -175,6 +185,18 @@ def _both(observed: np.ndarray, filled: np.ndarray) -> list[tuple[np.ndarray, di
     before = {"color": OBSERVED, "label": f"observed ({len(observed):,})"}
     after = {"edgecolor": FILLED, "facecolor": "none", "hatch": "////", "linewidth": 1.4}
     return [(observed, before), (filled, after | {"label": f"filled in ({len(filled):,})"})]
+
+
+def chain_traces(mean: Sequence[Sequence[float]], sd: Sequence[Sequence[float]]) -> Figure:
+    """Mean and sd of the imputed values of a column, (chains, sweeps) each, by sweep; a line for each chain."""
+    figure = _figure(2.0)
+    for axis, trace, title in zip(figure.subplots(1, 2), (mean, sd), ("mean", "sd"), strict=True):
+        values = np.array(trace, float).T
+        axis.plot(np.arange(1, len(values) + 1), values, linewidth=0.9)
+        axis.set(title=title, xlabel="sweep")
+        axis.locator_params(axis="x", nbins=5, integer=True)
+        axis.locator_params(axis="y", nbins=4)
+    return figure
 
 
 def meaningful_probability(probability: np.ndarray, kept: np.ndarray) -> Figure:

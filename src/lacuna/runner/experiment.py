@@ -11,20 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from omegaconf import OmegaConf
 from rich.console import Console
 
 from lacuna.config.compose import literal
 from lacuna.config.instantiate import instantiate
+from lacuna.conformal import Margins, interval_margins
 from lacuna.datasets.base import Dataset
 from lacuna.errors import StorageError, UserError
 from lacuna.files import check_writable, locked, sweep_temporaries, write_text
 from lacuna.masks.base import Mask
+from lacuna.methods.apart import Apart
 from lacuna.methods.base import Method
 from lacuna.metrics.score import Metric, score
 from lacuna.problem import hide, with_posteriors
-from lacuna.records import environment
-from lacuna.records.completed_tables import Completion, write_tables
+from lacuna.records import convergence, environment
+from lacuna.records.completed_tables import Completion, write_completions, write_tables
 from lacuna.records.record import (
     SETTLED,
     Record,
@@ -42,7 +45,7 @@ from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
 from lacuna.runner.monitor import RunMonitor, Stage
 from lacuna.runner.progress import Clock, Display, log, logged
-from lacuna.types import Imputation, Incomplete, Problem, Table
+from lacuna.types import Imputation, Incomplete, Problem, Table, where
 
 if TYPE_CHECKING:
     from lacuna.downstream import XGBoost  # it brings scikit-learn: not for a reused record
@@ -85,6 +88,8 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     metrics = {key: {**node, "_partial_": True} for key, node in config["metrics"].items()}  # called at the end
     given = {**config, "metrics": metrics}
     built = {key: instantiate(given[key], key, kind) for key, kind in nouns.items()}
+    if apart := config["impute_only"]:
+        built["method"] = Apart(built["method"], apart)
     return Parts(**built | {"downstream": built["downstream"] or None})
 
 
@@ -245,6 +250,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         raise UserError("fill=draw (--draw) needs draws of the method: add draws=200")
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
+        if config["m"] and table.source is None:
+            raise UserError("m random completions are written of a file: they need dataset=csv")
         record.data_digest = table.digest
         record.remarks = [] if table.source is None else list(table.source.notes)
         if parts.downstream and (reason := parts.downstream.unsupported(table)):
@@ -274,6 +281,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     for split, rows in problem.splits.items():
         with stage.phase(f"impute_{split}"):
             imputations[split] = method.impute(rows, config["draws"])
+    margins = _beyond_points(config, table, method, imputations, problem, folder, stage)
     with stage.phase("score"):
         record.scores, record.notes = _scores(problem, imputations, parts.metrics)
         record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
@@ -283,27 +291,67 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(literal(record.config))))
-        _write_completion(config, table, imputations, record, folder, masked=bool(mask.ordinary.any()))
+        completion = _completion(config, table, imputations, margins)
+        _write_completion(completion, record, folder, masked=bool(mask.ordinary.any()))
         split = "test" if problem.test is not None else "train"
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
 
 
-def _write_completion(
+def _beyond_points(
     config: Mapping[str, Any],
     table: Table,
+    method: Method,
     imputations: Mapping[str, Imputation],
-    record: Record,
+    problem: Problem,
     folder: Path,
-    masked: bool,
-) -> None:
-    """The tables of a run, and of a file that no mask was applied to the report."""
+    stage: Stage,
+) -> Margins | None:
+    """Write random completions, and find the margins of intervals, where they are wanted."""
+    if m := config["m"]:
+        with stage.phase("draw"):  # exactly m: of more draws a method may make some by a shorter way
+            draws = {split: method.impute(rows, m) for split, rows in problem.splits.items()}
+            write_completions(table, draws, stream(config["seed"], "completions"), folder, _to_fill(config, table))
+    if not _calibrates(config, table, method, imputations):
+        return None
+    with stage.phase("calibrate"):
+        return interval_margins(
+            assemble(config).method, problem.train, config["alpha"], config["draws"], config["seed"]
+        )
+
+
+def _calibrates(config: Mapping[str, Any], table: Table, method: Method, imputations: Mapping[str, Imputation]) -> bool:
+    """Whether widths of intervals are set on cells hidden again: where there are intervals of blanks of numbers."""
+    wanted = config["calibrate"]
+    if wanted == "auto":
+        wanted = table.source is not None and config["names"]["mask"] == "none"
+    numeric = ~where(table.columns, discrete=True)
+    drawn = [done.draws for done in imputations.values() if done.draws is not None]
+    return bool(wanted and method.at_random and any(numeric[draws.cells[:, 1]].any() for draws in drawn))
+
+
+def _completion(
+    config: Mapping[str, Any], table: Table, imputations: Mapping[str, Imputation], margins: Margins | None
+) -> Completion:
     draw = stream(config["seed"], "fill") if config["fill"] == "draw" else None
-    completion = Completion.of(table, imputations, config["alpha"], draw)
+    return Completion.of(table, imputations, config["alpha"], draw, margins, _to_fill(config, table))
+
+
+def _to_fill(config: Mapping[str, Any], table: Table) -> np.ndarray | None:
+    """(d,) bool: the columns whose blanks are filled; None: all."""
+    if table.source is None or (config["where"] is None and config["predict_only"] is None):
+        return None
+    from lacuna.frames.where import to_fill  # it brings pandas: not for a reused record
+
+    return to_fill(table.source.codec, len(table.values), config["where"], config["predict_only"])
+
+
+def _write_completion(completion: Completion, record: Record, folder: Path, masked: bool) -> None:
+    """The tables of a run, and of a file that no mask was applied to the report."""
     completed = write_tables(completion, folder)
     if completed is not None:
         record.completed, record.blanks = str(completed), completion.counts()
-        record.remarks += completion.remarks()
+        record.remarks += [*completion.remarks(), *convergence.remarks(record.diagnostics)]
         if not masked:
             from lacuna.reports.completion_page import write_report  # it brings pandas: not for a reused record
 

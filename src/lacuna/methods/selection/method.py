@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -59,6 +59,7 @@ class Selection(Method):
     """
 
     label = "selection (ours)"
+    at_random: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -66,6 +66,11 @@ class Selective(Method):
         """As the base imputer."""
         return self.base.inductive
 
+    @property
+    def at_random(self) -> bool:  # type: ignore[override]
+        """As the base imputer."""
+        return self.base.at_random
+
     def open_ends(self) -> np.ndarray:
         """As the base imputer."""
         return self.base.open_ends()
