@@ -27,7 +27,7 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
 
     def answer(rows: np.ndarray) -> Answer:
         truth = table.values[rows], table.meaningful[rows], ordinary[rows]
-        return Answer(table.columns, *truth, scale, meaningful_known=table.meaningful_known)
+        return Answer(table.columns, *truth, scale, meaningful_known=table.meaningful_known, estimands=table.estimands)
 
     has_test = not train_rows.all()
     answers = {"train": answer(train_rows)} | ({"test": answer(~train_rows)} if has_test else {})
