@@ -51,7 +51,7 @@ Line = dict[str, Any]
 RESULTS = Path(__file__).parent / "results" / "inference.jsonl"
 BY_R = Path(__file__).with_name("inference.R")
 SETTING = ("law", "mechanism", "rate", "n", "method", "m")
-R_AT_ONCE = 5  # tables that one process of R completes
+R_AT_ONCE = 25  # tables that one process of R completes
 CLUSTERED = ("linear", "mixed")  # laws that are tried in sites too
 
 

@@ -1,4 +1,4 @@
-"""benchmarks/inference.py: its laws and mechanisms are what they say, calls resume, draws of `chained` cover the truth."""
+"""benchmarks/inference.py: its laws and mechanisms are what they say, calls resume, `chained` covers the truth."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def test_blanks_come_at_their_rate(laws: ModuleType, mechanism: str) -> None:
     assert blank.iloc[:, 1:].to_numpy().mean() == pytest.approx(0.3, abs=0.01)
     assert blank["x1"].any() == (mechanism == "mcar")
     told = table["x1"][blank["y"]].mean() - table["x1"][~blank["y"]].mean()
-    assert (abs(told) < 0.1) == (mechanism == "mcar")
+    if mechanism != "clustered":
+        assert (abs(told) < 0.1) == (mechanism == "mcar")
     if mechanism == "dropout":  # who leaves does not come back
         assert (np.diff(blank.iloc[:, 1:].to_numpy().astype(int), axis=1) >= 0).all()
     if mechanism == "clustered":  # neighbours share a rate
@@ -147,7 +148,8 @@ def test_tables_mark_what_misses(shown: ModuleType) -> None:
     complete = line | {"method": "complete", "covered": [0.95], "width": [0.4]}
 
     def row(**found: object) -> str:
-        return shown.as_table([complete, line | {"covered": [0.95]} | found]).splitlines()[-1]
+        rows = shown.as_table([complete, line | {"covered": [0.95]} | found]).splitlines()
+        return next(row for row in rows if "| a |" in row)
 
     assert "| +1.0 ± 0.7% | 0.95 | 2.00 |" in row()
     assert "| **-15.0 ± 0.7%** |" in row(estimate=[1.7])
