@@ -135,7 +135,9 @@ def why_not(method: str, law: str) -> str | None:
     if method == "mice_r":
         return None if shutil.which("Rscript") else "Rscript is not installed"
     try:
-        MAKERS[method](law)
+        made = MAKERS[method](law)
+        if method == "chained_analysis":  # its package may be asked for by the fit alone
+            Imputer(made).fit(draw_table(law, 60, stream(0, "inference")))
     except (Unavailable, MissingPackage) as reason:
         return str(reason)
     return None
@@ -148,6 +150,8 @@ def tables_of(setting: Line, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of a repetition, and the same with its cells hidden."""
     rng = stream(seed, "inference", setting["law"], setting["n"])
     complete = draw_table(setting["law"], setting["n"], rng)
+    if setting["method"] == "complete":
+        return complete, complete
     return complete, hide(complete, setting["mechanism"], setting["rate"], rng)
 
 
@@ -169,7 +173,7 @@ def completions(setting: Line, seeds: list[int]) -> Iterator[tuple[list[pd.DataF
 
 def _completed(setting: Line, seed: int, complete: pd.DataFrame, blank: pd.DataFrame) -> list[pd.DataFrame]:
     if setting["method"] == "complete":
-        return [complete] * setting["m"]
+        return [complete] * 2
     law = setting["law"]
     candidates = list(LAWS[law].candidates) or None
     imputer = Imputer(MAKERS[setting["method"]](law), mm_candidates=candidates, random_state=seed)
@@ -258,13 +262,14 @@ def _rounded(values: np.ndarray) -> list[float]:
 
 
 def settings_of(asked: argparse.Namespace) -> Iterator[Line]:
-    """The grid: sites are tried with some laws only, unless laws are named."""
+    """The grid: complete tables once; sites with some laws only, unless laws are named."""
     laws = asked.laws or tuple(LAWS)
-    for n, method, law, mechanism, rate in itertools.product(
-        asked.n, asked.methods, laws, asked.mechanisms, asked.rates
-    ):
-        if mechanism != "clustered" or asked.laws or law in CLUSTERED:
-            yield dict(zip(SETTING, (law, mechanism, rate, n, method, asked.m), strict=True))
+    sites = laws if asked.laws else CLUSTERED
+    for n, method, law in itertools.product(asked.n, asked.methods, laws):
+        blanks = list(itertools.product(asked.mechanisms, asked.rates))
+        for mechanism, rate in [("none", 0.0)] if method == "complete" else blanks:
+            if mechanism != "clustered" or law in sites:
+                yield dict(zip(SETTING, (law, mechanism, rate, n, method, asked.m), strict=True))
 
 
 def to_do(settings: Iterable[Line], lines: list[Line], repetitions: int, block: int) -> list[tuple[Line, int, int]]:

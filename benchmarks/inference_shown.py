@@ -29,7 +29,7 @@ def merged(lines: Iterable[Line]) -> list[Line]:
     groups: dict[tuple[Any, ...], list[Line]] = {}
     for line in lines:
         groups.setdefault(tuple(line[key] for key in SETTING), []).append(line)
-    return [_one(sorted(group, key=lambda line: line["first"])) for group in groups.values()]
+    return [_one(sorted(groups[setting], key=lambda line: line["first"])) for setting in sorted(groups)]
 
 
 def _one(blocks: Sequence[Line]) -> Line:
@@ -92,8 +92,8 @@ class Shown:
 
 
 def _shown(lines: Sequence[Line]) -> list[Shown]:
-    complete = {tuple(line[key] for key in SETTING[:4]): line for line in lines if line["method"] == "complete"}
-    return [Shown(line, complete.get(tuple(line[key] for key in SETTING[:4]))) for line in lines if "estimate" in line]
+    complete = {(line["law"], line["n"]): line for line in lines if line["method"] == "complete"}
+    return [Shown(line, complete.get((line["law"], line["n"]))) for line in lines if "estimate" in line]
 
 
 def as_table(lines: Sequence[Line]) -> str:
@@ -120,7 +120,7 @@ def as_table(lines: Sequence[Line]) -> str:
 def as_markdown(lines: Sequence[Line], n: int = 300, rate: float = 0.3) -> str:
     """How many settings each method reaches, and the worst bias and coverages at one size and rate by law."""
     shown = _shown(lines)
-    methods = list(dict.fromkeys(one.line["method"] for one in shown))
+    methods = sorted({one.line["method"] for one in shown}, key=lambda method: (method != "complete", method))
     summary = []
     for method in methods:
         own = [one for one in shown if one.line["method"] == method]
@@ -136,19 +136,20 @@ def as_markdown(lines: Sequence[Line], n: int = 300, rate: float = 0.3) -> str:
             )
         )
     head = ("method", "settings", "bias", "coverage", "within noise", "both", "CPU s, n = 300", "n = 1,000")
-    chosen = [one for one in shown if (one.line["n"], one.line["rate"]) == (n, rate)]
+    chosen = [one for one in shown if (one.line["n"], one.line["rate"]) in ((n, rate), (n, 0.0))]
     by_place: dict[tuple[str, str], dict[str, Shown]] = {}
     for one in chosen:
         by_place.setdefault((one.line["law"], one.line["mechanism"]), {})[one.line["method"]] = one
     there = [method for method in methods if any(method in found for found in by_place.values())]
     rows = [
-        (f"{law}, {mechanism}", *(_cell(found.get(method)) for method in there))
-        for (law, mechanism), found in sorted(by_place.items())
+        (law, "no blanks" if mechanism == "none" else mechanism, *(_cell(found.get(method)) for method in there))
+        for (law, mechanism), found in by_place.items()
     ]
+    rows.sort(key=lambda row: (row[0], row[1] != "no blanks"))
     repetitions = min((one.n for one in chosen), default=0)
     note = NOTE.format(error=np.sqrt(0.95 * 0.05 / max(repetitions, 1)), repetitions=repetitions)
     title = f"Settings that meet their targets, of those measured:\n\n{_markdown(head, summary)}\n\n"
-    return f"{title}At {100 * rate:.0f}% blank, n = {n}:\n\n{_markdown(('law, blanks', *there), rows)}\n\n{note}\n"
+    return f"{title}At {100 * rate:.0f}% blank, n = {n}:\n\n{_markdown(('law', 'blanks', *there), rows)}\n\n{note}\n"
 
 
 def _cell(one: Shown | None) -> str:
