@@ -326,13 +326,13 @@ def main() -> None:
     parser.add_argument("--within", type=float, default=float("inf"), help="seconds after which nothing more is begun")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--count", action="store_true", help="say what is left to do, and run nothing")
-    parser.add_argument("--merge", action="store_true", help="make one line a setting of those in --out")
+    parser.add_argument("--merge", action="store_true", help="make one line of neighbouring blocks in --out")
     parser.add_argument("--table", action="store_true", help="print what --out holds, and run nothing")
     parser.add_argument("--markdown", type=Path, help="write a short table of what --out holds, and run nothing")
     asked = parser.parse_args()
     lines = read_lines(asked.out)
     if asked.merge:
-        asked.out.write_text("".join(json.dumps(line) + "\n" for line in merged(lines)))
+        asked.out.write_text("".join(json.dumps(line) + "\n" for line in merged(lines, apart=True)))
     elif asked.table:
         print(as_table(merged(lines)))
     elif asked.markdown:

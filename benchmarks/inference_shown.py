@@ -24,39 +24,46 @@ NOTE = (
 )
 
 
-def merged(lines: Iterable[Line]) -> list[Line]:
-    """One line a setting; no repetition counts twice."""
-    groups: dict[tuple[Any, ...], list[Line]] = {}
-    for line in lines:
-        groups.setdefault(tuple(line[key] for key in SETTING), []).append(line)
-    return [_one(sorted(groups[setting], key=lambda line: line["first"])) for setting in sorted(groups)]
+def merged(lines: Iterable[Line], *, apart: bool = False) -> list[Line]:
+    """One line a setting, of all its repetitions; or, ``apart``, one for each run of neighbouring seeds."""
+    runs: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: (_setting(line), line["first"])):
+        if not runs or _setting(runs[-1][0]) != _setting(line):
+            runs.append([line])
+            continue
+        end = runs[-1][-1]["first"] + runs[-1][-1]["repetitions"]
+        if line["first"] < end:
+            raise ValueError(f"two lines of {_setting(line)} tell of seed {line['first']}")
+        if apart and line["first"] > end:
+            runs.append([line])
+        else:
+            runs[-1].append(line)
+    return [_one(blocks) for blocks in runs]
+
+
+def _setting(line: Line) -> tuple[Any, ...]:
+    return tuple(line[key] for key in SETTING)
 
 
 def _one(blocks: Sequence[Line]) -> Line:
-    end, apart = blocks[0]["first"], []
-    for block in blocks:
-        if block["first"] != end:
-            raise ValueError(f"blocks of {[block[key] for key in SETTING]} overlap or leave a gap at seed {end}")
-        end += block["repetitions"]
-        if block["repetitions"] > block["failed"]:
-            apart.append(block)
+    told = [block for block in blocks if block["repetitions"] > block["failed"]]
     line = {key: blocks[0][key] for key in (*SETTING, "first")}
-    line |= {"repetitions": end - blocks[0]["first"], "failed": sum(block["failed"] for block in blocks)}
-    if not apart:
+    line |= {key: sum(block[key] for block in blocks) for key in ("repetitions", "failed")}
+    if not told:
         return line
-    weights = np.array([block["repetitions"] - block["failed"] for block in apart], float)
+    weights = np.array([block["repetitions"] - block["failed"] for block in told], float)
 
     def mean(values: Sequence[Any]) -> Any:
         return np.average(np.array(values, float), axis=0, weights=weights)
 
-    estimates = np.array([block["estimate"] for block in apart])
+    estimates = np.array([block["estimate"] for block in told])
     estimate = mean(estimates)
-    found = {key: mean([block[key] for block in apart]) for key in MEANS}
-    found |= {"estimate": estimate, "spread": mean([block["spread"] for block in apart])}
+    found = {key: mean([block[key] for block in told]) for key in MEANS}
+    found |= {"estimate": estimate, "spread": mean([block["spread"] for block in told])}
     found["spread"] = found["spread"] + mean((estimates - estimate) ** 2)
-    line |= {key: apart[0][key] for key in ("estimands", "truth")}
+    line |= {key: told[0][key] for key in ("estimands", "truth")}
     line |= {key: [float(f"{value:.6g}") for value in values] for key, values in found.items()}
-    return line | {"seconds": round(float(mean([block["seconds"] for block in apart])), 4)}
+    return line | {"seconds": round(float(mean([block["seconds"] for block in told])), 4)}
 
 
 class Shown:

@@ -121,8 +121,16 @@ def test_blocks_merge_to_what_one_block_says(inference: ModuleType, shown: Modul
     for key in ("estimate", "spread", "variance", "covered", "width", "fmi"):
         assert merged[key] == pytest.approx(whole[key], rel=1e-4, abs=1e-9), key
     assert (merged["first"], merged["repetitions"]) == (0, 5)
-    with pytest.raises(ValueError, match="overlap or leave a gap"):
+    with pytest.raises(ValueError, match="two lines of"):
         shown.merged([whole, whole])
+
+
+def test_blocks_that_were_cut_short_leave_gaps(shown: ModuleType) -> None:
+    lines = [
+        LINEAR | {"method": "a", "failed": n, "first": at, "repetitions": n} for at, n in ((10, 5), (0, 5), (5, 2))
+    ]
+    assert [line["repetitions"] for line in shown.merged(lines)] == [12]
+    assert [(line["first"], line["repetitions"]) for line in shown.merged(lines, apart=True)] == [(0, 7), (10, 5)]
 
 
 def test_what_lines_tell_of_is_not_done_again(inference: ModuleType) -> None:
