@@ -167,6 +167,7 @@ class Answer:
     posterior: Draws | None = None  # of the hidden cells by the law of data and mask, where it is known and wanted
     meaningful_known: bool = True  # as of the table
     estimands: tuple[Estimand, ...] | None = None  # as of the table
+    draws_asked: bool = False  # True: scores of draws are NaN where a method gives none, and not absent
 
     @property
     def hidden(self) -> np.ndarray:

@@ -116,7 +116,8 @@ def test_undeclared_tables_have_three_estimands_by_what_is_hidden():
 def test_where_nothing_can_be_said():
     answer, done = random_case(4)
     for metric in METRICS:
-        assert np.isnan(metric(answer, replace(done, draws=None)))
+        assert metric(answer, replace(done, draws=None)) is None
+        assert np.isnan(metric(replace(answer, draws_asked=True), replace(done, draws=None)))
         assert metric(replace(answer, estimands=()), done) is None
         with pytest.raises(NothingToScore, match=metric.__name__):
             metric(replace(answer, ordinary=np.zeros_like(answer.ordinary)), done)

@@ -2,8 +2,8 @@
 
 Rubin, "Multiple Imputation for Nonresponse in Surveys", 1987. The estimands are those that the data set declares
 (``Table.estimands``); else three: the mean of the numeric column where most is hidden, its slope on the next one given
-the one after, and the correlation of the first two. All figures are means over the estimands. NaN where a method gives
-no draws; nothing applies to a single column.
+the one after, and the correlation of the first two. All figures are means over the estimands. NaN where draws were
+asked for and the method gives none; nothing applies where none were, or to a single column.
 
 The truth is what the law of the data says, where the estimand declares it, and the confidence interval is that of
 Barnard and Rubin. Else it is what the table without blanks says; from that, the pooled estimate is off by what the
@@ -84,9 +84,12 @@ def _mean(answer: Answer, imputation: Imputation, of: Callable[[Inferred], float
     estimands = inferred_estimands(answer) if answer.estimands is None else answer.estimands
     if not estimands:
         return None
+    drawn = imputation.draws is not None and imputation.draws.samples is not None and len(imputation.draws.samples) > 1
+    if not drawn and not answer.draws_asked:
+        return None
     if not answer.ordinary.any():
         raise NothingToScore(f"{name}: no cell with a known value is hidden")
-    if imputation.draws is None or imputation.draws.samples is None or len(imputation.draws.samples) < 2:
+    if not drawn:
         return float("nan")
     with np.errstate(divide="ignore", invalid="ignore"):  # where draws do not differ, or rows do not tell
         return float(np.mean([of(one) for one in _inferred(answer, imputation, estimands)]))

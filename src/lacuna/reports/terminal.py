@@ -41,8 +41,7 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
         table.add_column(header, justify="left" if header == "metric" else "right")
     for name in sorted(_pooled([record], *splits), key=lambda name: not _is_headline([record], name)):
         own = [_number(record.scores.get(f"{split}/{name}")) for split in splits]
-        if any(cells := [*own, *(_number(scores.get(f"{main}/{name}")) for scores in beside.values())]):
-            table.add_row(name, *cells)
+        table.add_row(name, *own, *(_number(scores.get(f"{main}/{name}")) for scores in beside.values()))
     console.print(table)
     if record.config["names"]["mask"] == "mcar" and "published" in beside:
         console.print(FOOTNOTE, style="dim")
