@@ -171,7 +171,8 @@ def test_tables_mark_what_misses(shown: ModuleType) -> None:
 
 def test_it_runs_without_the_packages_of_the_command_line(tmp_path: Path) -> None:
     """As on a machine that has numpy, pandas, scipy, scikit-learn and torch alone."""
-    absent = ("hydra", "omegaconf", "mlflow", "xgboost", "rich", "miceforest", "hyperimpute", "lightgbm", "formulaic")
+    absent = ["hydra", "omegaconf", "mlflow", "xgboost", "rich", "skops", "psutil", "scoringrules"]
+    absent += ["miceforest", "hyperimpute", "lightgbm", "formulaic", "matplotlib"]
     arguments = ["--laws", "linear", "--mechanisms", "mar", "--rates", "0.3", "--n", "100", "--m", "2", "--jobs", "1"]
     arguments += ["--methods", "complete", "chained", "ice", "miceforest", "--repetitions", "1"]
     out = tmp_path / "lines.jsonl"
