@@ -13,6 +13,7 @@ Errors and widths are in standard errors of the table without blanks, so that es
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from lacuna.metrics.display import metric
 from lacuna.types import Answer, Imputation, where
 
 LEVEL = 0.95
-MOST_DRAWS = 100  # an analysis of more changes little
+MOST_DRAWS = 50  # an analysis of more changes little
 
 
 class Inferred(NamedTuple):
@@ -92,7 +93,24 @@ def _mean(answer: Answer, imputation: Imputation, of: Callable[[Inferred], float
     if not drawn:
         return float("nan")
     with np.errstate(divide="ignore", invalid="ignore"):  # where draws do not differ, or rows do not tell
-        return float(np.mean([of(one) for one in _inferred(answer, imputation, estimands)]))
+        return float(np.mean([of(one) for one in _latest(answer, imputation, estimands)]))
+
+
+class _Latest:
+    """What was inferred last: four metrics ask the same of the same draws."""
+
+    def __init__(self) -> None:
+        self.about: tuple[weakref.ref[Answer], weakref.ref[Imputation]] | None = None
+        self.found: list[Inferred] = []
+
+    def __call__(self, answer: Answer, imputation: Imputation, estimands: tuple[Estimand, ...]) -> list[Inferred]:
+        if self.about is None or self.about[0]() is not answer or self.about[1]() is not imputation:
+            self.found = list(_inferred(answer, imputation, estimands))
+            self.about = weakref.ref(answer), weakref.ref(imputation)
+        return self.found
+
+
+_latest = _Latest()
 
 
 def _inferred(answer: Answer, imputation: Imputation, estimands: tuple[Estimand, ...]) -> Iterator[Inferred]:
@@ -101,10 +119,12 @@ def _inferred(answer: Answer, imputation: Imputation, estimands: tuple[Estimand,
     from lacuna.pooling import pool  # it brings pandas: not for runs without draws
 
     known = ~np.isnan(answer.values) | answer.meaningful  # blanks of the source have no truth to compare with
-    tables = [np.where(known, rows, np.nan) for rows in completions(imputation, MOST_DRAWS)]
-    for estimand in estimands:
+    by_draw = []
+    for completed in completions(imputation, MOST_DRAWS):
+        rows = np.where(known, completed, np.nan)
+        by_draw.append([estimand.estimate(rows, answer.columns) for estimand in estimands])
+    for estimand, found in zip(estimands, zip(*by_draw, strict=True), strict=True):
         whole = estimand.estimate(answer.values, answer.columns)
-        found = [estimand.estimate(rows, answer.columns) for rows in tables]
         n = max(float(np.mean([f.n for f in found])), 2.0)
         pooled = pool([f.value for f in found], [f.variance for f in found], n)
         truth, between = (whole.value if estimand.truth is None else estimand.truth), float(pooled.between[0, 0])
