@@ -19,7 +19,7 @@ MODULES = {
 LAYERS = (
     ("errors", "paths"),
     ("files", "figures", "rng", "types"),
-    ("laws", "numerics"),
+    ("estimands", "laws", "numerics", "pooling"),
     ("backend",),
     ("crossfit", "encoding", "masks", "nets", "problem", "units"),
     ("methods",),
@@ -28,7 +28,7 @@ LAYERS = (
     ("datasets",),
     ("downstream", "records", "saving"),
     ("config",),
-    ("diagnosis", "imputer", "pooling", "sensitivity", "tables"),
+    ("diagnosis", "imputer", "sensitivity", "tables"),
     ("physionet", "reports"),
     ("runner",),
     ("sweeps",),

@@ -27,7 +27,7 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
 
     def answer(rows: np.ndarray) -> Answer:
         truth = table.values[rows], table.meaningful[rows], ordinary[rows]
-        return Answer(table.columns, *truth, scale, meaningful_known=table.meaningful_known)
+        return Answer(table.columns, *truth, scale, meaningful_known=table.meaningful_known, estimands=table.estimands)
 
     has_test = not train_rows.all()
     answers = {"train": answer(train_rows)} | ({"test": answer(~train_rows)} if has_test else {})
@@ -36,15 +36,12 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
 
 
 def with_posteriors(problem: Problem, alpha: float) -> Problem:
-    """``problem`` whose answers say what the law of data and mask knows of each hidden cell, where there is a law.
+    """``problem`` whose answers are about draws: they say what the law of data and mask, if any, knows of hidden cells.
 
     Args:
         alpha: its intervals are at level 1 - alpha.
     """
-    if problem.law is None:
-        return problem
-    answers = {
-        split: replace(answer, posterior=problem.law.posterior(problem.splits[split], alpha=alpha).regular)
-        for split, answer in problem.answers.items()
-    }
+    law = problem.law
+    known = {} if law is None else {s: law.posterior(rows, alpha=alpha).regular for s, rows in problem.splits.items()}
+    answers = {s: replace(a, posterior=known.get(s), draws_asked=True) for s, a in problem.answers.items()}
     return replace(problem, answers=answers)

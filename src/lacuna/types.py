@@ -18,6 +18,7 @@ import numpy as np
 from lacuna.errors import UserError
 
 if TYPE_CHECKING:  # protocols and classes that are written in terms of these nouns
+    from lacuna.estimands import Estimand
     from lacuna.frames.sources import Source
     from lacuna.laws import DataLaw, HiddenLaw, HidingLaw
 
@@ -100,6 +101,7 @@ class Table:
     source: Source | None = None  # how to write a completed table in the form it came in ; None otherwise
     targets: tuple[str, ...] = ()  # categorical columns that downstream tasks predict
     meaningful_known: bool = True  # False: a blank of the source may be meaningful or not, ``meaningful`` is all False
+    estimands: tuple[Estimand, ...] | None = None  # what pooled draws are judged by; None: see metrics/inference.py
 
     def __post_init__(self) -> None:
         shape = (len(self.values), len(self.columns))
@@ -192,6 +194,8 @@ class Answer:
     scale: np.ndarray | None = None  # (d,) sd of the observed training cells; 1 in constant columns
     posterior: Draws | None = None  # of the hidden cells by the law of data and mask, where it is known and wanted
     meaningful_known: bool = True  # as of the table
+    estimands: tuple[Estimand, ...] | None = None  # as of the table
+    draws_asked: bool = False  # True: scores of draws are NaN where a method gives none, and not absent
 
     @property
     def hidden(self) -> np.ndarray:

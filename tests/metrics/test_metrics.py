@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from lacuna.errors import NothingToScore
-from lacuna.metrics.discrete import acc, acc_discrete, acc_with_integers
+from lacuna.metrics.discrete import acc, acc_discrete, acc_levels, acc_with_integers
 from lacuna.metrics.meaningful import mm_average_precision, mm_brier, mm_f1, mm_precision, mm_recall
-from lacuna.metrics.numeric import mae, mae_std, rmse, rmse_all, rmse_std
+from lacuna.metrics.numeric import mae, mae_std, mae_std_all, rmse, rmse_all, rmse_std, rmse_std_all
 from lacuna.metrics.score import MAX_COLUMNS, only_column, score
 from lacuna.types import Answer, Column, Draws, Imputation
 
@@ -23,9 +23,9 @@ COLUMNS = (
     Column("sex", "categorical", ("f", "m")),
     Column("job", "categorical", ("a", "b", "c"), mm_candidate=True),
 )
-NUMERIC = (rmse, mae, rmse_std, mae_std, rmse_all)
+NUMERIC = (rmse, mae, rmse_std, mae_std, rmse_all, rmse_std_all, mae_std_all)
 MEANINGFUL = (mm_precision, mm_recall, mm_f1, mm_average_precision, mm_brier)
-METRICS = {f.__name__: f for f in (acc, acc_discrete, *NUMERIC, *MEANINGFUL)}
+METRICS = {f.__name__: f for f in (acc, acc_discrete, acc_levels, *NUMERIC, *MEANINGFUL)}
 LESS_IS_BETTER = {f.__name__ for f in (*NUMERIC, mm_brier)}
 
 
@@ -48,7 +48,10 @@ def test_discrete_by_hand():
     # job: right, right (NA), wrong (NA for b), right (NA); sex: wrong, right
     assert acc(answer, done) == 3 / 4
     assert acc_discrete(answer, done) == 4 / 6
+    # of values: job right and wrong, sex wrong and right; flags do not count
+    assert acc_levels(answer, done) == 2 / 4
     without_flags = replace(done, meaningful=None)
+    assert acc_levels(answer, without_flags) == 2 / 4
     assert acc(answer, without_flags) == 1 / 4
     assert acc_discrete(answer, without_flags) == 2 / 6
 
@@ -72,6 +75,9 @@ def test_numeric_by_hand():
     assert rmse_std(answer, done) == pytest.approx(np.sqrt((0.09 + 0.16 + 4) / 3))
     assert mae_std(answer, done) == pytest.approx((0.3 + 0.4 + 2) / 3)
     assert rmse_all(answer, done) == pytest.approx(np.sqrt((9 + 16 + 0.04 + 16) / 4))
+    # income off by 4 (sd 5)
+    assert rmse_std_all(answer, done) == pytest.approx(np.sqrt((0.09 + 0.16 + 4 + 0.64) / 4))
+    assert mae_std_all(answer, done) == pytest.approx((0.3 + 0.4 + 2 + 0.8) / 4)
     with pytest.raises(ValueError, match=r"Answer\.scale"):
         rmse_std(replace(answer, scale=None), done)
 
@@ -82,6 +88,7 @@ def test_integers_count_in_rmse_all_only():
     answer = replace(answer, columns=columns)
     assert rmse(answer, done) == pytest.approx(0.2)
     assert mae_std(answer, done) == pytest.approx(2.0)
+    assert rmse_std_all(answer, done) == pytest.approx(np.sqrt((0.09 + 0.16 + 4 + 0.64) / 4))
     assert rmse_all(answer, done) == pytest.approx(np.sqrt((9 + 16 + 0.04 + 16) / 4))
 
 
@@ -249,4 +256,4 @@ def test_wide_tables_get_pooled_scores_only():
     shape = (3, d)
     answer = Answer(columns, np.zeros(shape), np.zeros(shape, bool), np.ones(shape, bool), np.ones(d))
     scores, _ = score(answer, Imputation(np.ones(shape)), METRICS)
-    assert scores == {"rmse": 1.0, "mae": 1.0, "rmse_std": 1.0, "mae_std": 1.0, "rmse_all": 1.0}
+    assert scores == dict.fromkeys((metric.__name__ for metric in NUMERIC), 1.0)

@@ -277,6 +277,16 @@ def test_draws_become_intervals(carry_out) -> None:
     assert (half["upper"] - half["lower"]).mean() < 0.5 * (intervals["upper"] - intervals["lower"]).mean()
 
 
+def test_records_say_where_a_method_gives_no_draws(carry_out) -> None:
+    names = {"train/inference_bias", "train/inference_coverage", "train/inference_width", "train/inference_fmi"}
+    assert not names & set(carry_out("method=mean_mode").record.scores)
+    outcome = carry_out("method=mean_mode", "draws=5")
+    assert outcome.record.status == "finished"
+    stored = json.loads((outcome.folder / "record.json").read_text())["scores"]
+    assert {stored[name] for name in names} == {None}  # NaN, in JSON's terms
+    assert all(np.isfinite(carry_out("method=oracle", "draws=5").record.scores[name]) for name in names)
+
+
 def test_a_file_with_blanks_is_completed(carry_out, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("age,city\n31,Rome\n,Oslo\n45,\n29,Rome\n")

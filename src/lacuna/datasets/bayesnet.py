@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from lacuna.datasets.base import Dataset
@@ -20,9 +22,17 @@ from lacuna.datasets.bayesnet_law import (
     BayesNetLaw,
     d2_probabilities,
 )
+from lacuna.estimands import Mean, Slope
 from lacuna.types import Table
 
 TARGETS = ("D2", "D3")
+_CUT = (C1_NA_ABOVE - C1_MEAN) / C1_SD
+_BELOW = (1 + math.erf(_CUT / math.sqrt(2))) / 2
+ESTIMANDS = (
+    Mean("C1", truth=C1_MEAN - C1_SD * math.exp(-(_CUT**2) / 2) / math.sqrt(2 * math.pi) / _BELOW),  # of who have one
+    Mean("C2", truth=C2_SLOPE * C1_MEAN + C2_INTERCEPT),
+    Slope("C2", "C1", truth=C2_SLOPE),
+)
 
 
 def _draw(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -57,4 +67,5 @@ class BayesNet(Dataset):
         train_rows = np.zeros(n, bool)
         train_rows[split_rng.permutation(n)[: self.n_train]] = True
         split = train_rows if self.n_test else None
-        return Table("bayesnet", COLUMNS, values, meaningful, split, BayesNetLaw(), targets=TARGETS)
+        law = BayesNetLaw()
+        return Table("bayesnet", COLUMNS, values, meaningful, split, law, targets=TARGETS, estimands=ESTIMANDS)

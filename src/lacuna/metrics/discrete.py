@@ -30,6 +30,18 @@ def acc_with_integers(answer: Answer, imputation: Imputation) -> float | None:
     return _accuracy(answer, imputation, integer | where(answer.columns, discrete=True), "acc_with_integers")
 
 
+@metric(label="accuracy of levels", better=1, percent=True, headline=False)
+def acc_levels(answer: Answer, imputation: Imputation) -> float | None:
+    """Share of right levels among ordinary hidden cells of discrete columns, whether or not they are kept as NA."""
+    columns = where(answer.columns, discrete=True)
+    if not columns.any():
+        return None
+    scored = answer.ordinary & columns
+    if not scored.any():
+        raise NothingToScore(f"acc_levels: no cell with a known level is hidden in {_names(answer, columns)}")
+    return float(np.mean(answer.values[scored] == imputation.values[scored]))
+
+
 def _accuracy(answer: Answer, imputation: Imputation, columns: np.ndarray, name: str) -> float | None:
     if not columns.any():
         return None

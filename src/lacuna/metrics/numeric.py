@@ -2,8 +2,9 @@
 
 ``rmse`` and ``mae`` follow Diff-Joint: continuous columns that may not hold meaningful missingness, raw units;
 their ``_std`` twins divide each error by the sd of the column's observed training cells. ``rmse_all`` follows
-MissBGM: every numeric column, on the scale that the data set hands to methods. A cell that a method keeps as
-NA is scored by the regular value beside the flag.
+MissBGM: every numeric column, on the scale that the data set hands to methods. ``rmse_std_all`` and ``mae_std_all`` are
+over every numeric column too, integers and candidates included, in sds, so that columns of any unit count alike. A cell
+that a method keeps as NA is scored by the regular value beside the flag.
 """
 
 from __future__ import annotations
@@ -43,6 +44,20 @@ def mae_std(answer: Answer, imputation: Imputation) -> float | None:
 def rmse_all(answer: Answer, imputation: Imputation) -> float | None:
     """Root mean squared error over all numeric columns, candidates included, raw units."""
     return _root_mean_square(_errors(answer, imputation, where(answer.columns, discrete=False), "rmse_all"))
+
+
+@metric(label="RMSE, standardised, all numbers", better=-1, unit="sd", headline=False)
+def rmse_std_all(answer: Answer, imputation: Imputation) -> float | None:
+    """Root mean squared error over all numeric columns, in sds of the observed training cells."""
+    columns = where(answer.columns, discrete=False)
+    return _root_mean_square(_errors(answer, imputation, columns, "rmse_std_all", _scale(answer)))
+
+
+@metric(label="MAE, standardised, all numbers", better=-1, unit="sd", headline=False)
+def mae_std_all(answer: Answer, imputation: Imputation) -> float | None:
+    """Mean absolute error over all numeric columns, in sds of the observed training cells."""
+    columns = where(answer.columns, discrete=False)
+    return _mean_absolute(_errors(answer, imputation, columns, "mae_std_all", _scale(answer)))
 
 
 def _plain_numeric(answer: Answer) -> np.ndarray:

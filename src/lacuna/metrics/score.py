@@ -48,6 +48,7 @@ def only_column(j: int, answer: Answer, imputation: Imputation) -> tuple[Answer,
             ordinary=answer.ordinary[:, [j]],
             scale=cut(answer.scale),
             posterior=None if answer.posterior is None else _draws_of(j, answer.posterior),
+            estimands=(),
         ),
         replace(
             imputation,
