@@ -59,7 +59,7 @@ class MissForest(Transductive):
 
     def _configurations(self) -> list[dict[str, int]]:
         """Those among the drawn ones that do not do the same, in the order of drawing."""
-        with _imputers(self.seed_) as imputers:
+        with hyperimpute_imputers(self.seed_) as imputers:
             plugin = imputers.get_type("missforest")
             drawn = [plugin.sample_hyperparameters_np() for _ in range(self.configurations)]
         different: dict[int, dict[str, int]] = {}
@@ -88,13 +88,13 @@ class MissForest(Transductive):
     def _completed(self, table: Incomplete, options: dict[str, int]) -> tuple[np.ndarray, int]:
         """Values (n, d), and the rounds that it took."""
         visited: list[str] = []
-        with _imputers(self.seed_) as imputers:
+        with hyperimpute_imputers(self.seed_) as imputers:
             plugin = imputers.get("missforest", random_state=self.seed_ % 2**32, **options)
             core = plugin._model.model
 
             def impute(frame: Any, name: str, train: bool) -> Any:
                 visited.append(name)
-                return _impute_column(core, frame, name, train)
+                return impute_column(core, frame, name, train)
 
             core._impute_single_column = impute
             completed = plugin.fit_transform(to_frame(table, categories=False))
@@ -103,7 +103,7 @@ class MissForest(Transductive):
 
 
 @contextmanager
-def _imputers(seed: int) -> Iterator[Any]:
+def hyperimpute_imputers(seed: int) -> Iterator[Any]:
     """The imputers of hyperimpute, whose import takes seconds and changes the logging of optuna and loguru.
 
     Their forests would use half of the cores: threads add up trees as they come, so that sums differ in the last bit
@@ -118,7 +118,7 @@ def _imputers(seed: int) -> Iterator[Any]:
         yield Imputers()
 
 
-def _impute_column(core: Any, frame: Any, name: str, train: bool) -> Any:
+def impute_column(core: Any, frame: Any, name: str, train: bool) -> Any:
     """What ``_impute_single_column`` of hyperimpute 0.1.17 is meant to do.
 
     It writes through chained indexing, which pandas 3 makes an assignment to a copy: nothing but column means would
