@@ -42,7 +42,7 @@ from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
 from lacuna.runner.monitor import RunMonitor, Stage
 from lacuna.runner.progress import Clock, Display, log, logged
-from lacuna.types import Imputation, Incomplete, Problem, Table
+from lacuna.types import Imputation, Incomplete, Problem, Table, where
 
 if TYPE_CHECKING:
     from lacuna.downstream import XGBoost  # it brings scikit-learn: not for a reused record
@@ -246,6 +246,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     with stage.phase("load"):
         table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
         record.data_digest = table.digest
+        n_levels = int(where(table.columns, discrete=True).sum())
+        record.size = {"rows": len(table.values), "numbers": len(table.columns) - n_levels, "levels": n_levels}
         record.remarks = [] if table.source is None else list(table.source.notes)
         if parts.downstream and (reason := parts.downstream.unsupported(table)):
             raise Unsupported(f"downstream={config['names']['downstream']} cannot be had on {table.name}: {reason}")
