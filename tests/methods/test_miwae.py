@@ -75,16 +75,16 @@ def test_samples_have_the_moments_of_their_distribution() -> None:
     assert (found[:, 2:].sum(1) == 1).all()
 
 
+@torch.no_grad()
 def test_blanks_of_a_category_are_averaged_over_its_levels() -> None:
     """p(s | z) and p(level | z, s) by listing the levels."""
     net = network()
     masking = SelfMasking(net)
-    with torch.no_grad():
-        masking.slope.copy_(torch.tensor([0.7, -1.0, 0, 0, 0]))
-        masking.offset.copy_(torch.tensor([0.1, 0.2, -1.0, 0.0, 2.0]))
-        decoded = net.decode(torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(1)))
-        noise = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(2))
-        found, given = masking.log_likelihood(decoded, VALUES, LEVELS, SEEN, noise)
+    masking.slope.copy_(torch.tensor([0.7, -1.0, 0, 0, 0]))
+    masking.offset.copy_(torch.tensor([0.1, 0.2, -1.0, 0.0, 2.0]))
+    decoded = net.decode(torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(1)))
+    noise = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(2))
+    found, given = masking.log_likelihood(decoded, VALUES, LEVELS, SEEN, noise)
     blank = masking.offset[2:].sigmoid()
     for k in range(4):
         of_first = F.logsigmoid(torch.tensor([-(0.7 * 0.3 + 0.1), -(1.2 + 0.2), 0.0]))

@@ -14,7 +14,7 @@ const median = (numbers) => {
 };
 const known = (number) => number !== undefined && !Number.isNaN(number);
 const shown = (number, percent = false) => !known(number) ? "–" : percent ? (100 * number).toFixed(1) + "%" :
-  !Number.isFinite(number) ? "failed" : number !== 0 && Math.abs(number) < 0.01 ? number.toExponential(1) : Math.abs(number) >= 1000 ? number.toFixed(0) : String(Number(number.toPrecision(3)));
+  !Number.isFinite(number) ? "failed" : number !== 0 && Math.abs(number) < 0.001 ? number.toExponential(1) : Math.abs(number) >= 1000 ? number.toFixed(0) : String(Number(number.toPrecision(3)));
 
 // problems, each with the scores of its methods
 const problems = D.problems.map(([table, mechanism, ratio]) => ({ table: D.tables[table], mechanism, ratio, runs: {} }));
@@ -144,7 +144,7 @@ function showBoard(score) {
     { key: "method", label: "method", of: (r) => r.method, text: (r) => labelled(r.method) },
     { key: "rank", label: "mean rank", of: (r) => r.rank, text: (r) => [r.rank.toFixed(2), r.letters], marked: true },
     { key: "elo", label: "Elo", of: (r) => r.elo, down: true, marked: true, text: (r) => r.interval ? [String(r.interval[0]), `${r.interval[1]} to ${r.interval[2]}`] : "–", title: "under this mechanism; sizes, types and rates together" },
-    { key: "ratio", label: "ratio to best other", of: (r) => r.ratio, marked: true },
+    { key: "ratio", label: "ratio to best other", of: (r) => r.ratio, text: (r) => known(r.ratio) ? r.ratio.toFixed(3) : "–", marked: true },
     { key: "wins", label: "wins", of: (r) => r.wins, down: true, text: (r) => [String(Number(r.wins.toFixed(1))), `of ${r.n}`] },
     { key: "value", label: "mean", of: (r) => r.value, percent: score.percent, down: score.better > 0, title: score.label },
     { key: "possible", label: "of the possible", of: (r) => r.possible, percent: true, down: true, title: "0% column means, 100% the Bayes oracle" },
@@ -160,7 +160,8 @@ function showBoard(score) {
 }
 
 function drawFront(rows) {
-  const svg = $("#front"), NS = "http://www.w3.org/2000/svg", [left, right, top, bottom] = [50, 600, 20, 370];
+  const svg = $("#front"), NS = "http://www.w3.org/2000/svg", width = svg.clientWidth;
+  const [left, right, top, bottom] = [34, width - Math.min(130, width / 4), 20, 350], narrow = width < 500;
   const add = (tag, attributes, text) => {
     const made = document.createElementNS(NS, tag);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -173,13 +174,14 @@ function drawFront(rows) {
   const logs = rows.map((r) => Math.log10(Math.max(r.seconds, 1e-3))), [low, high] = [Math.floor(Math.min(...logs)), Math.max(Math.ceil(Math.max(...logs)), Math.floor(Math.min(...logs)) + 1)];
   const worst = Math.max(...rows.map((r) => r.rank), 2), x = (r) => left + (right - left) * (Math.log10(Math.max(r.seconds, 1e-3)) - low) / (high - low);
   const y = (rank) => top + (bottom - top) * (rank - 1) / (worst - 1);
-  for (let k = low; k <= high; k++) {
+  for (let k = low; k <= high; k += narrow ? 2 : 1) {
     const at = left + (right - left) * (k - low) / (high - low);
     add("line", { x1: at, x2: at, y1: top, y2: bottom, stroke: "#dfe3e9" });
     add("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, `${10 ** k >= 1 ? 10 ** k : (10 ** k).toFixed(-k)} s`);
   }
   for (let rank = 1; rank <= worst; rank += Math.ceil(worst / 8)) add("text", { x: left - 10, y: y(rank) + 4, "text-anchor": "end" }, rank);
-  add("text", { x: left, y: bottom + 38 }, "median seconds to fit and impute; filled: no method is both faster and better in rank");
+  add("text", { x: 0, y: bottom + 40 }, "Across: median seconds to fit and impute. Down: mean rank.");
+  add("text", { x: 0, y: bottom + 58 }, "Filled: no method is both faster and better in rank.");
   const front = (r) => !rows.some((o) => o.seconds <= r.seconds && o.rank <= r.rank && (o.seconds < r.seconds || o.rank < r.rank));
   const line = rows.filter(front).sort((a, b) => a.seconds - b.seconds);
   add("polyline", { points: line.map((r) => `${x(r)},${y(r.rank)}`).join(" "), fill: "none", stroke: "#1660a8", "stroke-width": 1.5 });
@@ -187,7 +189,7 @@ function drawFront(rows) {
   for (const r of [...rows].sort((a, b) => a.rank - b.rank)) {
     add("circle", { cx: x(r), cy: y(r.rank), r: 5, stroke: "#1660a8", fill: front(r) ? "#1660a8" : "#fff" }).append(Object.assign(document.createElementNS(NS, "title"), { textContent: `${D.methods[r.method]}: rank ${r.rank.toFixed(2)}, ${shown(r.seconds)} s` }));
     let height = y(r.rank) + 4;
-    while (taken.some(([a, b]) => Math.abs(a - x(r)) < 130 && Math.abs(b - height) < 13)) height += 13;
+    while (taken.some(([a, b]) => Math.abs(a - x(r)) < 110 && Math.abs(b - height) < 13)) height += 13;
     taken.push([x(r), height]);
     add("text", { x: x(r) + 9, y: height }, r.method);
   }
@@ -246,3 +248,4 @@ function show() {
   showList(score);
 }
 show();
+addEventListener("resize", () => { if (D.scores.length) show(); });
