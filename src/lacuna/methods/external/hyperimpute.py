@@ -25,7 +25,7 @@ class HyperImpute(Transductive):
 
     The package classifies columns with fewer than five distinct cells, a blank being one, and regresses the others;
     codes are rounded. With pandas 3 the package as it is returns column means, and with scikit-learn 1.8 its logistic
-    regression cannot be made; both are put right here, see ``impute_column`` and ``_logistic_regression``.
+    regression cannot be made; both are put right here, see ``impute_column`` and ``without_multi_class``.
 
     Args:
         rounds: at most; the package stops where no score has risen for five.
@@ -46,7 +46,7 @@ class HyperImpute(Transductive):
         self.rounds, self.models = rounds, models
 
     def _complete(self, table: Incomplete, n: int) -> np.ndarray:
-        with hyperimpute_imputers(self.seed_) as imputers, _logistic_regression():
+        with hyperimpute_imputers(self.seed_) as imputers, without_multi_class():
             plugin = imputers.get("hyperimpute", random_state=self.seed_ % 2**32, **self._options())
             core = plugin.model
             core._impute_single_column = lambda frame, name, train: impute_column(core, frame, name, train)
@@ -72,8 +72,11 @@ class HyperImpute(Transductive):
 
 
 @contextmanager
-def _logistic_regression() -> Iterator[None]:
-    """Let the package hand scikit-learn's logistic regression ``multi_class``, gone with 1.8; its default is left."""
+def without_multi_class() -> Iterator[None]:
+    """Let the package hand scikit-learn's logistic regression ``multi_class``, gone with 1.8, and drop it.
+
+    The package asks for "auto", which is what scikit-learn now always does.
+    """
     from sklearn import linear_model
 
     original = linear_model.LogisticRegression
