@@ -78,6 +78,16 @@ class Encoder(_Blocks):
                 values[..., j] = raw[..., block.start] if self.high[j] > self.low[j] else self.low[j]
         return values
 
+    def decode_array(self, encoded: np.ndarray) -> np.ndarray:
+        """``decode`` of numpy's arrays, without torch."""
+        raw = encoded / self.scale * self.sd + self.mean
+        values = np.empty((*raw.shape[:-1], len(self.columns)))
+        for j, (column, block) in enumerate(zip(self.columns, self.blocks, strict=True)):
+            values[..., j] = raw[..., block].argmax(-1) if column.discrete else raw[..., block.start]
+            if column.kind == "integer" or self.high[j] == self.low[j]:
+                values[..., j] = values[..., j].round().clip(self.low[j], self.high[j])
+        return values
+
 
 @dataclass(frozen=True)
 class UnitScale:

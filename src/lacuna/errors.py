@@ -17,6 +17,10 @@ class MissingPackage(UserError):
     """A package of an extra is not installed; the message ends with the command that installs it."""
 
 
+class MissingWeights(UserError):
+    """The trained weights of a method are not on this machine; the message says which, and where to put them."""
+
+
 class StorageError(Exception):
     """A file could not be written: the disk is full, or the folder does not allow it."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -41,6 +42,8 @@ class CACTI(Method):
         warm_up: of the epochs, those of linear warm-up from ``lr_least``, to which a cosine then leads back.
     """
 
+    stream: ClassVar[str] = "cacti"  # of random numbers
+
     def __init__(
         self,
         column_embeddings: str | None = "shipped",
@@ -57,7 +60,7 @@ class CACTI(Method):
         lr_least: float = 5e-6,
         warm_up: int = 50,
         weight_decay: float = 1e-3,
-        clip: float = 5.0,
+        clip: float | None = 5.0,
         device: str = "auto",
     ) -> None:
         if epochs < 1 or batch < 1:
@@ -127,17 +130,15 @@ class CACTI(Method):
         self.network_ = MaskedAutoencoder(d, **self.shape, text=self._text(train.columns)).to(device)
         all_values, all_observed = self._encoded(train)
         plan = self._plan(n)
-        weights, generator = (torch_stream(seed, "cacti", name, device=device) for name in ("weights", "training"))
+        weights, generator = (torch_stream(seed, self.stream, name, device=device) for name in ("weights", "training"))
 
         def examples(rows: Tensor) -> tuple[Tensor, ...]:
-            b, observed = len(rows), all_observed[rows]
-            donors = (rows + torch.randint(1, max(n, 2), (b,), generator=generator, device=device)) % n
-            own, keys = (torch.rand(b, k, generator=generator, device=device) for k in (1, d))
-            visible = copy_mask(observed, all_observed[donors] | (own >= self.mask_ratio))
-            return all_values[rows], observed, visible, keys
+            visible = self._visible(all_observed, rows, generator)
+            keys = torch.rand(len(rows), d, generator=generator, device=device)
+            return all_values[rows], all_observed[rows], visible, keys
 
         def loss(network: nn.Module, values: Tensor, observed: Tensor, visible: Tensor, keys: Tensor) -> Tensor:
-            seen = truncate(visible, keys)
+            seen = self._shown(visible, keys)
             errors = (network(values * seen, seen) - values).square()
             return _mean(errors, seen) + _mean(errors, observed & ~seen)
 
@@ -152,6 +153,17 @@ class CACTI(Method):
                 reset=lambda: self.network_.reset(weights),
                 on_epoch=lambda epoch, loss: self.monitor.progress("training", epoch, plan.epochs, loss=loss),
             )
+
+    def _visible(self, observed: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """(b, d) bool: the cells of ``rows`` (b,) that training may show; ``observed`` (n, d) is of all rows."""
+        n, b, device = len(observed), len(rows), observed.device
+        donors = (rows + torch.randint(1, max(n, 2), (b,), generator=generator, device=device)) % n
+        own = torch.rand(b, 1, generator=generator, device=device)
+        return copy_mask(observed[rows], observed[donors] | (own >= self.mask_ratio))
+
+    def _shown(self, visible: Tensor, keys: Tensor) -> Tensor:
+        """(b, d) bool: the cells of a batch that training shows, of those ``visible``, by random keys (b, d)."""
+        return truncate(visible, keys)
 
     @torch.no_grad()
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:

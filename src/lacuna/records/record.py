@@ -26,7 +26,7 @@ SETTLED = ("finished", "unsupported")  # running again would say the same; the o
 RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("run", "name", "command", "device", "started", "finished"), str),
     **dict.fromkeys(("config", "scores", "notes", "diagnostics", "mask_rates", "meaningful_rates"), dict),
-    **dict.fromkeys(("seconds", "hardware", "versions", "blanks"), dict),
+    **dict.fromkeys(("seconds", "hardware", "versions", "blanks", "size"), dict),
     **dict.fromkeys(("error", "traceback", "completed", "commit", "data_digest"), (str, NoneType)),
     **dict.fromkeys(("iterations", "remarks"), list),
 }
@@ -63,6 +63,7 @@ class Record:
     commit: str | None = None
     dirty: bool | None = None  # tracked files differed from the commit
     data_digest: str | None = None
+    size: dict[str, int] = field(default_factory=dict)  # of the table: rows, and columns of numbers and of levels
     credentialed: bool = False  # the data may not leave this machine: no file made of rows goes to MLflow
     started: str = ""  # ISO 8601, UTC
     finished: str = ""

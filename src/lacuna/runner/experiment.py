@@ -253,6 +253,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         if config["m"] and table.source is None:
             raise UserError("m random completions are written of a file: they need dataset=csv")
         record.data_digest = table.digest
+        n_levels = int(where(table.columns, discrete=True).sum())
+        record.size = {"rows": len(table.values), "numbers": len(table.columns) - n_levels, "levels": n_levels}
         record.remarks = [] if table.source is None else list(table.source.notes)
         if parts.downstream and (reason := parts.downstream.unsupported(table)):
             raise Unsupported(f"downstream={config['names']['downstream']} cannot be had on {table.name}: {reason}")

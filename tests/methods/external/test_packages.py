@@ -21,6 +21,7 @@ from lacuna.methods.base import Method
 from lacuna.methods.cacti import CACTI
 from lacuna.methods.diffputer import DiffPuter
 from lacuna.methods.external.forest_diffusion import ForestDiffusion
+from lacuna.methods.external.hyperimpute import HyperImpute
 from lacuna.methods.external.ice import ICE
 from lacuna.methods.external.miceforest import MiceForest
 from lacuna.methods.external.missforest import MissForest
@@ -28,15 +29,19 @@ from lacuna.methods.external.missforest_sklearn import ChainedForests
 from lacuna.methods.external.ot import OptimalTransport
 from lacuna.methods.external.packages import require, untouched
 from lacuna.methods.gain import GAIN
+from lacuna.methods.gcimpute import GaussianCopula
 from lacuna.methods.missbgm import MissBGM
+from lacuna.methods.miwae import MIWAE
+from lacuna.methods.notmiwae import NotMIWAE
 from lacuna.methods.tabcsdi import TabCSDI
 from lacuna.types import Incomplete
 
 ROOT = Path(__file__).parents[3]
-PACKAGE = {"missforest": "hyperimpute", "miceforest": "miceforest", "forest_diffusion": "ForestDiffusion"}
+PACKAGE = {"missforest": "hyperimpute", "hyperimpute": "hyperimpute", "miceforest": "miceforest", "forest_diffusion": "ForestDiffusion"}
 MAKE: dict[str, Callable[[], Method]] = {
     "ice": lambda: ICE(rounds=2, samples=2),
     "missforest": lambda: MissForest(configurations=1),
+    "hyperimpute": lambda: HyperImpute(1, "linear_and_forests"),
     "miceforest": lambda: MiceForest(iterations=1, samples=2),
     "forest_diffusion": lambda: ForestDiffusion(3, duplicates=2, depth=2, trees=3, samples=2),
     "missforest_sklearn": lambda: ChainedForests(rounds=2, trees=3),
@@ -45,6 +50,9 @@ OURS: dict[str, Callable[[], Method]] = {
     "cmae": lambda: CACTI(None, width=8, heads=1, encoder_blocks=1, decoder_blocks=1, epochs=2, device="cpu"),
     "diffputer": lambda: DiffPuter(1, 2, steps=2, repeats=1, hidden=8, epochs=2, device="cpu"),
     "gain": lambda: GAIN(iterations=20, device="cpu"),
+    "miwae": lambda: MIWAE(hidden=8, layers=1, importance=3, iterations=5, samples=10, device="cpu"),
+    "notmiwae": lambda: NotMIWAE(hidden=8, layers=1, importance=3, iterations=5, samples=10, device="cpu"),
+    "gcimpute": lambda: GaussianCopula(iterations=2),
     "ot": lambda: OptimalTransport(5, samples=2, device="cpu"),
     "missbgm": lambda: MissBGM(epochs=1, g_units=(8,), e_units=(8,), egm_n_iter=3, device="cpu"),
     "tabcsdi": lambda: TabCSDI(steps=3, channels=8, layers=1, noise=8, samples=2, epochs=2, device="cpu"),

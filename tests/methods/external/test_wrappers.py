@@ -15,11 +15,13 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import BayesianRidge
 
+from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.external.forest_diffusion import ForestDiffusion
+from lacuna.methods.external.hyperimpute import HyperImpute, without_multi_class
 from lacuna.methods.external.ice import ICE, chain_seed
 from lacuna.methods.external.miceforest import MiceForest
-from lacuna.methods.external.missforest import MissForest
+from lacuna.methods.external.missforest import MissForest, hyperimpute_imputers
 from lacuna.methods.external.missforest_sklearn import ChainedForests
 from lacuna.methods.external.ot import OptimalTransport
 from lacuna.methods.external.packages import untouched
@@ -112,6 +114,41 @@ def test_missforest_is_its_package_with_assignments_that_reach_the_table(
     np.testing.assert_array_equal(found.values[:, 2:5], direct[:, 2:].round())
     means = np.nanmean(mixed.values, axis=0)
     assert np.abs(found.values - means)[mixed.hidden[:, 0], 0].min() > 1e-6  # the package as it is gives means
+
+
+@pytest.mark.slow
+def test_hyperimpute_is_its_package_with_assignments_that_reach_the_table(
+    mixed: Incomplete, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package's own function, with its chained indexing written as pandas 3 asks for."""
+    needs("hyperimpute")
+    found = completed(HyperImpute(2, "linear_and_forests"), mixed)
+    with hyperimpute_imputers(SEED) as imputers, without_multi_class():
+        from hyperimpute.plugins.imputers import _hyperimpute_internals as internals
+
+        core = internals.IterativeErrorCorrection
+        written = inspect.getsource(inspect.unwrap(core._impute_single_column))
+        program = textwrap.dedent(written).replace("X[col][self.mask[col]] =", "X.loc[self.mask[col], col] =")
+        scope = dict(vars(internals))
+        exec(program, scope)
+        monkeypatch.setattr(core, "_impute_single_column", scope["_impute_single_column"])
+        seeds = {"classifier_seed": internals.SMALL_DATA_CLF_SEEDS, "regression_seed": internals.SMALL_DATA_REG_SEEDS}
+        plugin = imputers.get("hyperimpute", random_state=SEED, n_inner_iter=2, **seeds)
+        direct = plugin.fit_transform(pd.DataFrame(mixed.values[:, :5], columns=[f"x{j}" for j in range(5)])).to_numpy()
+    np.testing.assert_allclose(found[:, :2], direct[:, :2])
+    np.testing.assert_array_equal(found[:, 2:5], direct[:, 2:].astype(float).round())
+    means = np.nanmean(mixed.values, axis=0)
+    assert np.abs(found - means)[mixed.hidden[:, 0], 0].min() > 1e-6
+
+
+def test_hyperimpute_that_does_nothing_is_no_imputation(
+    numbers: Incomplete, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the package does by itself under pandas 3, where nothing it assigns reaches the table."""
+    needs("hyperimpute")
+    monkeypatch.setattr("lacuna.methods.external.hyperimpute.impute_column", lambda core, frame, name, train: frame)
+    with pytest.raises(UserError, match="returned column means"):
+        HyperImpute(1, "linear_and_forests").fit(numbers.take(slice(0, 40)), seed=SEED)
 
 
 @pytest.mark.slow

@@ -14,10 +14,9 @@ import numpy as np
 from lacuna.methods.external.packages import loguru_untouched, require, untouched
 from lacuna.methods.external.tables import Regular, to_frame
 from lacuna.methods.external.transductive import Transductive
+from lacuna.methods.held_out import held_out_cells, normalised_error
 from lacuna.rng import stream
 from lacuna.types import Imputation, Incomplete
-
-HELD_OUT = 0.1  # of the observed cells of each column
 
 
 class MissForest(Transductive):
@@ -60,7 +59,7 @@ class MissForest(Transductive):
 
     def _configurations(self) -> list[dict[str, int]]:
         """Those among the drawn ones that do not do the same, in the order of drawing."""
-        with _imputers(self.seed_) as imputers:
+        with hyperimpute_imputers(self.seed_) as imputers:
             plugin = imputers.get_type("missforest")
             drawn = [plugin.sample_hyperparameters_np() for _ in range(self.configurations)]
         different: dict[int, dict[str, int]] = {}
@@ -72,7 +71,7 @@ class MissForest(Transductive):
         rng = stream(self.seed_, "missforest", "held out")
         some = rng.permutation(len(train))[: self.search_rows]
         table = train.take(some)
-        held_out = _held_out(table, rng)
+        held_out = held_out_cells(table, rng)
         shown = Incomplete(table.columns, np.where(held_out, np.nan, table.values), table.observed & ~held_out)
         enough, converged = math.inf, math.inf  # the rounds after which the package stops by itself, its error then
         for i, options in enumerate(tried):
@@ -89,13 +88,13 @@ class MissForest(Transductive):
     def _completed(self, table: Incomplete, options: dict[str, int]) -> tuple[np.ndarray, int]:
         """Values (n, d), and the rounds that it took."""
         visited: list[str] = []
-        with _imputers(self.seed_) as imputers:
+        with hyperimpute_imputers(self.seed_) as imputers:
             plugin = imputers.get("missforest", random_state=self.seed_ % 2**32, **options)
             core = plugin._model.model
 
             def impute(frame: Any, name: str, train: bool) -> Any:
                 visited.append(name)
-                return _impute_column(core, frame, name, train)
+                return impute_column(core, frame, name, train)
 
             core._impute_single_column = impute
             completed = plugin.fit_transform(to_frame(table, categories=False))
@@ -104,7 +103,7 @@ class MissForest(Transductive):
 
 
 @contextmanager
-def _imputers(seed: int) -> Iterator[Any]:
+def hyperimpute_imputers(seed: int) -> Iterator[Any]:
     """The imputers of hyperimpute, whose import takes seconds and changes the logging of optuna and loguru.
 
     Their forests would use half of the cores: threads add up trees as they come, so that sums differ in the last bit
@@ -119,7 +118,7 @@ def _imputers(seed: int) -> Iterator[Any]:
         yield Imputers()
 
 
-def _impute_column(core: Any, frame: Any, name: str, train: bool) -> Any:
+def impute_column(core: Any, frame: Any, name: str, train: bool) -> Any:
     """What ``_impute_single_column`` of hyperimpute 0.1.17 is meant to do.
 
     It writes through chained indexing, which pandas 3 makes an assignment to a copy: nothing but column means would
@@ -140,38 +139,3 @@ def _impute_column(core: Any, frame: Any, name: str, train: bool) -> Any:
     predicted = np.asarray(model.predict(features[hidden])).reshape(-1)
     frame.loc[hidden, name] = np.clip(predicted, *core.limits[name])
     return frame
-
-
-def _held_out(table: Incomplete, rng: np.random.Generator) -> np.ndarray:
-    """(n, d) bool: a share of the observed cells of each column, of which two different ones stay."""
-    held_out = np.zeros(table.observed.shape, bool)
-    for j, seen in enumerate(table.observed.T):
-        rows = rng.permutation(np.flatnonzero(seen))
-        taken = rows[: round(HELD_OUT * len(rows))]
-        rest = table.values[rows[len(taken) :], j]
-        if len(rest) and np.ptp(rest) > 0:
-            held_out[taken, j] = True
-    return held_out
-
-
-def normalised_error(table: Incomplete, completed: np.ndarray, cells: np.ndarray) -> float:
-    """Mean over columns of the root mean square error in units of sd, or of the share of wrong levels.
-
-    >>> from lacuna.types import Column
-    >>> table = Incomplete((Column("x"),), np.array([[0.0], [2.0]]), np.ones((2, 1), bool))
-    >>> normalised_error(table, table.values + 0.5, np.ones((2, 1), bool))
-    0.5
-
-    Args:
-        completed: (n, d); cells: (n, d) bool, which count.
-    """
-    errors = []
-    for j, column in enumerate(table.columns):
-        truth, found = table.values[cells[:, j], j], completed[cells[:, j], j]
-        if not len(truth):
-            continue
-        if column.discrete:
-            errors.append(np.mean(truth != found))
-        else:
-            errors.append(np.sqrt(np.mean((truth - found) ** 2)) / np.nanstd(table.values[:, j]))
-    return float(np.mean(errors)) if errors else 0.0

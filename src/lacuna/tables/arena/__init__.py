@@ -1,0 +1,1 @@
+"""Which method for which table: what records say about many methods on many tables."""
