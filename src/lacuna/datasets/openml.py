@@ -68,9 +68,9 @@ def fetch(number: int) -> bytes:
     """
     from sklearn.datasets import fetch_openml
 
-    try:
+    try:  # as features all: the target of a classification may not have blanks
         with tempfile.TemporaryDirectory() as folder, time_out(SECONDS):
-            found = fetch_openml(data_id=number, data_home=folder, as_frame=True, parser="auto", n_retries=1)
+            found = fetch_openml(data_id=number, target_column=None, data_home=folder, as_frame=True, n_retries=1)
             content: bytes = found.frame.to_parquet(index=False)
     except Exception as error:  # whatever a half answer, or none, leads to
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
