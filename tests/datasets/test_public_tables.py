@@ -127,7 +127,7 @@ class StandIn(BaseHTTPRequestHandler):
 
     def answers(self) -> dict[str, bytes]:
         host = f"http://127.0.0.1:{self.server.server_port}"
-        about = {"id": "7", "name": "pets", "version": "1", "format": "ARFF", "file_id": "9", "status": "active"}
+        about = {"id": "7", "name": "pets", "description": "Pets.", "version": "1", "format": "ARFF", "file_id": "9", "status": "active"}
         about |= {"url": f"{host}/data/v1/download/9", "default_target_attribute": "kind"}
         about |= {"md5_checksum": hashlib.md5(ARFF.encode()).hexdigest()}
         features = [

