@@ -49,7 +49,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     meaningful; its columns are continuous unless ``schema`` says otherwise; of a masked array, masked cells are blank.
 
     Args:
-        method: id of a method (a file in conf/method, or one of yours), or a ``lacuna.methods.base.Method``.
+        method: id of a method (a file in conf/method, or one of yours), or a ``lacuna.methods.base.Method``; or "auto":
+            ``fit`` hides cells again in the manner of the table's own blanks and takes the method that fills them best
+            (``lacuna.comparison``). With candidates, each is tried as the base of selective.
         mm_candidates: the columns that may hold meaningful missingness: labels in any kind of list, or positions in
             an array; or a single one.
         schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
@@ -61,11 +63,13 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             "as_missing", and so imputed.
         budget: "paper" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
         device: "auto", "cpu" or "cuda".
-        method_options: hyper-parameters of the method that differ from its config.
+        method_options: hyper-parameters of the method that differ from its config; of "auto", ``minutes`` (default 1)
+            and ``methods``, ids of those to try.
         config_dir: folder of your own configs; default: the environment variable LACUNA_CONFIG_DIR, if it is set.
 
     Attributes:
         method_: the fitted method.
+        chosen_, comparison_: with "auto" the method that was taken, and what it was compared with.
         codec_: how columns are read.
         seed_: the root seed.
         n_features_in_, feature_names_in_: as in scikit-learn.
@@ -135,7 +139,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = _seed(self.random_state)
         self._train = self._read(X, frame)
         self._train_done: Imputation | None = None
-        self.method_ = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        self.method_ = self._choose() if self.method == "auto" else self._made(self.method, self.method_options)
         _check_serves(self.method_, self._train.incomplete)
         self.method_.fit(self._train.incomplete, self.seed_)
         return self
@@ -301,6 +305,23 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         saving.save_object(kept, Path(path))
 
     # --- inside ---------------------------------------------------------------------------------------------
+
+    def _made(self, method: str | Method, options: Mapping[str, Any] | None = None) -> Method:
+        return make_method(method, self.budget, self.device, options, self.config_dir)
+
+    def _choose(self) -> Method:
+        """The method that ``comparison`` recommends for the rows of ``fit``."""
+        from lacuna.comparison.entrants import entrants
+        from lacuna.comparison.race import compare_methods
+
+        options = {"minutes": 1.0, "methods": None} | dict(self.method_options or {})
+        if strange := sorted(options.keys() - {"minutes", "methods"}):
+            raise UserError(f"method 'auto' takes the options minutes and methods, not {strange[0]!r}")
+        rows = self._train.incomplete
+        field = entrants(self._made, options["methods"], flags=bool(rows.candidates.any()))
+        self.comparison_ = compare_methods(rows, field, 60 * options["minutes"], self.seed_)
+        self.chosen_ = self.comparison_.chosen
+        return field[self.chosen_]()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -127,8 +127,8 @@ class StandIn(BaseHTTPRequestHandler):
 
     def answers(self) -> dict[str, bytes]:
         host = f"http://127.0.0.1:{self.server.server_port}"
-        about = {"id": "7", "name": "pets", "description": "Pets.", "version": "1", "format": "ARFF", "file_id": "9", "status": "active"}
-        about |= {"url": f"{host}/data/v1/download/9", "default_target_attribute": "kind"}
+        about = {"id": "7", "name": "pets", "description": "Pets.", "version": "1", "format": "ARFF", "file_id": "9"}
+        about |= {"status": "active", "default_target_attribute": "kind", "url": f"{host}/data/v1/download/9"}
         about |= {"md5_checksum": hashlib.md5(ARFF.encode()).hexdigest()}
         features = [
             {"index": str(i), "name": name, "data_type": kind, "is_target": "false", "is_ignore": "false"}
