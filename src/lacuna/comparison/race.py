@@ -20,7 +20,7 @@ from lacuna.types import Incomplete, Problem, where
 
 Make = Callable[[], Method]
 PILOT = 300  # rows on which each method is timed first, where the table has more
-ROUNDS = 3  # repetitions that the rows are chosen for
+ROUNDS = 2  # repetitions that the methods and rows are chosen for, at least
 RESERVE = 0.7  # share of the budget that is planned with
 USED = 0.9  # share of the budget after which nothing is begun
 
@@ -52,7 +52,7 @@ def compare_methods(
 ) -> Comparison:
     """Hide cells of ``rows`` again, let every method impute them, and repeat while time lasts.
 
-    Each method is timed first, on few rows. A repetition sees as many rows as let three of them end in time; a method
+    Each method is timed first, on few rows. A repetition sees as many rows as let two of them end in time; a method
     that would take most of the budget alone is left out. Which repetitions are carried out depends on the machine.
 
     Args:
@@ -92,7 +92,7 @@ def column_errors(rows: Incomplete, lost: np.ndarray, values: np.ndarray) -> np.
     wrong = np.where(discrete, values != rows.values, ((values - rows.values) / sd) ** 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of columns without a lost cell
-        mean = np.nanmean(np.where(lost, wrong, np.nan), axis=0)
+        mean: np.ndarray = np.nanmean(np.where(lost, wrong, np.nan), axis=0)
     return np.where(discrete, mean, np.sqrt(mean))
 
 

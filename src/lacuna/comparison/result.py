@@ -49,7 +49,7 @@ class Comparison:
         reps, d = self.errors.shape[1:]
         relative = np.empty(RESAMPLES)
         for b in range(RESAMPLES):
-            some = np.ix_([0, method], rng.integers(0, reps, reps), np.arange(d))
+            some = np.ix_(np.array([0, method]), rng.integers(0, reps, reps), np.arange(d))
             first, other = weighted(self.errors[some], self.weights * rng.multinomial(d, np.full(d, 1 / d)))
             relative[b] = (other - first) / first if first > 0 else float(other > 0)
         lower, upper = np.nanquantile(relative, [alpha / 2, 1 - alpha / 2])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lacuna.datasets.base import Dataset
-from lacuna.datasets.csv import CSV
+from lacuna.datasets.csv import CSV, Name, Schema
 from lacuna.datasets.uci import time_out
 from lacuna.datasets.uci_by_id import without_source
 from lacuna.errors import UserError
@@ -35,8 +35,8 @@ class OpenML(Dataset):
         self,
         id: int,
         *,
-        schema: dict[str, str] | None = None,
-        mm_candidates: list[str] | str | None = None,
+        schema: Schema | str | None = None,
+        mm_candidates: list[Name] | Name | None = None,
         test_fraction: float = 0.0,
         folder: str = "data/openml",
     ) -> None:

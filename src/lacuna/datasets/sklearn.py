@@ -63,5 +63,6 @@ def read_frame(name: str) -> pd.DataFrame:
     found: dict[str, pd.DataFrame] = dict(loaders[name](as_frame=True))  # type: ignore[call-overload]
     frame = found["frame"]
     if name in ("iris", "wine", "breast_cancer", "digits"):
-        frame = frame.assign(target=pd.Categorical.from_codes(frame["target"], list(map(str, found["target_names"]))))
+        classes = [str(name) for name in found["target_names"]]
+        frame = frame.assign(target=pd.Categorical.from_codes(frame["target"].to_numpy(), classes))
     return frame

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lacuna.datasets.base import Dataset
-from lacuna.datasets.csv import CSV
+from lacuna.datasets.csv import CSV, Name, Schema
 from lacuna.datasets.uci import cached
 from lacuna.types import Table
 
@@ -35,8 +35,8 @@ class UCI(Dataset):
         self,
         id: int,
         *,
-        schema: dict[str, str] | None = None,
-        mm_candidates: list[str] | str | None = None,
+        schema: Schema | str | None = None,
+        mm_candidates: list[Name] | Name | None = None,
         test_fraction: float = 0.0,
         folder: str = "data/uci",
     ) -> None:

