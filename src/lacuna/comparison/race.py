@@ -52,8 +52,9 @@ def compare_methods(
 ) -> Comparison:
     """Hide cells of ``rows`` again, let every method impute them, and repeat while time lasts.
 
-    Each method is timed first, on few rows. A repetition sees as many rows as let two of them end in time; a method
-    that would take most of the budget alone is left out. Which repetitions are carried out depends on the machine.
+    Each method is tried first on few rows. A repetition sees as many rows as let two of them end in time; where there
+    is no time for all methods, those with the larger errors on the few rows are left out. What is carried out depends
+    on the machine.
 
     Args:
         rows: n rows with blanks.
@@ -70,7 +71,7 @@ def compare_methods(
     left_out: dict[str, str] = {}
     n = len(rows)
     if n > PILOT:
-        n = _pilot(rows, racing, left_out, seconds, deadline, seed)
+        n = _pilot(rows, racing, left_out, deadline, seed)
     for repetition in range(repetitions):
         if repetition and time.monotonic() + sum(each.seconds for each in racing.values()) > deadline:
             break  # all methods have the same repetitions
@@ -100,22 +101,26 @@ def _pilot(
     rows: Incomplete,
     racing: dict[str, _Entrant],
     left_out: dict[str, str],
-    seconds: float,
     deadline: float,
     seed: int,
 ) -> int:
-    """Time each method on few rows; the rows that a repetition may have. Slow methods leave the race."""
+    """Try each method on few rows; the rows that a repetition may have. What there is no time for leaves the race.
+
+    Time is given to the methods in the order of their errors.
+    """
     few = _some(rows, PILOT, seed, "pilot")
     lost = hidden_again(few, stream(seed, "again", "pilot"))
-    share = RESERVE * seconds / max(len(racing), 1)
-    for name in list(racing):
-        _try(name, racing, left_out, few, lost, min(deadline, time.monotonic() + share), seed)
-    for entrant in racing.values():
-        entrant.errors.clear()
+    for waiting, name in zip(range(len(racing), 0, -1), list(racing), strict=True):
+        share = RESERVE * (deadline - time.monotonic()) / waiting
+        _try(name, racing, left_out, few, lost, time.monotonic() + share, seed)
     planned = RESERVE * (deadline - time.monotonic()) / ROUNDS
-    for name in sorted(racing, key=lambda name: -racing[name].seconds):
-        if len(racing) > 1 and sum(each.seconds for each in racing.values()) > planned:
-            left_out[name] = f"too slow: {racing.pop(name).seconds:.0f} s for {PILOT} rows"
+    taken, blanks = 0.0, few.hidden.sum(0) / max(few.hidden.sum(), 1)
+    for name in sorted(racing, key=lambda name: weighted(np.array([racing[name].errors]), blanks)[0]):
+        if taken + racing[name].seconds > planned:
+            left_out[name] = f"too slow for the time: {racing.pop(name).seconds:.0f} s with {PILOT} rows"
+        else:
+            taken += racing[name].seconds
+            racing[name].errors.clear()
     per_row = sum(each.seconds for each in racing.values()) / PILOT
     n = int(np.clip(planned / max(per_row, 1e-9), PILOT, len(rows)))
     for entrant in racing.values():

@@ -64,5 +64,5 @@ def read_frame(name: str) -> pd.DataFrame:
     frame = found["frame"]
     if name in ("iris", "wine", "breast_cancer", "digits"):
         classes = [str(name) for name in found["target_names"]]
-        frame = frame.assign(target=pd.Categorical.from_codes(frame["target"].to_numpy(), classes))
+        frame = frame.assign(target=pd.Categorical.from_codes(frame["target"].to_numpy(np.intp), classes))
     return frame
