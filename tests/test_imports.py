@@ -26,7 +26,7 @@ LAYERS = (
     ("conformal", "metrics"),
     ("frames",),
     ("datasets",),
-    ("downstream", "records", "saving"),
+    ("comparison", "downstream", "records", "saving"),
     ("config",),
     ("diagnosis", "imputer", "sensitivity", "tables"),
     ("physionet", "reports"),

@@ -52,7 +52,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     meaningful; its columns are continuous unless ``schema`` says otherwise; of a masked array, masked cells are blank.
 
     Args:
-        method: id of a method (a file in conf/method, or one of yours), or a ``lacuna.methods.base.Method``.
+        method: id of a method (a file in conf/method, or one of yours), or a ``lacuna.methods.base.Method``; or "auto":
+            ``fit`` hides cells again in the manner of the table's own blanks and takes the method that fills them best
+            (``lacuna.comparison``). With candidates, each is tried as the base of selective.
         mm_candidates: the columns that may hold meaningful missingness: labels in any kind of list, or positions in
             an array; or a single one.
         schema: by column, where the dtype misleads: continuous, integer, categorical, date, or ignore (not
@@ -71,11 +73,13 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         device: "auto", "cpu" or "cuda".
         calibrate: whether ``interval`` sets its widths on observed cells that are hidden again, for which the method is
             fitted a second time; else they are the quantiles of its draws (``lacuna.conformal``).
-        method_options: hyper-parameters of the method that differ from its config.
+        method_options: hyper-parameters of the method that differ from its config; of "auto", ``minutes`` (default 1)
+            and ``methods``, ids of those to try.
         config_dir: folder of your own configs; default: the environment variable LACUNA_CONFIG_DIR, if it is set.
 
     Attributes:
         method_: the fitted method.
+        chosen_, comparison_: with "auto" the method that was taken, and what it was compared with.
         codec_: how columns are read.
         seed_: the root seed.
         n_features_in_, feature_names_in_: as in scikit-learn.
@@ -154,6 +158,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._train = self._read(X, frame)
         self._train_done: Imputation | None = None
         self._margins: dict[str, Margins] = {}
+        if self.method == "auto":
+            self._choose()
         self.method_ = self._fresh_method()
         _check_serves(self.method_, self._train.incomplete)
         self.method_.fit(self._train.incomplete, self.seed_)
@@ -327,6 +333,22 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     # --- inside ---------------------------------------------------------------------------------------------
 
+    def _made(self, method: str | Method, options: Mapping[str, Any] | None = None) -> Method:
+        return make_method(method, self.budget, self.device, options, self.config_dir)
+
+    def _choose(self) -> None:
+        """The method that ``comparison`` recommends for the rows of ``fit``."""
+        from lacuna.comparison.entrants import entrants
+        from lacuna.comparison.race import compare_methods
+
+        options = {"minutes": 1.0, "methods": None} | dict(self.method_options or {})
+        if strange := sorted(options.keys() - {"minutes", "methods"}):
+            raise UserError(f"method 'auto' takes the options minutes and methods, not {strange[0]!r}")
+        rows = self._train.incomplete
+        field = entrants(self._made, options["methods"], flags=bool(rows.candidates.any()))
+        self.comparison_ = compare_methods(rows, field, 60 * options["minutes"], self.seed_)
+        self.chosen_ = self.comparison_.chosen
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -373,7 +395,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._train_done
 
     def _fresh_method(self) -> Method:
-        method = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        auto = self.method == "auto"
+        method = self._made(self.chosen_ if auto else self.method, None if auto else self.method_options)
         label = label_text if self._fitted_on_frame else _label_in_array
         apart = [known_label(label(column), self.codec_.labels, "impute_only") for column in listed(self.impute_only)]
         return Apart(method, apart) if apart else method

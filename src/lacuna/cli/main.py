@@ -1,4 +1,4 @@
-"""The console command: ``lacuna impute FILE``, ``lacuna diagnose FILE`` and ``lacuna run key=value ...``.
+"""The console command: ``lacuna impute``, ``lacuna diagnose``, ``lacuna compare`` and ``lacuna run``.
 
 ``impute`` only translates: its options become the overrides of a run with dataset=csv and mask=none, and what that
 run leaves is copied to where the user wants it.
@@ -33,6 +33,7 @@ EACH = "{imp}"  # in the name of the output: the number of the completion
 COMMANDS = """\
 lacuna impute FILE ...       complete a file of yours (lacuna impute --help)
 lacuna diagnose FILE ...     what its blanks say about their causes (lacuna diagnose --help)
+lacuna compare FILE ...      which method fills them best (lacuna compare --help)
 lacuna run key=value ...     one run of any data set, mask and method (lacuna run --help)
 """
 EXAMPLES = """\
@@ -64,6 +65,10 @@ def main() -> None:
         from lacuna.cli.diagnose import diagnose
 
         sys.exit(run.guarded(lambda: sys.exit(diagnose(arguments))))
+    elif command == "compare":
+        from lacuna.cli.compare import compare
+
+        sys.exit(run.guarded(lambda: sys.exit(compare(arguments))))
     elif command in completion.OPTIONS:
         completion.answer(arguments)
     elif command == "--version":

@@ -41,12 +41,19 @@ def _to_complete(draws: int, otherwise: int, *, _root_: DictConfig) -> int:
     return draws if (_root_.names.dataset, _root_.names.mask) == ("csv", "none") else otherwise
 
 
+def _arena(which: str) -> str:
+    from lacuna.datasets.arena.listed import names
+
+    return ",".join(names(which))
+
+
 RESOLVERS: dict[str, Callable[..., Any]] = {
     "program": lambda: shlex.join(paths.program()),
     "project": lambda name: str(paths.PROJECT / name),
     "local_jobs": lambda device: 1 if _actual_device(device) == "cuda" else n_cores(),
     "auto_budget": lambda device: "paper" if device == "cuda" else "quick",
     "by_budget": _by_budget,
+    "arena": _arena,
     "to_complete": _to_complete,
 }
 for _name, _resolver in RESOLVERS.items():

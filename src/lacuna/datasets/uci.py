@@ -47,9 +47,9 @@ def cached(path: Path, number: int, fetch: Callable[[], bytes]) -> Path:
     if path.is_file():
         return path
     try:
-        with _time_out(SECONDS):
+        with time_out(SECONDS):
             content = fetch()
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:  # no answer, or half of one
         raise UserError(
             f"{path} is not there and could not be fetched ({error}): "
             f"download it from https://archive.ics.uci.edu/dataset/{number} and put it there"
@@ -101,7 +101,7 @@ def of_shape(matrix: np.ndarray, shape: tuple[int, int], path: Path) -> np.ndarr
 
 
 @contextmanager
-def _time_out(seconds: float) -> Iterator[None]:
+def time_out(seconds: float) -> Iterator[None]:
     """For connections opened within; ``ucimlrepo`` has no time-out of its own."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)

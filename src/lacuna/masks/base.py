@@ -20,6 +20,10 @@ class Mask(ABC):
         """Why this mask cannot be applied to ``table``, in a sentence; None when it can."""
         return None
 
+    def prepared(self, table: Table, rng: np.random.Generator) -> Table:
+        """The table with the meaningful blanks that this process puts into it; the same table where it puts none."""
+        return table
+
     @abstractmethod
     def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
         """Draw which cells are hidden; ``ratio`` in (0, 1) is the ordinary missing rate.

@@ -1,6 +1,7 @@
 """The record of a run: what was asked, what came out, on which machine and with which versions.
 
 ``outputs/runs/<dataset>/<method>/<mask>-<ratio>/seed<k>-<run id>/record.json``; tables read all of these.
+Of a data set of many tables the table's name stands before the run id.
 """
 
 from __future__ import annotations
@@ -193,12 +194,18 @@ def run_id(config: Mapping[str, Any]) -> str:
 def run_folder(config: Mapping[str, Any]) -> Path:
     names, ratio = config["names"], f"{config['ratio']:g}"
     above = Path(config["outputs"], "runs", names["dataset"], names["method"], f"{names['mask']}-{ratio}")
-    return above / f"seed{config['seed']}-{run_id(config)}"
+    return above / f"seed{config['seed']}-{_table(config)}{run_id(config)}"
 
 
 def run_name(config: Mapping[str, Any]) -> str:
     names = config["names"]
-    return f"{names['method']}-{names['mask']}-{config['ratio']:g}-{config['seed']}"
+    return f"{_table(config)}{names['method']}-{names['mask']}-{config['ratio']:g}-{config['seed']}"
+
+
+def _table(config: Mapping[str, Any]) -> str:
+    """The name of a table in a data set of many, such as arena, and a dash; else nothing."""
+    table = config["dataset"].get("table")
+    return f"{table}-" if table else ""
 
 
 def as_json(value: Any) -> Any:

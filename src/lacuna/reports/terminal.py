@@ -146,7 +146,8 @@ def _is_headline(found: Sequence[Record], name: str) -> bool:
 
 def _problem(record: Record) -> str:
     names = record.config["names"]
-    return f"{names['dataset']}, {names['mask']} {record.config['ratio']:g}"
+    table = record.config["dataset"].get("table")  # of a data set of many
+    return f"{names['dataset']}{f' {table}' if table else ''}, {names['mask']} {record.config['ratio']:g}"
 
 
 def _labels(found: Sequence[Record]) -> Any:

@@ -261,6 +261,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     with stage.phase("mask"):
         if reason := parts.mask.unsupported(table):
             raise Unsupported(f"mask {config['names']['mask']} cannot be applied to {table.name}: {reason}")
+        table = parts.mask.prepared(table, stream(seed, "meaningful"))
         mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
         record.mask_rates, record.meaningful_rates = mask.rates(table.columns), table.meaningful_rates
         problem = hide(table, mask)

@@ -248,6 +248,7 @@ def _tags(record: Record) -> dict[str, str]:
         "lacuna.command": record.command,
         "lacuna.process": _process(),
         **{key: record.config["names"][key] for key in COMPARED},
+        "table": record.config["dataset"].get("table"),
         "budget": record.config["budget"]["name"],
         "ratio": f"{record.config['ratio']:g}",
         "seed": record.config["seed"],

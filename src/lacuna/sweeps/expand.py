@@ -18,7 +18,7 @@ from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import MissingPackage, UserError, require
 from lacuna.runner import experiment
 
-PLAIN = ("seed", "ratio")  # keys that choose no file: jobs that differ in them alone are composed once
+PLAIN = ("seed", "ratio", "dataset.table")  # keys that choose no file: jobs that differ in them alone are composed once
 
 
 def overrides_of_jobs(config: DictConfig) -> list[list[str]]:
@@ -62,7 +62,8 @@ def settle_jobs(config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[dict[
         overrides = parser.parse_overrides(list(job))
         cfg, about = composed(tuple(text for text, o in zip(job, overrides, strict=True) if not _plain(o)))
         cfg = cfg.copy()
-        cfg.update({o.key_or_group: o.value() for o in overrides if _plain(o)})
+        for override in filter(_plain, overrides):
+            OmegaConf.update(cfg, override.key_or_group, override.value())
         return _of_job(cfg, about)
 
     return [settled(job) for job in jobs]
