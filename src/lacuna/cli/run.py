@@ -30,8 +30,8 @@ from lacuna.runner.credentials import to_environment
 from lacuna.runner.experiment import REPORT, Outcome, check, run
 from lacuna.runner.limits import Stopped, stoppable
 from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
-from lacuna.sweeps.callback import PastHydra, command
-from lacuna.sweeps.expand import typed_overrides
+from lacuna.sweeps.callback import PastHydra
+from lacuna.sweeps.expand import command, typed_overrides
 from lacuna.sweeps.running import RunningSweep, tell
 
 

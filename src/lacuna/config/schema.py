@@ -63,6 +63,7 @@ class Settings(Strict):
     draws: int = Field(ge=0)
     alpha: float = Field(gt=0, lt=1)
     fill: Literal["best", "draw"]
+    held_out: float | None = Field(gt=0, lt=1)
     score_iterations: list[Literal["train", "test"]]
     resume: bool
     outputs: str = Field(min_length=1)

@@ -156,16 +156,17 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Budget and device count, since they change numbers; output folder, tracking, limits and ``jobs``, the processes
     that share a method's work, do not. ``engine: auto`` follows from the device and is left out; another engine counts.
-    Downstream tasks count where there are any, and fills by a draw. Where files lie decides nothing: a file is known by
-    its content, a folder by the manifest of what was built there; a folder without one is a cache of public files, and
-    says nothing.
+    Downstream tasks count where there are any, as do fills by a draw and held-out cells. Where files lie decides
+    nothing: a file is known by its content, a folder by the manifest of what was built there; a folder without one is
+    a cache of public files, and says nothing.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")
     nodes = {key: _by_content(config[key]) for key in ("dataset", "mask", "method")}
     downstream = {"downstream": config["downstream"]} if config.get("downstream") else {}
     fill = {"fill": "draw"} if config.get("fill", "best") == "draw" else {}
-    return {"names": names, **nodes, **downstream, **fill, **{key: config[key] for key in plain_keys}}
+    again = {"held_out": config["held_out"]} if config.get("held_out") else {}
+    return {"names": names, **nodes, **downstream, **fill, **again, **{key: config[key] for key in plain_keys}}
 
 
 def _by_content(node: Any) -> Any:

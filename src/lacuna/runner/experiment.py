@@ -21,8 +21,9 @@ from lacuna.errors import StorageError, UserError
 from lacuna.files import check_writable, locked, sweep_temporaries, write_text
 from lacuna.masks.base import Mask
 from lacuna.methods.base import Method
+from lacuna.metrics.held_out import error as held_out_error
 from lacuna.metrics.score import Metric, score
-from lacuna.problem import hide, with_posteriors
+from lacuna.problem import held_out, hide, with_posteriors
 from lacuna.records import environment
 from lacuna.records.completed_tables import Completion, write_tables
 from lacuna.records.record import (
@@ -85,6 +86,8 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     metrics = {key: {**node, "_partial_": True} for key, node in config["metrics"].items()}  # called at the end
     given = {**config, "metrics": metrics}
     built = {key: instantiate(given[key], key, kind) for key, kind in nouns.items()}
+    if config["held_out"] and built["downstream"]:
+        raise UserError("held_out scores no downstream task: leave out one of held_out and downstream")
     return Parts(**built | {"downstream": built["downstream"] or None})
 
 
@@ -255,6 +258,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
         record.mask_rates, record.meaningful_rates = mask.rates(table.columns), table.meaningful_rates
         problem = hide(table, mask)
+        if config["held_out"]:
+            problem = held_out(problem, config["held_out"], stream(seed, "held_out"))
         if config["draws"]:
             problem = with_posteriors(problem, config["alpha"])
     if reason := method.unsupported(problem):
@@ -263,8 +268,10 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         method.law = problem.law  # type: ignore[attr-defined]
     scored = {split: rows for split, rows in problem.splits.items() if split in config["score_iterations"]}
 
+    metrics = dict(parts.metrics) | ({"error": held_out_error} if config["held_out"] else {})
+
     def score_now(impute: Callable[[Incomplete], Imputation]) -> dict[str, float]:
-        return _scores(problem, {split: impute(rows) for split, rows in scored.items()}, parts.metrics)[0]
+        return _scores(problem, {split: impute(rows) for split, rows in scored.items()}, metrics)[0]
 
     method.monitor = RunMonitor(stage, owner=table.digest, score=score_now)
     with stage.phase("fit"):
@@ -275,7 +282,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         with stage.phase(f"impute_{split}"):
             imputations[split] = method.impute(rows, config["draws"])
     with stage.phase("score"):
-        record.scores, record.notes = _scores(problem, imputations, parts.metrics)
+        record.scores, record.notes = _scores(problem, imputations, metrics)
         record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
     if parts.downstream:
         with stage.phase("downstream"):
@@ -283,8 +290,9 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(literal(record.config))))
-        _write_completion(config, table, imputations, record, folder, masked=bool(mask.ordinary.any()))
-        split = "test" if problem.test is not None else "train"
+        if not config["held_out"]:
+            _write_completion(config, table, imputations, record, folder, masked=bool(mask.ordinary.any()))
+        split = list(problem.answers)[-1]
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
 

@@ -34,6 +34,7 @@ class Sweep:
     datasets: list[str]
     title: str = ""  # a sweep of an earlier version has none
     description: str = ""  # Markdown
+    study: str = ""  # key of a search, whose jobs are not known beforehand
 
     def write(self, folder: Path) -> None:
         write_text(folder / "sweep.json", json.dumps(asdict(self), indent=2))
@@ -41,7 +42,7 @@ class Sweep:
     @property
     def key(self) -> str:
         """The same jobs are the same sweep, whenever they run."""
-        return hashlib.sha256(json.dumps(self.jobs).encode()).hexdigest()[:10]
+        return self.study or hashlib.sha256(json.dumps(self.jobs).encode()).hexdigest()[:10]
 
     def parents(self, tracker: Tracker) -> dict[str, str]:
         """The parent run in MLflow for each data set."""
@@ -52,17 +53,22 @@ class Sweep:
 
 def tell(sweep_folder: Path, number: int, **what: str) -> None:
     """From a job to whoever asks: ``folder`` of its record, or the ``error`` for which there is none."""
-    write_text(sweep_folder / f"{number}.json", json.dumps(what))
+    write_text(told_in(sweep_folder, number), json.dumps(what))
 
 
 def was_told(sweep_folder: Path, number: int) -> bool:
     """Whether a job, or someone in its place, has told what became of it."""
-    return (sweep_folder / f"{number}.json").exists()
+    return told_in(sweep_folder, number).exists()
+
+
+def told_in(sweep_folder: Path, number: int) -> Path:
+    """The file in which a job tells what became of it."""
+    return sweep_folder / f"{number}.json"
 
 
 def results(sweep: Sweep, folder: Path) -> list[Outcome | str]:
     """Each job's record, or what kept it from having one."""
-    return [_result(folder / f"{number}.json") for number in range(len(sweep.jobs))]
+    return [_result(told_in(folder, number)) for number in range(len(sweep.jobs))]
 
 
 def _result(path: Path) -> Outcome | str:
@@ -81,14 +87,15 @@ class RunningSweep:
         sweep: its jobs.
         folder: where they tell what became of them.
         tracker: MLflow; None where nothing is tracked.
+        n_jobs: in all; default: those of the sweep.
     """
 
     current: RunningSweep | None = None
 
-    def __init__(self, sweep: Sweep, folder: Path, tracker: Tracker | None) -> None:
+    def __init__(self, sweep: Sweep, folder: Path, tracker: Tracker | None, n_jobs: int | None = None) -> None:
         self.sweep, self.folder, self.tracker = sweep, folder, tracker
         self.parents: dict[str, str] = {}
-        self._todo = [number for number in range(len(sweep.jobs)) if not was_told(folder, number)]
+        self._todo = [number for number in range(n_jobs or len(sweep.jobs)) if not was_told(folder, number)]
         self._began = time.monotonic()
         if tracker:
             self.parents = sweep.parents(tracker)
