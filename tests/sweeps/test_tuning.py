@@ -71,9 +71,7 @@ def test_the_override_grammar_is_the_search_space(multirun: DictConfig, value: s
         (["method=knn", "method.neighbours=range(1,9)", "downstream=xgboost"], "downstream"),
     ],
 )
-def test_what_cannot_be_searched_is_told_in_a_line(
-    multirun: DictConfig, overrides: list[str], message: str
-) -> None:
+def test_what_cannot_be_searched_is_told_in_a_line(multirun: DictConfig, overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         search(typed(multirun, *overrides))
 

@@ -29,7 +29,7 @@ from lacuna.reports.terminal import print_completion, print_downstream, print_sc
 from lacuna.runner.credentials import to_environment
 from lacuna.runner.experiment import REPORT, Outcome, check, run
 from lacuna.runner.limits import Stopped, stoppable
-from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
+from lacuna.runner.tracking import forgiven, is_published, open_tracker
 from lacuna.sweeps.callback import PastHydra
 from lacuna.sweeps.expand import command, typed_overrides
 from lacuna.sweeps.running import RunningSweep, tell
@@ -105,8 +105,8 @@ def single_run(config: dict[str, Any], typed: str) -> Outcome:
 
     def publish(outcome: Outcome) -> None:
         if uri and not is_published(outcome.record, outcome.folder, uri):
-            with forgiven("this run"):
-                Tracker(uri, outputs).publish(outcome.record, outcome.folder)
+            with forgiven("this run", uri):
+                open_tracker(uri, outputs).publish(outcome.record, outcome.folder)
 
     outcome = _carry_out(config, console, typed, publish)
     record, folder = outcome.record, outcome.folder

@@ -17,7 +17,7 @@ from lacuna import paths
 from lacuna.config.compose import literal
 from lacuna.records.record import run_folder
 from lacuna.runner import experiment
-from lacuna.runner.mlflow_tracking import Tracker, forgiven
+from lacuna.runner.tracking import Tracking, forgiven, open_tracker
 from lacuna.sweeps.dry_run import print_plan
 from lacuna.sweeps.expand import command, overrides_of_jobs, settle_jobs, typed_overrides
 from lacuna.sweeps.naming import description, title
@@ -52,7 +52,7 @@ def _start_tuning(config: DictConfig) -> None:
         config.hydra.sweep.dir = str(found.folder)
         folder = QuotedString(literal(str(found.folder)), Quote.single).with_quotes()
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={folder}")  # jobs are composed anew
-        with forgiven("this search"):
+        with forgiven("this search", found.settled["tracking"]["uri"] or ""):
             RunningSweep.current = Tuning(found, _typed(), _tracker(found.settled))
         RunningSweep.current = RunningSweep.current or Tuning(found, _typed(), None)
     except Exception as error:
@@ -82,7 +82,7 @@ def _start_sweep(config: DictConfig) -> None:
                 tell(folder, number, folder=str(kept_in))
     except Exception as error:
         raise PastHydra() from error
-    with forgiven("this sweep"):
+    with forgiven("this sweep", settled[0]["tracking"]["uri"] or ""):
         RunningSweep.current = RunningSweep(sweep, folder, _tracker(settled[0]))
     RunningSweep.current = RunningSweep.current or RunningSweep(sweep, folder, None)
 
@@ -91,8 +91,8 @@ def _typed() -> str:
     return shlex.join([*paths.program(), *sys.argv[1:]])
 
 
-def _tracker(settled: Mapping[str, Any]) -> Tracker | None:
+def _tracker(settled: Mapping[str, Any]) -> Tracking | None:
     uri = settled["tracking"]["uri"]
-    with forgiven("this sweep"):
-        return Tracker(uri, Path(settled["outputs"])) if uri else None
+    with forgiven("this sweep", uri or ""):
+        return open_tracker(uri, Path(settled["outputs"])) if uri else None
     return None

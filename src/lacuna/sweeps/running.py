@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -19,8 +20,11 @@ from lacuna.files import write_text
 from lacuna.records.record import find_records, read_record
 from lacuna.reports.terminal import print_comparison
 from lacuna.runner.experiment import Outcome
-from lacuna.runner.mlflow_tracking import Tracker, forgiven
 from lacuna.runner.progress import duration
+from lacuna.runner.tracking import Tracking, forgiven
+
+if TYPE_CHECKING:
+    from lacuna.runner.mlflow_tracking import Tracker
 
 NOT_TOLD = "it did not run to its end"
 
@@ -44,7 +48,7 @@ class Sweep:
         """The same jobs are the same sweep, whenever they run."""
         return self.study or hashlib.sha256(json.dumps(self.jobs).encode()).hexdigest()[:10]
 
-    def parents(self, tracker: Tracker) -> dict[str, str]:
+    def parents(self, tracker: Tracking) -> dict[str, str]:
         """The parent run in MLflow for each data set."""
         name = self.title or self.command.split(" ", maxsplit=2)[2].removeprefix("-m ")  # without the program
         about = (self.key, name, self.command, self.description)
@@ -86,13 +90,13 @@ class RunningSweep:
     Args:
         sweep: its jobs.
         folder: where they tell what became of them.
-        tracker: MLflow; None where nothing is tracked.
+        tracker: of the runs; None where nothing is tracked.
         n_jobs: in all; default: those of the sweep.
     """
 
     current: RunningSweep | None = None
 
-    def __init__(self, sweep: Sweep, folder: Path, tracker: Tracker | None, n_jobs: int | None = None) -> None:
+    def __init__(self, sweep: Sweep, folder: Path, tracker: Tracking | None, n_jobs: int | None = None) -> None:
         self.sweep, self.folder, self.tracker = sweep, folder, tracker
         self.parents: dict[str, str] = {}
         self._todo = [number for number in range(n_jobs or len(sweep.jobs)) if not was_told(folder, number)]
@@ -105,7 +109,7 @@ class RunningSweep:
     def publish(self, outcome: Outcome) -> None:
         """Write a job's record into MLflow, as a child of this sweep."""
         if self.tracker:
-            with forgiven(f"run {outcome.record.name}"):
+            with forgiven(f"run {outcome.record.name}", self.tracker.uri):
                 parent = self.parents[outcome.record.config["names"]["dataset"]]
                 self.tracker.publish(outcome.record, outcome.folder, parent)
 
@@ -141,7 +145,7 @@ class RunningSweep:
             _say(console, f"{left}; the same command goes on: {self.sweep.command}")
         failed, interrupted = "failed" in ends, "interrupted" in ends or stopped
         if self.tracker:
-            with forgiven("the end of this sweep"):
+            with forgiven("the end of this sweep", self.tracker.uri):
                 for parent in self.parents.values():
                     self.tracker.close(parent, "KILLED" if interrupted else "FAILED" if failed else "FINISHED")
         return int(failed or interrupted)

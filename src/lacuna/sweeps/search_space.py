@@ -72,18 +72,19 @@ def search_space(config: DictConfig) -> SearchSpace:
 def _dimension(key: str, override: Override) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    sweep = override.value()
+    sweep: Any = override.value()
     try:
         if isinstance(sweep, IntervalSweep):
             low, high = sweep.start, sweep.end
-            kind = IntDistribution if isinstance(low, int) and isinstance(high, int) else FloatDistribution
+            kind: Any = IntDistribution if isinstance(low, int) and isinstance(high, int) else FloatDistribution
             return kind(low, high, log="log" in sweep.tags)
-        values = list(override.sweep_iterator())
+        values: list[Any] = list(override.sweep_iterator())
         if isinstance(sweep, RangeSweep) and len(values) > 1:
             low, high, step = min(values), max(values), abs(sweep.step)
+            kind = IntDistribution if isinstance(low, int) else FloatDistribution
             if "log" in sweep.tags:
-                return IntDistribution(low, high, log=True)
-            return (IntDistribution if isinstance(low, int) else FloatDistribution)(low, high, step=step)
+                return kind(low, high, log=True)
+            return kind(low, high, step=step)
     except ValueError as error:
         raise UserError(f"{override.input_line} cannot be searched: {error}") from error
     return CategoricalDistribution(list(override.sweep_string_iterator()))

@@ -23,7 +23,7 @@ from lacuna.errors import UserError, require
 from lacuna.files import locked, whole, write_text
 from lacuna.records.record import run_id
 from lacuna.runner.experiment import Outcome
-from lacuna.runner.mlflow_tracking import Tracker
+from lacuna.runner.tracking import Tracking
 from lacuna.sweeps.expand import command, settle_jobs
 from lacuna.sweeps.running import RunningSweep, Sweep, results, told_in
 from lacuna.sweeps.search_space import SearchSpace, search_space
@@ -104,10 +104,10 @@ class Tuning(RunningSweep):
     Args:
         found: what is searched.
         typed: the command.
-        tracker: MLflow; None where nothing is tracked.
+        tracker: of the runs; None where nothing is tracked.
     """
 
-    def __init__(self, found: Search, typed: str, tracker: Tracker | None) -> None:
+    def __init__(self, found: Search, typed: str, tracker: Tracking | None) -> None:
         names, keys = found.settled["names"], ", ".join(found.space.dimensions)
         varied = ", ".join(found.space.typed.values())
         sweep = Sweep(
@@ -156,7 +156,7 @@ class Tuning(RunningSweep):
 
     def close(self, console: Console, stopped: bool = False) -> int:
         code = super().close(console, stopped)
-        done = [trial for trial in self.study.trials if trial.value is not None]
+        done: list[Any] = [trial for trial in self.study.trials if trial.value is not None]
         if not done:
             _say(console, "no trial has a held-out error yet")
             return code
