@@ -72,7 +72,7 @@ def test_no_password_is_written_by_runs_that_pass_fail_or_are_killed(tmp_path: P
     slow = "method.pause=30"
     for more in (
         [slow],
-        [slow, "limits.seconds=100"],
+        [slow, "limits.seconds=100", "seed=6"],
         ["-m", slow, "seed=3,4"],
         ["-m", slow, "seed=4,5", "resume=false"],
     ):

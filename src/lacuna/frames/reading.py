@@ -28,22 +28,31 @@ class Asked:
 
     kind: Wanted
     format: str | None = None  # strptime's, of a date
+    decimal: str | None = None  # mark before the decimals of numbers
 
 
 def asked_of(label: Any, value: str | Mapping[str, str]) -> Asked:
     """What a schema says of one column."""
     given = dict(value) if isinstance(value, Mapping) else {"kind": value}
-    kind, date_format = given.pop("kind", "date"), given.pop("format", None)
+    decimal = given.pop("decimal", None)
+    kind = given.pop("kind", "date" if decimal is None else "continuous")
+    date_format = given.pop("format", None)
     name = label_text(label)
     if given:
-        raise UserError(f"schema: column {name!r} has {next(iter(given))!r}; give a kind, or a kind and a format")
+        raise UserError(
+            f"schema: column {name!r} has {next(iter(given))!r}; give a kind, with a format or a decimal mark"
+        )
     if kind not in WANTED:
         raise UserError(f"schema: column {name!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")
     if date_format is not None and (kind != "date" or "%" not in str(date_format)):
         raise UserError(
             f"schema: column {name!r}: a format such as '%d/%m/%y' goes with kind date, got {date_format!r}"
         )
-    return Asked(kind, date_format)
+    if decimal is not None and (kind not in ("continuous", "integer") or decimal not in (".", ",")):
+        raise UserError(
+            f"schema: column {name!r}: decimal is '.' or ',' of kind continuous or integer, got {decimal!r}"
+        )
+    return Asked(kind, date_format, decimal)
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class Reading:
         (many, often), (few, twice) = LEVELS_BY_CELLS
         return min(self.max_levels, max(n_seen // often, min(many, max(few, n_seen // twice))))
 
-    def typed(self, name: str, kind: str, date_format: str = "") -> str:
+    def typed(self, name: str, kind: str, date_format: str = "", decimal: str = "") -> str:
         """What to type to give a column a kind: an argument of Python, an override for the shell, or a line of YAML.
 
         >>> Reading(schema_key="dataset.schema").typed("town", "ignore")
@@ -73,13 +82,14 @@ class Reading:
         >>> print(Reading(schema_key="dataset.schema").typed("pay ($)", "ignore"))
         'dataset.schema="{\\"pay ($)\\": \\"ignore\\"}"'
         """
-        value = {"kind": kind, "format": date_format} if date_format else kind
+        more = {key: each for key, each in (("format", date_format), ("decimal", decimal)) if each}
+        value = {"kind": kind, **more} if more else kind
         if "." not in self.schema_key:
             return f"{self.schema_key}={{{name!r}: {value!r}}}"
         mapping = json.dumps({name: value}, ensure_ascii=False)  # which is YAML
         if self.schema_file or any(mark in name for mark in ("'", '"', "\\", "${")):
             return f"the line {mapping[1:-1]} in {self.schema_file or f'a YAML file given as {self.schema_key}'}"
-        if re.fullmatch(r"\w+", name, re.ASCII) and not date_format:
+        if re.fullmatch(r"\w+", name, re.ASCII) and not more:
             return f"+{self.schema_key}.{name}={kind}"
         escaped = mapping.replace('"', r"\"")
         return f"'{self.schema_key}=\"{escaped}\"'"
