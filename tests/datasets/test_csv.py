@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from lacuna.config.compose import compose
+from lacuna.config.compose import compose, plain
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
 from lacuna.frames.conversion import typed
@@ -170,6 +170,24 @@ def test_na_values_compare_as_numbers(tmp_path: Path, spelling: str) -> None:
         assert kinds(one) == {"a": "continuous", "b": "categorical"}
         assert completed(one, tmp_path) == b"a,b\n1.5,x\n2.5,y\n2.5,y\n3.5,y\n"
     assert table(tmp_path, "zip,x\n0099,1\n0100,99\n", na_values=99).source.n_blank == 1  # a padded code is no number
+
+
+def test_levels_that_differ_in_spelling_alone_are_said(tmp_path: Path) -> None:
+    one = table(tmp_path, "a,b\n" + "TRUE,x\ntrue,y\n" * 3 + ",y\n")
+    assert one.source.notes == ("column 'a': 'TRUE' and 'true' are two levels, and may be meant as one",)
+    with pytest.raises(UserError, match="line 1, 'sep=,', is no header: remove it"):
+        table(tmp_path, "sep=,\na,b\n1,2\n,3\n")
+
+
+def test_question_marks_may_be_blanks(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text("age,x\n" + "\n".join(f"{i},{i % 3}" for i in range(9)) + "\n???,1\n")
+    asked = ["dataset=csv", f"dataset.path={path}"]
+    with pytest.raises(UserError, match=r"'\?\?\?' stands for a value that is not given: write '\\\?\?\?'"):
+        compose([*asked, "dataset.na_values=['???']"])
+    one = load(path, **{"na_values": plain(compose([*asked, r"dataset.na_values=['\???']"]))["dataset"]["na_values"]})
+    assert kinds(one)["age"] == "integer"
+    assert np.isnan(one.values[-1, 0])
 
 
 def test_na_values_by_column(tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
     record = outcome.record
     took = "reused" if outcome.reused else f"{record.seconds['total']:.1f} s"
     why = f": {record.error}" if record.error else ""
-    left = RunningSweep.current.left(number) if RunningSweep.current else ""
+    seconds = record.seconds["total"] if record.status == "finished" else None
+    left = RunningSweep.current.left(number, seconds) if RunningSweep.current else ""
     _say(console, f"  {record.status}{why} ({took}), {_near(outcome.folder / 'record.json')}{left}")
 
 

@@ -178,6 +178,8 @@ def _text_coding(texts: pd.Series, n_seen: int, name: str, reading: Reading, fin
         _note_open_marks(texts, "read as text", marked[0].decimal, name, reading, findings)
     elif reading.decimal_marks:
         _note_near_numbers(texts, name, findings)
+        if len(texts) <= reading.most_levels(n_seen):
+            _note_spellings(texts, name, findings)
     return levels(texts)
 
 
@@ -199,6 +201,15 @@ def _note_near_numbers(texts: pd.Series, name: str, findings: Findings) -> None:
         findings.notes.append(
             f"column {name!r} is read as text because of {odd!r}: if that means blank, add it to na_values"
         )
+
+
+def _note_spellings(texts: pd.Series, name: str, findings: Findings) -> None:
+    """TRUE and true are two levels, which may not be meant."""
+    first: dict[str, str] = {}
+    for text in texts:
+        if (other := first.setdefault(" ".join(text.casefold().split()), text)) != text:
+            findings.notes.append(f"column {name!r}: {other!r} and {text!r} are two levels, and may be meant as one")
+            return
 
 
 def levels(seen: pd.Series) -> Levels | None:

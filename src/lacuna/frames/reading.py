@@ -39,9 +39,7 @@ def asked_of(label: Any, value: str | Mapping[str, str]) -> Asked:
     date_format = given.pop("format", None)
     name = label_text(label)
     if given:
-        raise UserError(
-            f"schema: column {name!r} has {next(iter(given))!r}; give a kind, with a format or a decimal mark"
-        )
+        raise UserError(f"schema: column {name!r} has {next(iter(given))!r}; give kind, format or decimal")
     if kind not in WANTED:
         raise UserError(f"schema: column {name!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")
     if date_format is not None and (kind != "date" or "%" not in str(date_format)):

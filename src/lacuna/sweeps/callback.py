@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -82,9 +83,10 @@ def _start_sweep(config: DictConfig) -> None:
                 tell(folder, number, folder=str(kept_in))
     except Exception as error:
         raise PastHydra() from error
+    kinds = [json.dumps([each["names"]["method"], each["dataset"]]) for each in settled]
     with forgiven("this sweep", settled[0]["tracking"]["uri"] or ""):
-        RunningSweep.current = RunningSweep(sweep, folder, _tracker(settled[0]))
-    RunningSweep.current = RunningSweep.current or RunningSweep(sweep, folder, None)
+        RunningSweep.current = RunningSweep(sweep, folder, _tracker(settled[0]), kinds)
+    RunningSweep.current = RunningSweep.current or RunningSweep(sweep, folder, None, kinds)
 
 
 def _typed() -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -91,16 +91,19 @@ class RunningSweep:
         sweep: its jobs.
         folder: where they tell what became of them.
         tracker: of the runs; None where nothing is tracked.
-        n_jobs: in all; default: those of the sweep.
+        kinds: of each job, what takes about as long as others of its kind; default: all are of one.
     """
 
     current: RunningSweep | None = None
 
-    def __init__(self, sweep: Sweep, folder: Path, tracker: Tracking | None, n_jobs: int | None = None) -> None:
+    def __init__(
+        self, sweep: Sweep, folder: Path, tracker: Tracking | None, kinds: Sequence[str] | None = None
+    ) -> None:
         self.sweep, self.folder, self.tracker = sweep, folder, tracker
         self.parents: dict[str, str] = {}
-        self._todo = [number for number in range(n_jobs or len(sweep.jobs)) if not was_told(folder, number)]
-        self._began = time.monotonic()
+        self._kinds = [""] * len(sweep.jobs) if kinds is None else kinds
+        self._todo = [number for number in range(len(self._kinds)) if not was_told(folder, number)]
+        self._took: dict[str, list[float]] = {}  # seconds of finished jobs, by kind
         if tracker:
             self.parents = sweep.parents(tracker)
             for parent in self.parents.values():
@@ -113,13 +116,26 @@ class RunningSweep:
                 parent = self.parents[outcome.record.config["names"]["dataset"]]
                 self.tracker.publish(outcome.record, outcome.folder, parent)
 
-    def left(self, number: int) -> str:
-        """In words, how long the jobs after one take if they run in turn and take as long as those before."""
-        done = sum(each <= number for each in self._todo)
-        if done in (0, len(self._todo)):
+    def left(self, number: int, seconds: float | None) -> str:
+        """In words, how long the jobs after one take in turn, each as long as the mean of those of its kind.
+
+        Nothing is said of the time while a kind that is left has no finished job.
+
+        Args:
+            number: of the job that ended.
+            seconds: that it took; None where it did not finish.
+        """
+        if seconds is not None and number in self._todo:
+            self._took.setdefault(self._kinds[number], []).append(seconds)
+        todo = [each for each in self._todo if each > number]
+        done = len(self._todo) - len(todo)
+        if not done or not todo:
             return ""
-        seconds = (time.monotonic() - self._began) * (len(self._todo) - done) / done
-        return f"; {done} of {len(self._todo)} runs done, about {duration(seconds)} left"
+        text = f"; {done} of {len(self._todo)} runs done"
+        kinds = [self._kinds[each] for each in todo]
+        if not set(kinds) <= self._took.keys():
+            return text
+        return f"{text}, about {duration(sum(mean(self._took[kind]) for kind in kinds))} left"
 
     def close(self, console: Console, stopped: bool = False) -> int:
         """Print what came out and what did not; returns the exit code.

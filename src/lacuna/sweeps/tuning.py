@@ -118,7 +118,7 @@ class Tuning(RunningSweep):
             description=f"{found.n_trials} trials of {varied} by the error on held-out cells\n\n`{typed}`",
             study=found.key,
         )
-        super().__init__(sweep, found.folder, tracker, found.n_trials)
+        super().__init__(sweep, found.folder, tracker, [names["method"]] * found.n_trials)
         self.search = found
         self.study = open_study(found.folder)
         self._note_jobs()
