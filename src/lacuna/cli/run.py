@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    if Path(sys.argv[0]).name != "lacuna" and {"-sc", "--shell-completion"} & set(sys.argv):
+    if not paths.is_lacuna(sys.argv[0]) and {"-sc", "--shell-completion"} & set(sys.argv):
         raise UserError('only lacuna completes in the shell, after: eval "$(lacuna -sc install=bash)"')
     sys.argv[1:] = to_environment(multirun_first(with_config_dir(sys.argv[1:])))
     hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job)()

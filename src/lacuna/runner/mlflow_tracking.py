@@ -14,10 +14,12 @@ import os
 import platform
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from lacuna.errors import require
 from lacuna.files import locked, whole
@@ -243,12 +245,8 @@ def _abandoned(process: str | None) -> bool:
     host, pid, *start = (process or ":").split(":")
     if host != platform.node():
         return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+    if not psutil.pid_exists(int(pid)):  # os.kill(pid, 0) would end it on Windows
         return True
-    except PermissionError:
-        pass
     return bool(start) and start[0] != _start(int(pid))  # its number went to another process
 
 
@@ -257,4 +255,6 @@ def _start(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
+        with suppress(psutil.Error):
+            return str(psutil.Process(pid).create_time())
         return ""
