@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,8 @@ def single_run(config: dict[str, Any], typed: str) -> Outcome:
     if outcome.reused:
         commit = f" with commit {record.commit[:10]}" if record.commit else ""
         _say(console, f"reused: this run ended at {record.finished[:19]} UTC{commit} (resume=false runs it again)")
-        if unscored := config["metrics"].keys() - record.config.get("metrics", config["metrics"]).keys():
-            _say(console, f"not scored then: {', '.join(sorted(unscored))}")
+        if unscored := _unscored(config, record):
+            _say(console, unscored)
     if record.status == "finished":
         if record.completed:
             print_completion(record, console)
@@ -158,6 +158,8 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
     took = "reused" if outcome.reused else f"{record.seconds['total']:.1f} s"
     why = f": {record.error}" if record.error else ""
     seconds = record.seconds["total"] if record.status == "finished" else None
+    if outcome.reused and (unscored := _unscored(config, record)):
+        took += f"; {unscored}"
     left = RunningSweep.current.left(number, seconds) if RunningSweep.current else ""
     _say(console, f"  {record.status}{why} ({took}), {_near(outcome.folder / 'record.json')}{left}")
 
@@ -193,6 +195,12 @@ def _headline(config: dict[str, Any]) -> str:
     mask = "its own blanks" if names["mask"] == "none" else f"{names['mask']} {config['ratio']:g}"
     problem = f"{names['dataset']}, {mask}, seed {config['seed']}"
     return f"{names['method']} on {problem}; budget {budget}{chosen}, {config['device']}"
+
+
+def _unscored(config: Mapping[str, Any], record: Record) -> str:
+    """Metrics that came after a record; it does not hold all that scoring them takes, such as draws."""
+    names = sorted(config["metrics"].keys() - record.config.get("metrics", config["metrics"]).keys())
+    return f"not scored then: {', '.join(names)}" if names else ""
 
 
 def _durations(record: Record) -> str:
