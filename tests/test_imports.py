@@ -135,9 +135,10 @@ def test_the_core_imports_only_the_scientific_stack(module: str) -> None:
         assert others <= SCIENTIFIC, f"{module} needs {name}, which imports {sorted(others - SCIENTIFIC)}"
 
 
-def test_only_tracking_imports_mlflow() -> None:
-    users = {m for m in MODULES if any(i.split(".")[0] == "mlflow" for i in imports(m))}
-    assert users == {"lacuna.runner.mlflow_tracking"}
+@pytest.mark.parametrize("tracker", ["mlflow", "tensorboard", "wandb"])
+def test_only_its_own_module_imports_a_tracker(tracker: str) -> None:
+    users = {m for m in MODULES if any(i.split(".")[0] == tracker for i in imports(m))}
+    assert users == {f"lacuna.runner.{tracker}_tracking"}
 
 
 BLOCKED = ("hydra", "omegaconf", "mlflow", "pydantic", "rich", "matplotlib", "pyarrow", "xgboost", "yaml", "skops")

@@ -5,7 +5,7 @@ import pytest
 
 from lacuna.datasets.bayesnet import BayesNet
 from lacuna.masks.mcar import MCAR, ConstantHiding
-from lacuna.problem import hide
+from lacuna.problem import held_out, hide
 from lacuna.rng import stream
 from lacuna.types import Column, OrdinaryMask, Problem, Table
 
@@ -72,3 +72,23 @@ def test_no_truth_passes_to_the_method(bayesnet):
 
 def test_table_law_and_mask_mechanism_meet_in_the_problem(bayesnet):
     assert bayesnet.law.mechanism == ConstantHiding(0.2)
+
+
+def test_held_out_cells_are_observed_training_cells_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    columns = (Column("x"), Column("y", "categorical", ("a", "b")), Column("lone"), Column("empty"))
+    blank = np.full((200, 2), np.nan)
+    values = np.column_stack([rng.normal(size=200), rng.integers(2, size=200), blank])
+    values[7, 2] = 1.0
+    rows = np.arange(200) < 150
+    table = Table("t", columns, values, np.zeros((200, 4), bool), train_rows=rows)
+    problem = hide(table, OrdinaryMask(rng.random((200, 4)) < 0.2))
+    again = held_out(problem, 0.1, np.random.default_rng(1))
+    answer = again.answers["held_out"]
+    assert list(again.splits) == list(again.answers) == ["held_out"]
+    assert again.law is None
+    assert not (answer.ordinary & ~problem.train.observed).any()
+    assert np.array_equal(again.train.observed, problem.train.observed & ~answer.ordinary)
+    assert np.array_equal(answer.values, problem.train.values, equal_nan=True)
+    n_observed = problem.train.observed.sum(0)
+    assert answer.ordinary.sum(0).tolist() == [round(0.1 * n) if n > 1 else 0 for n in n_observed]

@@ -28,7 +28,7 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows flushes no file that is open for reading alone
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:

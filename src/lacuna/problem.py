@@ -35,6 +35,32 @@ def hide(table: Table, mask: OrdinaryMask) -> Problem:
     return Problem(table.name, question(train_rows), question(~train_rows) if has_test else None, answers, law)
 
 
+def held_out(problem: Problem, share: float, rng: np.random.Generator) -> Problem:
+    """The training rows alone with a part of their observed cells hidden again: what a method can be tuned by.
+
+    Neither test rows nor the truth of cells that were hidden before are in it. Each column loses its share of observed
+    cells, rounded, at least one and at most half of them, completely at random.
+
+    Args:
+        problem: as ``hide`` gives it.
+        share: of the observed cells of each column, in (0, 1).
+        rng: of the choice of cells.
+
+    Returns:
+        A problem whose only answer, ``held_out``, knows those cells.
+    """
+    values, observed = problem.train.values, problem.train.observed
+    again = np.zeros_like(observed)
+    for j in range(observed.shape[1]):
+        rows = rng.permutation(np.flatnonzero(observed[:, j]))
+        again[rows[: min(max(1, round(share * len(rows))), len(rows) // 2)], j] = True
+    left = np.where(again, np.nan, values)
+    none = np.zeros_like(observed)
+    _, scale = column_moments(left)
+    answer = Answer(problem.train.columns, values, none, again, scale, meaningful_known=False)
+    return Problem(problem.name, Incomplete(problem.train.columns, left, observed & ~again), None, {"held_out": answer})
+
+
 def with_posteriors(problem: Problem, alpha: float) -> Problem:
     """``problem`` whose answers are about draws: they say what the law of data and mask, if any, knows of hidden cells.
 

@@ -210,11 +210,13 @@ class Problem:
     name: str
     train: Incomplete
     test: Incomplete | None
-    answers: dict[str, Answer]  # by split: "train", "test"
+    answers: dict[str, Answer]  # by split, of the training rows first: "train", "test"; or "held_out" alone
     law: HiddenLaw | None = None  # of the hidden cells, for the oracle; problem.py joins it
 
     @property
     def splits(self) -> dict[str, Incomplete]:
+        if "held_out" in self.answers:
+            return {"held_out": self.train}
         return {"train": self.train} if self.test is None else {"train": self.train, "test": self.test}
 
 

@@ -25,11 +25,12 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("lacuna ", {"impute", "run"}),
-        ("lacuna ru", {"impute", "run"}),  # the shell takes those that begin so
+        ("lacuna ", {"compare", "diagnose", "impute", "run"}),
+        ("lacuna ru", {"compare", "diagnose", "impute", "run"}),  # the shell takes those that begin so
         ("lacuna run method=sel", {"method=selective", "method=selection"}),
         ("lacuna run method=mean_mode seed", {"seed="}),
         ("lacuna impute my.c", set()),  # the shell completes files
+        ("lacuna diagnose my.c", set()),
     ],
 )
 def test_words_that_complete_a_line(

@@ -199,6 +199,20 @@ def test_sweeps_of_quickstart_form_come_from_the_experiment_file(lacuna, tmp_pat
 
 
 @pytest.mark.slow
+def test_a_metric_that_came_after_a_record_is_named(lacuna, tmp_path: Path) -> None:
+    sweep = ["-m", "seed=0,1", "method=mean_mode", "tracking=none"]
+    assert lacuna(*sweep).code == 0
+    for path in tmp_path.glob("runs/**/record.json"):
+        record = json.loads(path.read_text())
+        del record["config"]["metrics"]["rmse"]
+        path.write_text(json.dumps(record))
+    assert lacuna(*sweep).out.count("not scored then: rmse") == 2
+    alone = lacuna("method=mean_mode", "tracking=none")
+    assert "resume=false runs it again" in alone.out
+    assert "not scored then: rmse" in alone.out
+
+
+@pytest.mark.slow
 def test_seeds_become_children_of_one_mlflow_parent(lacuna, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 

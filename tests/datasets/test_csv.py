@@ -6,25 +6,30 @@ import csv
 import gzip
 import io
 import re
+import shlex
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pyarrow
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from lacuna.config.compose import compose, plain
 from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
 from lacuna.frames.conversion import typed
 from lacuna.frames.date_text import find_format
 from lacuna.frames.delimited_text import DelimitedText
+from lacuna.frames.number_text import read_marked_numbers
 from lacuna.frames.sources import Source
 from lacuna.imputer import Imputer
 from lacuna.methods.mean_mode import MeanMode
@@ -167,6 +172,24 @@ def test_na_values_compare_as_numbers(tmp_path: Path, spelling: str) -> None:
     assert table(tmp_path, "zip,x\n0099,1\n0100,99\n", na_values=99).source.n_blank == 1  # a padded code is no number
 
 
+def test_levels_that_differ_in_spelling_alone_are_said(tmp_path: Path) -> None:
+    one = table(tmp_path, "a,b\n" + "TRUE,x\ntrue,y\n" * 3 + ",y\n")
+    assert one.source.notes == ("column 'a': 'TRUE' and 'true' are two levels, and may be meant as one",)
+    with pytest.raises(UserError, match="line 1, 'sep=,', is no header: remove it"):
+        table(tmp_path, "sep=,\na,b\n1,2\n,3\n")
+
+
+def test_question_marks_may_be_blanks(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text("age,x\n" + "\n".join(f"{i},{i % 3}" for i in range(9)) + "\n???,1\n")
+    asked = ["dataset=csv", f"dataset.path={path}"]
+    with pytest.raises(UserError, match=r"'\?\?\?' stands for a value that is not given: write '\\\?\?\?'"):
+        compose([*asked, "dataset.na_values=['???']"])
+    one = load(path, **{"na_values": plain(compose([*asked, r"dataset.na_values=['\???']"]))["dataset"]["na_values"]})
+    assert kinds(one)["age"] == "integer"
+    assert np.isnan(one.values[-1, 0])
+
+
 def test_na_values_by_column(tmp_path: Path) -> None:
     text = "age,rooms\n99,99\n20,98\n30,97\n"
     one = table(tmp_path, text, na_values={"age": [99]})
@@ -226,7 +249,9 @@ def dated(folder: Path, cells: list[str], **options: object) -> tuple[Table, lis
     [
         (["2024-05-01T10:30:00+02:00", "2024-05-03T10:30:00+02:00"], "2024-05-02T10:30:00+02:00"),
         (["2024-05-01 10:30:00Z", "2024-05-01 10:30:10Z"], "2024-05-01 10:30:05Z"),
-        (["2024-03-30T23:00+01:00", "2024-03-31T06:00+02:00", "2024-03-31T11:00+02:00"], "2024-03-31T06:00+02:00"),
+        (["2024-03-30T23:00+01:00", "2024-03-31T06:00+02:00", "2024-03-31T11:00+02:00"], "2024-03-31T05:00+02:00"),
+        (["2024-05-01T10:00:00", "2024-05-01T10:00:02.50"], "2024-05-01T10:00:01.25"),
+        (["2024-05-01 10:00:00Z", "2024-05-01 10:00:01.500Z", "2024-05-01 10:00:04.500Z"], "2024-05-01 10:00:02Z"),
         (["31.12.2023 10:30:00", "02.01.2024 10:30:30"], "01.01.2024 10:30:15"),
         (["1.12.2023 9:30:00", "13.12.2023 9:30:30"], "7.12.2023 9:30:15"),
         (["12/31/2023 10:30:00", "01/02/2024 10:30:30"], "01/01/2024 10:30:15"),
@@ -248,6 +273,27 @@ def test_dates_come_back_in_their_own_format(tmp_path: Path, cells: list[str], f
     assert filled == [fill]
     assert one.columns[0].kind in ("integer", "continuous")
     assert one.source.notes == ()
+
+
+def test_offsets_of_summer_and_winter_follow_the_clock(tmp_path: Path) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    moments = [datetime(2023, 11, 3, 10, 30, tzinfo=berlin) + timedelta(days=9 * i) for i in range(60)]
+    lines = ["when,x", *(f"{moment.isoformat()},{i % 4}" for i, moment in enumerate(moments))]
+    one = table(tmp_path, "\n".join([*lines, ",1"]))
+    coding = one.source.codec.coded[0].coding
+    assert not one.source.notes
+    assert coding.decode(one.values[:-1, 0], None) == [moment.isoformat() for moment in moments]
+    between = [moment + timedelta(days=4) for moment in moments]
+    written = coding.decode(one.values[:-1, 0] + 4, None)
+    agree = [a == b.isoformat() for a, b in zip(written, between, strict=True)]
+    assert sum(agree) >= len(agree) - 3  # but for the days around a change of the clock
+    assert typed(one.source)["when"][0] == pd.Timestamp(moments[0])
+
+
+def test_offsets_of_two_places_have_one_clock(tmp_path: Path) -> None:
+    cells = [f"2024-05-{d:02d}T10:00{'+01:00' if d % 2 else '+02:00'}" for d in range(1, 25)]
+    _, (filled,) = dated(tmp_path, [*cells, "2024-05-25T10:00+02:00"])
+    assert filled.endswith("+02:00")
 
 
 @pytest.mark.parametrize(
@@ -324,6 +370,81 @@ def test_digits_of_other_scripts_are_numbers_and_fills_are_written_in_them(tmp_p
     np.testing.assert_array_equal(one.values[:2], [[3, 0.5, 12], [5, 2.5, 14]])
     assert completed(one, tmp_path).decode() == text.replace(",,\n", "٤,١٫٥,१३\n")
     assert typed(one.source)["a"].tolist() == [3, 5, pd.NA]
+
+
+@pytest.mark.parametrize(
+    ("cells", "fill"),
+    [
+        (["1,234.50", "999.50", "2,000,000.00"], "667,411.33"),
+        (["1.234,5", "999,5", "1.000"], "1.078"),
+        (["1.234.567", "999", "1.000"], "412.189"),
+        (["1'234.50", "999.50"], "1'117.00"),
+        (["1\u202f234,5", "999,5"], "1\u202f117,0"),
+        (["20,72", "3,45", "14,5"], "12,89"),
+        (["$1,234.50", "$999.50"], "$1,117.00"),
+        (["64,5 %", "21,2 %"], "42,9 %"),
+        (["12.50€", "10.00€"], "11.25€"),
+        (["\u22122.5", "\u22124.5", "1.0"], "\u22122.0"),
+        (["\u22122", "\u22124", "0"], "\u22122"),
+        (["\u0661\u066c\u0662\u0663\u0664\u066b\u0665", "\u0667\u066b\u0665"], "\u0666\u0662\u0661\u066b\u0660"),
+        (["1700499009.308", "1700198825.800"], "1700348917.554"),
+        (["1700289841.149816", "1700814414.308000"], "1700552127.728908"),
+    ],
+)
+def test_numbers_with_marks_are_read_and_fills_have_the_marks(tmp_path: Path, cells: list[str], fill: str) -> None:
+    lines = ["a,b", *(f'"{cell}",x' for cell in cells), '"",x']
+    one = table(tmp_path, "\n".join(lines) + "\n")
+    assert one.columns[0].kind != "categorical"
+    assert one.source.notes == ()
+    done = completed(one, tmp_path).decode().splitlines()
+    assert done[:-1] == lines[:-1]
+    assert done[-1] == f'"{fill}",x'
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "example", "value", "decimal"),
+    [
+        ("a,b", ["31,576", "8,204", "950"], "31,576", 31576, "."),
+        ("a;b", ["57.019", "17.148"], "57.019", 57019, ","),
+    ],
+)
+def test_a_mark_that_may_be_either_is_said_and_a_schema_decides(
+    tmp_path: Path, header: str, cells: list[str], example: str, value: int, decimal: str
+) -> None:
+    mark = header[1]
+    text = "\n".join([header, *(f'"{cell}"{mark}{i % 4}' for i, cell in enumerate(cells)), f"{mark}1"])
+    (note,) = [note for note in table(tmp_path, text).source.notes if "column 'a'" in note]
+    assert f"if {example!r} is {value}, say 'dataset.schema=" in note
+    (typed_override,) = re.findall(r"say ('.*')$", note)
+    (override,) = shlex.split(typed_override)
+    schema = yaml.safe_load(compose(["dataset=csv", "dataset.path=x", override]).dataset.schema)
+    assert schema == {"a": {"kind": "continuous", "decimal": decimal}}
+    one = table(tmp_path, text, schema=schema)
+    assert one.values[0, 0] == value
+    assert not [note for note in one.source.notes if "column 'a'" in note]
+
+
+@pytest.mark.parametrize("cell", ["030 123 456", "192.168.1.10", "12,34,567", "A-7", "1,2,3", "$", "5 kg", "1.234,5.6"])
+def test_what_only_looks_like_a_marked_number_stays_text(tmp_path: Path, cell: str) -> None:
+    one = table(tmp_path, f'a,b\n"{cell}",x\n"{cell}",x\n,y\n')
+    assert kinds(one)["a"] == "categorical"
+
+
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=2, unique=True),
+    st.integers(1, 3),
+    st.sampled_from([",.", ".,", " .", " ,", "'.", "\u00a0,"]),
+)
+def test_marked_numbers_are_read_as_they_were_written(numbers: list[int], decimals: int, marks: str) -> None:
+    group, decimal = marks
+    exact = [n / 10**decimals for n in numbers] + [12_345_678.25, -1_234.5]
+    swap = {",": group, ".": decimal}
+    texts = ["".join(swap.get(c, c) for c in f"{x:,.{decimals}f}") for x in exact]
+    (found,) = read_marked_numbers(pd.Series(texts).drop_duplicates())
+    assert found.encode(pd.Series(texts)).tolist() == [float(f"{x:.{decimals}f}") for x in exact]
+    assert [
+        float(x) for x in found.plain(pd.Series(found.decode(found.encode(pd.Series(texts)), None)))
+    ] == found.encode(pd.Series(texts)).tolist()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_other_places_of_a_schema() -> None:
     ("value", "message"),
     [
         ("numeric", "cannot be 'numeric'; it can be continuous"),
-        ({"kind": "date", "fromat": "%d"}, "has 'fromat'; it can have kind, format, min, max, whole"),
+        ({"kind": "date", "fromat": "%d"}, "has 'fromat'; it can have kind, format, decimal, min, max, whole"),
         ({"kind": "integer", "format": "%d"}, "a format such as '%d/%m/%y' goes with kind date"),
         (3, "column 'x' cannot be 3; it can be continuous"),
     ],

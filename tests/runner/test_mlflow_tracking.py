@@ -19,7 +19,8 @@ from lacuna.config.compose import compose, plain
 from lacuna.records.record import read_record
 from lacuna.runner import experiment
 from lacuna.runner.experiment import Outcome
-from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
+from lacuna.runner.mlflow_tracking import Tracker
+from lacuna.runner.tracking import forgiven, is_published
 from lacuna.sweeps import running as sweep
 from lacuna.sweeps.running import RunningSweep, Sweep
 

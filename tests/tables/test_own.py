@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from io import StringIO
 from pathlib import Path
 from textwrap import dedent
@@ -19,6 +20,7 @@ from lacuna.tables.as_html import as_html
 from lacuna.tables.as_markdown import as_markdown
 from lacuna.tables.definition import Catalogue, TableDefinition
 from lacuna.tables.experiments import Design
+from lacuna.tables.missing import gaps
 from lacuna.tables.page import filled
 from lacuna.tables.produce import write_all
 from lacuna.tables.text import words
@@ -139,6 +141,14 @@ def test_tables_take_what_is_ones_own(own: Path, tmp_path: Path) -> None:
         assert text in markdown
     write_all(page, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"tables.html", "tables.md", "own_1.csv", "own_1.tex"}
+
+
+def test_commands_for_missing_runs_name_the_folder_of_ones_configs(own: Path, tmp_path: Path) -> None:
+    (grid,) = filled(Catalogue("My tables", {"own/1": table(own)}), [tmp_path]).grids
+    assert gaps(grid)
+    for gap in gaps(grid):
+        program, script, option, folder, *_ = shlex.split(gap.command)
+        assert (program, script, option, folder) == ("python", "run.py", "--config-dir", str(own / "conf"))
 
 
 def test_values_that_would_be_called_alike_keep_their_ids(own: Path) -> None:

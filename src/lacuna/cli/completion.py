@@ -1,4 +1,4 @@
-"""Shell completion of ``lacuna``: the two commands, and after ``lacuna run`` what Hydra knows."""
+"""Shell completion of ``lacuna``: its commands, and after ``lacuna run`` what Hydra knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from lacuna.cli import run
 
 OPTIONS = ("-sc", "--shell-completion")
-COMMANDS = ("impute", "run")
+COMMANDS = ("compare", "diagnose", "impute", "run")
 
 
 def answer(arguments: Sequence[str]) -> None:

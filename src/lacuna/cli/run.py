@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,9 @@ from lacuna.reports.terminal import print_completion, print_downstream, print_sc
 from lacuna.runner.credentials import to_environment
 from lacuna.runner.experiment import REPORT, Outcome, check, run
 from lacuna.runner.limits import Stopped, stoppable
-from lacuna.runner.mlflow_tracking import Tracker, forgiven, is_published
-from lacuna.sweeps.callback import PastHydra, command
-from lacuna.sweeps.expand import typed_overrides
+from lacuna.runner.tracking import forgiven, is_published, open_tracker
+from lacuna.sweeps.callback import PastHydra
+from lacuna.sweeps.expand import command, typed_overrides
 from lacuna.sweeps.running import RunningSweep, tell
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    if Path(sys.argv[0]).name != "lacuna" and {"-sc", "--shell-completion"} & set(sys.argv):
+    if not paths.is_lacuna(sys.argv[0]) and {"-sc", "--shell-completion"} & set(sys.argv):
         raise UserError('only lacuna completes in the shell, after: eval "$(lacuna -sc install=bash)"')
     sys.argv[1:] = to_environment(multirun_first(with_config_dir(sys.argv[1:])))
     hydra.main(version_base="1.3", config_path=str(paths.CONF), config_name="config")(job)()
@@ -105,16 +105,16 @@ def single_run(config: dict[str, Any], typed: str) -> Outcome:
 
     def publish(outcome: Outcome) -> None:
         if uri and not is_published(outcome.record, outcome.folder, uri):
-            with forgiven("this run"):
-                Tracker(uri, outputs).publish(outcome.record, outcome.folder)
+            with forgiven("this run", uri):
+                open_tracker(uri, outputs).publish(outcome.record, outcome.folder)
 
     outcome = _carry_out(config, console, typed, publish)
     record, folder = outcome.record, outcome.folder
     if outcome.reused:
         commit = f" with commit {record.commit[:10]}" if record.commit else ""
         _say(console, f"reused: this run ended at {record.finished[:19]} UTC{commit} (resume=false runs it again)")
-        if unscored := config["metrics"].keys() - record.config.get("metrics", config["metrics"]).keys():
-            _say(console, f"not scored then: {', '.join(sorted(unscored))}")
+        if unscored := _unscored(config, record):
+            _say(console, unscored)
     if record.status == "finished":
         if record.completed:
             print_completion(record, console)
@@ -157,7 +157,10 @@ def _sweep_job(cfg: DictConfig, about: DictConfig) -> None:
     record = outcome.record
     took = "reused" if outcome.reused else f"{record.seconds['total']:.1f} s"
     why = f": {record.error}" if record.error else ""
-    left = RunningSweep.current.left(number) if RunningSweep.current else ""
+    seconds = record.seconds["total"] if record.status == "finished" else None
+    if outcome.reused and (unscored := _unscored(config, record)):
+        took += f"; {unscored}"
+    left = RunningSweep.current.left(number, seconds) if RunningSweep.current else ""
     _say(console, f"  {record.status}{why} ({took}), {_near(outcome.folder / 'record.json')}{left}")
 
 
@@ -192,6 +195,12 @@ def _headline(config: dict[str, Any]) -> str:
     mask = "its own blanks" if names["mask"] == "none" else f"{names['mask']} {config['ratio']:g}"
     problem = f"{names['dataset']}, {mask}, seed {config['seed']}"
     return f"{names['method']} on {problem}; budget {budget}{chosen}, {config['device']}"
+
+
+def _unscored(config: Mapping[str, Any], record: Record) -> str:
+    """Metrics that came after a record; it does not hold all that scoring them takes, such as draws."""
+    names = sorted(config["metrics"].keys() - record.config.get("metrics", config["metrics"]).keys())
+    return f"not scored then: {', '.join(names)}" if names else ""
 
 
 def _durations(record: Record) -> str:

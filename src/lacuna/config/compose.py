@@ -29,6 +29,7 @@ from lacuna.config.schema import validated
 from lacuna.errors import UserError, did_you_mean, is_installed
 from lacuna.records.environment import n_cores
 
+MISSING = "???"  # of OmegaConf
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
 
@@ -197,6 +198,8 @@ def explain(error: Exception, overrides: list[str], config_dir: str | Path | Non
         kind, _, name = error.missing_cfg_file.rpartition("/")
         return f"unknown {kind} {name!r}{did_you_mean(name, error.options)}"
     if isinstance(cause, MissingMandatoryValue):
+        if any(MISSING in override for override in overrides):
+            return rf"{cause.full_key}: {MISSING!r} stands for a value that is not given: write '\{MISSING}' for itself"
         return f"{cause.full_key} is not given: add {cause.full_key}=..."
     if found := re.match(r"Could not override '([^']+)'", str(error)):
         return _unknown_key(found[1], overrides, config_dir)

@@ -68,6 +68,7 @@ class Settings(Strict):
     where: list[str | int] | None
     predict_only: list[str | int] | None
     impute_only: list[str] | None
+    held_out: float | None = Field(gt=0, lt=1)
     score_iterations: list[Literal["train", "test"]]
     resume: bool
     outputs: str = Field(min_length=1)

@@ -49,7 +49,8 @@ class CSV(Dataset):
         schema: kind by column where the file misleads (continuous, integer, categorical, date, or ignore,
             whose blanks stay; or ``{kind: date, format: "%d/%m/%y"}``, or bounds of what is imputed,
             ``{min: 0, max: 120, whole: true}``), as a mapping, as its YAML text, or as the path of a YAML file.
-        na_values: further cells that are blank, in all columns or by column; numbers compare as numbers.
+        na_values: further cells that are blank, in all columns or by column; numbers compare as numbers. ``\\???``
+            stands for ???, which no configuration can hold.
         keep_default_na: whether what pandas takes for blank in a text file, such as NA, is blank; else only the
             empty cell is.
         max_levels: text with more distinct values is not modelled (see ``lacuna.frames.codec``).
@@ -74,7 +75,7 @@ class CSV(Dataset):
             raise ValueError(f"max_levels must be at least 1, got {max_levels}")
         self.path, self.schema, self.mm_candidates = path, schema, mm_candidates
         self.targets = tuple(map(str, listed(targets)))
-        self.na_values, self.keep_default_na = na_values, keep_default_na
+        self.na_values, self.keep_default_na = _as_meant(na_values), keep_default_na
         self.max_levels, self.test_fraction = max_levels, test_fraction
 
     def load(self, rng: np.random.Generator, split_rng: np.random.Generator) -> Table:
@@ -163,6 +164,18 @@ class CSV(Dataset):
     def _train_rows(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
         n_test = round(n * self.test_fraction)
         return rng.permutation(n) >= n_test if n_test else None
+
+
+def _as_meant(value: Any) -> Any:
+    r"""
+    >>> _as_meant({"age": ["\\???", 99]})
+    {'age': ['???', 99]}
+    """
+    if isinstance(value, dict):
+        return {key: _as_meant(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_meant(each) for each in value]
+    return "???" if value == "\\???" else value
 
 
 def read_schema(schema: Schema | str | None) -> dict[Any, Any]:

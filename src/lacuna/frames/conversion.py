@@ -9,7 +9,7 @@ import pandas as pd
 
 from lacuna.files import whole
 from lacuna.frames.codings import Coding, DateTimes
-from lacuna.frames.number_text import NumberText, read_number_text, with_ascii_digits
+from lacuna.frames.number_text import NumberText, read_number_text
 from lacuna.frames.sources import PARQUET_SUFFIXES, Source, TextSource, file_suffix
 
 SEPARATORS = {".tsv": "\t"}  # else a comma
@@ -72,7 +72,7 @@ def _typed(cells: pd.Series, coding: Coding) -> pd.Series:
         if not coding.whole:
             return pd.Series(coding.encode(seen), index=seen.index).reindex(cells.index)
         try:
-            digits = with_ascii_digits(seen).str.removeprefix("+").str.removesuffix(coding.ending)
+            digits = coding.digits(seen)
             return digits.astype("Int64").reindex(cells.index)  # not by float64, which has 15 digits
         except (OverflowError, ValueError):
             return cells  # longer than any integer

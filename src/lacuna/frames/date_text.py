@@ -26,6 +26,10 @@ TIME = re.compile(
     r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-]\d{2}(?::?\d{2})?))?$"
 )
 ZONE = re.compile(r"Z|[+-]\d{2}(?::?\d{2})?$")
+WHOLE_SECONDS = re.compile(r"(?<=:\d{2}:\d{2})(?![.\d])")  # their end
+MOST_SUMMER_TIME = 60  # minutes
+YEAR = 366 * 86_400_000_000  # microseconds
+EPOCH = datetime.datetime(1970, 1, 1)
 SAMPLED = 50  # cells that decide on the style
 
 
@@ -38,6 +42,8 @@ class DateText:
     fraction_digits: int = 6  # of %f
     unpadded: str = ""  # letters of fields that are written without a leading zero
     case: str = ""  # "upper" or "lower": of names, and of AM and PM
+    whole_seconds: bool = False  # are written without a fraction, though %f is in the format
+    zones: tuple[tuple[int, str], ...] = ()  # with summer time: (microsecond of the clock, offset from then on)
 
     @property
     def has_date(self) -> bool:
@@ -46,25 +52,39 @@ class DateText:
 
     def instants(self, cells: pd.Series) -> pd.Series:
         """As ``read``, but with the zone UTC where the text has an offset."""
-        moments = self.read(cells)
-        return (moments - offset(self.zone)).dt.tz_localize("UTC") if "%z" in self.format else moments
+        if "%z" not in self.format:
+            return self.read(cells)
+        return pd.to_datetime(self._whole(cells), format=self.format, errors="coerce", utc=True)
 
     def read(self, cells: pd.Series) -> pd.Series:
-        """Text (k,) -> moments (k,) by the clock of ``zone``; NaT where it is not in the format."""
-        zoned = "%z" in self.format
-        moments = pd.to_datetime(cells.astype(object), format=self.format, errors="coerce", utc=zoned)
-        return moments.dt.tz_localize(None) + offset(self.zone) if zoned else moments
+        """Text (k,) -> moments (k,); NaT where it is not in the format.
+
+        By the clock of ``zone``, or with ``zones`` by each cell's own.
+        """
+        if "%z" not in self.format:
+            return pd.to_datetime(self._whole(cells), format=self.format, errors="coerce")
+        moments = self.instants(cells).dt.tz_localize(None)
+        if not self.zones:
+            return moments + offset(self.zone)
+        return moments + np.array([_own_offset(text) for text in cells], "timedelta64[m]")
+
+    def _whole(self, cells: pd.Series) -> pd.Series:
+        """With a fraction in every cell, where the format has one."""
+        texts = cells.astype(object)
+        return texts.str.replace(WHOLE_SECONDS, ".0", regex=True) if self.whole_seconds else texts
 
     def write(self, moment: datetime.datetime) -> str:
         """
         >>> DateText("%d.%m.%Y %I:%M %p", unpadded="dm", case="lower").write(datetime.datetime(2024, 5, 1, 15, 7))
         '1.5.2024 03:07 pm'
         """
-        return re.sub("%[a-zA-Z%]", lambda field: self._field(field[0][1], moment), self.format)
+        shorter = self.whole_seconds and not moment.microsecond
+        form = self.format.replace(".%f", "") if shorter else self.format
+        return re.sub("%[a-zA-Z%]", lambda field: self._field(field[0][1], moment), form)
 
     def _field(self, letter: str, moment: datetime.datetime) -> str:
         if letter == "z":
-            return self.zone
+            return self._zone_at(moment)
         if letter == "f":
             return f"{moment.microsecond:06d}".ljust(9, "0")[: self.fraction_digits]
         if letter == "Y":
@@ -73,6 +93,10 @@ class DateText:
         if letter in self.unpadded:
             return text.lstrip("0") or "0"
         return getattr(text, self.case)() if self.case and letter in "aAbBp" else text
+
+    def _zone_at(self, moment: datetime.datetime) -> str:
+        since = (moment - EPOCH) // datetime.timedelta(microseconds=1)
+        return next((zone for start, zone in reversed(self.zones) if start <= since), self.zone)
 
 
 def find_format(texts: pd.Series) -> tuple[DateText | None, list[str]]:
@@ -89,9 +113,11 @@ def find_format(texts: pd.Series) -> tuple[DateText | None, list[str]]:
     if alone := TIME.fullmatch(f" {texts.iloc[0]}"):  # a time of day
         formats = [_time_format(alone).lstrip()]
     else:
-        time = TIME.search(texts.iloc[0])
+        found_times = (time for text in texts if (time := TIME.search(text)) and time["fraction"])
+        time = next(found_times, None) or TIME.search(texts.iloc[0])
         formats = [date + (_time_format(time) if time else "") for date in DATES]
-    found = [form for each in formats if _fits(form := DateText(each), texts)]
+    short = any(WHOLE_SECONDS.search(text) for text in texts)
+    found = [form for each in formats if _fits(form := DateText(each, whole_seconds=short and "%f" in each), texts)]
     if not found:
         return None, []
     found = [form for form in found if not _year_varies(form, texts)] or found
@@ -118,6 +144,7 @@ def styled(form: DateText, texts: pd.Series) -> DateText:
     if "%z" in form.format:
         zones = Counter(match[0] for text in texts if (match := ZONE.search(text)))
         form = replace(form, zone=zones.most_common(1)[0][0] if zones else "")
+        form = replace(form, zones=_seasons(form, texts)) if len(zones) == 2 else form
     if "%f" in form.format:
         found = [fractions[-1] for text in few if (fractions := re.findall(r"\.(\d+)", text))]
         form = replace(form, fraction_digits=max(map(len, found), default=form.fraction_digits))
@@ -128,6 +155,25 @@ def styled(form: DateText, texts: pd.Series) -> DateText:
         if all(_zoneless(a, form) == _zoneless(b, form) for a, b in zip(written, few, strict=True)):
             return style
     return form
+
+
+def _seasons(form: DateText, texts: pd.Series) -> tuple[tuple[int, str], ...]:
+    """When which of two offsets an hour apart begins; none where they change too often for summer and winter."""
+    zones = pd.Series([match[0] for text in texts if (match := ZONE.search(text))])  # each has one
+    apart = abs(int((offset(zones.iloc[0]) - offset(zones[zones != zones.iloc[0]].iloc[0])) / np.timedelta64(1, "m")))
+    clock = replace(form, zones=((0, form.zone),)).read(texts).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    order = np.argsort(clock, kind="stable")
+    clock, zones = clock[order], zones.iloc[order].to_numpy()
+    changes = np.flatnonzero(zones[1:] != zones[:-1]) + 1
+    if apart > MOST_SUMMER_TIME or len(changes) > 2 * (1 + np.ptp(clock) / YEAR):
+        return ()
+    starts = [np.iinfo(np.int64).min, *((clock[changes - 1] + clock[changes]) // 2).tolist()]
+    return tuple(zip(starts, [zones[0], *zones[changes].tolist()], strict=True))
+
+
+def _own_offset(text: str | float) -> np.timedelta64:
+    match = ZONE.search(text) if isinstance(text, str) else None
+    return offset(match[0]) if match else np.timedelta64("NaT", "m")
 
 
 def offset(zone: str) -> np.timedelta64:

@@ -46,6 +46,8 @@ class DelimitedText:
             UserError: no header or no rows, a quote that does not close, or a row that is shorter or longer
                 than the header; with the line number.
         """
+        if mark := re.match(r"sep=.[\r\n]", text):  # Excel's
+            raise UserError(f"line 1, {mark[0].strip()!r}, is no header: remove it")
         delimiter = sniff(text)
         records = _split(text, delimiter)
         filled = [i for i, record in enumerate(records) if record.strip("\r\n")]

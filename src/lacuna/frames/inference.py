@@ -20,11 +20,14 @@ from lacuna.frames.number_text import (
     NUMBER,
     ZERO_PADDED,
     NumberText,
+    looks_grouped,
+    read_marked_numbers,
     read_number_text,
     with_ascii_digits,
 )
 from lacuna.frames.reading import Asked, Findings, Reading, Reason, Wanted
 
+GROUPS = (",", ".")  # marks of thousands in some countries, of decimals in others
 EXACT = 2.0**53  # whole numbers below are exact in float64
 LONGEST = 2**63  # whole numbers from here on are keys, not amounts
 
@@ -76,7 +79,7 @@ def _whole_numbers(coding: Numbers | NumberText, seen: pd.Series) -> list[int] |
     """The observed cells with all their digits; None where those are too many for any integer."""
     if isinstance(coding, Numbers):
         return [int(x) for x in seen.tolist()]
-    texts = with_ascii_digits(seen).str.removesuffix(coding.ending)
+    texts = coding.digits(seen)
     return [int(text) for text in texts] if texts.str.len().max() <= len(str(-LONGEST)) else None
 
 
@@ -156,7 +159,12 @@ def _text_coding(texts: pd.Series, n_seen: int, name: str, reading: Reading, fin
             plain = numbers.whole and not numbers.point_zero and texts.str.fullmatch("[0-9]{8}").all()
             if plain and date_text.digits_only(texts.astype("int64")):
                 return DateTimes.of(texts, DateText(date_text.DIGITS_ONLY))
+            if mark == "." and "," in reading.decimal_marks and looks_grouped(texts, "."):
+                _note_open_marks(texts, "read with a decimal point", ",", name, reading, findings)
             return numbers
+    marked = read_marked_numbers(texts) if reading.decimal_marks else []
+    if len(marked) == 1:
+        return marked[0]
     text, formats = date_text.find_format(texts)
     if text is not None and (text.has_date or len(texts) > reading.most_levels(n_seen)):
         if len(formats) > 1:
@@ -166,9 +174,22 @@ def _text_coding(texts: pd.Series, n_seen: int, name: str, reading: Reading, fin
                 f"it as {formats[1]})"
             )
         return DateTimes.of(texts, text)
-    if reading.decimal_marks:
+    if marked:
+        _note_open_marks(texts, "read as text", marked[0].decimal, name, reading, findings)
+    elif reading.decimal_marks:
         _note_near_numbers(texts, name, findings)
+        if len(texts) <= reading.most_levels(n_seen):
+            _note_spellings(texts, name, findings)
     return levels(texts)
+
+
+def _note_open_marks(texts: pd.Series, how: str, decimal: str, name: str, reading: Reading, findings: Findings) -> None:
+    """1,234 may be a thousand and more, or one and less than a quarter."""
+    example = texts[texts.str.contains(f"[{''.join(GROUPS)}]")].iloc[0]
+    advice = reading.typed(name, "continuous", decimal=decimal)
+    number = NumberText(False, decimal, group="," if decimal == "." else ".")
+    (value,) = number.encode(pd.Series([example]))
+    findings.notes.append(f"column {name!r} is {how}: if {example!r} is {value:.12g}, say {advice}")
 
 
 def _note_near_numbers(texts: pd.Series, name: str, findings: Findings) -> None:
@@ -180,6 +201,15 @@ def _note_near_numbers(texts: pd.Series, name: str, findings: Findings) -> None:
         findings.notes.append(
             f"column {name!r} is read as text because of {odd!r}: if that means blank, add it to na_values"
         )
+
+
+def _note_spellings(texts: pd.Series, name: str, findings: Findings) -> None:
+    """TRUE and true are two levels, which may not be meant."""
+    first: dict[str, str] = {}
+    for text in texts:
+        if (other := first.setdefault(" ".join(text.casefold().split()), text)) != text:
+            findings.notes.append(f"column {name!r}: {other!r} and {text!r} are two levels, and may be meant as one")
+            return
 
 
 def levels(seen: pd.Series) -> Levels | None:
@@ -202,6 +232,8 @@ def levels(seen: pd.Series) -> Levels | None:
 
 def _asked_coding(seen: pd.Series, name: str, asked: Asked, reading: Reading, findings: Findings) -> Coding:
     wanted = asked.kind
+    if asked.decimal is not None and wanted is not None:
+        return _wanted_numbers(_numbers_with(seen, name, asked.decimal), seen, name, wanted)
     if asked.format is not None:
         return _formatted_dates(seen, name, asked.format)
     if wanted == "date":
@@ -249,10 +281,23 @@ def _wanted_numbers(coding: Coding | None, seen: pd.Series, name: str, wanted: W
     return replace(coding, whole=wanted == "integer")
 
 
+def _numbers_with(seen: pd.Series, name: str, decimal: str) -> NumberText:
+    """Of text with the given decimal mark; the other one of comma and point stands between thousands."""
+    if dtypes.infer_dtype(seen) != "string":
+        raise UserError(f"schema: column {name!r} is not text: it needs no decimal mark")
+    texts = seen.drop_duplicates()
+    fitting = [each for each in read_marked_numbers(texts) if each.decimal == decimal]
+    coding = fitting[0] if fitting else read_number_text(texts, decimal)
+    if coding is None:
+        raise UserError(f"schema: column {name!r} holds no numbers with {decimal!r} before decimals: {seen.iloc[0]!r}")
+    return coding
+
+
 def _forced_numbers(texts: pd.Series, name: str) -> NumberText:
-    for mark in (".", ",", ARABIC_POINT):
-        natural = read_number_text(texts, mark)
-        coding = NumberText(False, mark) if natural is None else natural
+    marks = (".", ",", ARABIC_POINT)
+    natural = (read_number_text(texts, mark) for mark in marks)
+    padded = (NumberText(False, mark) for mark in marks)
+    for coding in (*filter(None, natural), *read_marked_numbers(texts), *padded):
         if not np.isnan(coding.encode(texts)).any():
             return coding
     odd = texts[np.isnan(NumberText(False).encode(texts))].iloc[0]

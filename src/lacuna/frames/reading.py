@@ -30,9 +30,10 @@ class Asked:
     format: str | None = None  # strptime's, of a date
     low: Any = None  # least number or date that may be imputed
     high: Any = None  # largest
+    decimal: str | None = None  # mark before the decimals of numbers
 
 
-KEYS = ("kind", "format", "min", "max", "whole")
+KEYS = ("kind", "format", "decimal", "min", "max", "whole")
 
 
 def asked_of(label: Any, value: str | Mapping[str, Any]) -> Asked:
@@ -45,8 +46,9 @@ def asked_of(label: Any, value: str | Mapping[str, Any]) -> Asked:
     name = label_text(label)
     if unknown := [key for key in given if key not in KEYS]:
         raise UserError(f"schema: column {name!r} has {unknown[0]!r}; it can have {', '.join(KEYS)}")
-    date_format, low, high, whole = (given.get(key) for key in ("format", "min", "max", "whole"))
-    kind: Any = given.get("kind", None if date_format is None else "date")
+    date_format, decimal, low, high, whole = (given.get(key) for key in KEYS[1:])
+    usual = "date" if date_format is not None else "continuous" if decimal is not None else None
+    kind: Any = given.get("kind", usual)
     if kind is not None and kind not in WANTED:
         raise UserError(f"schema: column {name!r} cannot be {kind!r}; it can be {', '.join(WANTED)}")
     if date_format is not None and (kind != "date" or "%" not in str(date_format)):
@@ -59,7 +61,11 @@ def asked_of(label: Any, value: str | Mapping[str, Any]) -> Asked:
         if not isinstance(whole, bool) or kind not in (None, "continuous", "integer"):
             raise UserError(f"schema: column {name!r}: whole: true or false goes with numbers, got {whole!r}")
         kind = "integer" if whole else "continuous"
-    return Asked(kind, date_format, low, high)
+    if decimal is not None and (kind not in ("continuous", "integer") or decimal not in (".", ",")):
+        raise UserError(
+            f"schema: column {name!r}: decimal is '.' or ',' of kind continuous or integer, got {decimal!r}"
+        )
+    return Asked(kind, date_format, low, high, decimal)
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Reading:
         (many, often), (few, twice) = LEVELS_BY_CELLS
         return min(self.max_levels, max(n_seen // often, min(many, max(few, n_seen // twice))))
 
-    def typed(self, name: str, kind: str, date_format: str = "") -> str:
+    def typed(self, name: str, kind: str, date_format: str = "", decimal: str = "") -> str:
         """What to type to give a column a kind: an argument of Python, an override for the shell, or a line of YAML.
 
         >>> Reading(schema_key="dataset.schema").typed("town", "ignore")
@@ -89,13 +95,14 @@ class Reading:
         >>> print(Reading(schema_key="dataset.schema").typed("pay ($)", "ignore"))
         'dataset.schema="{\\"pay ($)\\": \\"ignore\\"}"'
         """
-        value = {"kind": kind, "format": date_format} if date_format else kind
+        more = {key: each for key, each in (("format", date_format), ("decimal", decimal)) if each}
+        value = {"kind": kind, **more} if more else kind
         if "." not in self.schema_key:
             return f"{self.schema_key}={{{name!r}: {value!r}}}"
         mapping = json.dumps({name: value}, ensure_ascii=False)  # which is YAML
         if self.schema_file or any(mark in name for mark in ("'", '"', "\\", "${")):
             return f"the line {mapping[1:-1]} in {self.schema_file or f'a YAML file given as {self.schema_key}'}"
-        if re.fullmatch(r"\w+", name, re.ASCII) and not date_format:
+        if re.fullmatch(r"\w+", name, re.ASCII) and not more:
             return f"+{self.schema_key}.{name}={kind}"
         escaped = mapping.replace('"', r"\"")
         return f"'{self.schema_key}=\"{escaped}\"'"

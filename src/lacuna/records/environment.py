@@ -60,7 +60,9 @@ def _git(*arguments: str) -> str:
 
 def hardware(device: str) -> dict[str, Any]:
     """Processor, cores that this process may use, memory, and the GPU where one is used."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    import psutil  # not for those who only read records
+
+    memory = psutil.virtual_memory().total / 2**30
     found: dict[str, Any] = {"cpu": _processor(), "cores": n_cores(), "memory_gb": round(memory, 1)}
     if device == "cuda":
         import torch
@@ -97,8 +99,12 @@ class MemoryMeter:
     def peak_gb(self) -> float:
         if peak := _status_gb("VmHWM"):
             return peak
-        import resource
+        try:
+            import resource
+        except ImportError:  # Windows
+            import psutil
 
+            return psutil.Process().memory_info().peak_wset / 2**30  # since the process began
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 

@@ -18,6 +18,7 @@ from lacuna.records.record import Record, find_records
 from lacuna.tables.papers.published import accuracy_in_print
 
 BOUNDS = ("oracle", "always_na")  # ceiling and floor, where their records exist
+SPLITS = ("test", "train", "held_out")  # the first that is there is the one that counts
 FOOTNOTE = (
     "published accuracy under mcar counts all discrete columns, as acc_discrete does; on MIMIC-IV-ED integer ones too, "
     "as acc_with_integers does"
@@ -28,13 +29,15 @@ def print_scores(record: Record, outputs: Path, console: Console) -> None:
     """One row for each pooled metric: ours by split, then what is published, the ceiling and the floor."""
     from lacuna.tables.papers.comparable import reasons_against  # it brings pandas: not for those who print nothing
 
-    splits = [split for split in ("test", "train") if any(key.startswith(f"{split}/") for key in record.scores)]
+    splits = [split for split in SPLITS if any(key.startswith(f"{split}/") for key in record.scores)]
     if not splits:
         reasons = " ".join(dict.fromkeys(record.notes.values()))
         console.print(f"nothing to score: {reasons}" if reasons else "nothing to score", style="yellow")
         return
     main = splits[0]
     known = {"published": published_scores(record.config)} | {b: _bound(record, b, outputs) for b in BOUNDS}
+    if main == "held_out":
+        known = {}
     beside = {name: scores for name, scores in known.items() if scores}
     table = Table(box=box.SIMPLE_HEAD, title_justify="left")
     for header in ("metric", *splits, *(f"{name} ({main})" for name in beside)):
@@ -88,7 +91,8 @@ def print_completion(record: Record, console: Console) -> None:
 def print_comparison(found: Sequence[Record], console: Console) -> None:
     """One row for each method (mean and sd over seeds), the published figures under it."""
     for problem, of_problem in _grouped(found, _problem).items():
-        split = "test" if any(key.startswith("test/") for r in of_problem for key in r.scores) else "train"
+        scored_splits = {key.partition("/")[0] for r in of_problem for key in r.scores}
+        split = next((each for each in SPLITS if each in scored_splits), "train")
         scored = [m for m in _pooled(of_problem, split) if _is_headline(of_problem, m)]
         shown = [m for m in scored if m != "rmse_all" or "rmse" not in scored]
         seeds = len({r.config["seed"] for r in of_problem})
@@ -126,7 +130,7 @@ def _bound(record: Record, method: str, outputs: Path) -> dict[str, float]:
         return {}
     pattern = f"{names['dataset']}/{method}/{names['mask']}-*/seed{record.config['seed']}-*"
     for _, other in find_records(outputs, pattern):
-        same_mask = all(other.config[key] == record.config[key] for key in ("mask", "ratio"))
+        same_mask = all(other.config.get(key) == record.config.get(key) for key in ("mask", "ratio", "held_out"))
         if other.status == "finished" and same_mask and other.data_digest == record.data_digest:
             return other.scores
     return {}

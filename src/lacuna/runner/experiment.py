@@ -24,8 +24,9 @@ from lacuna.files import check_writable, locked, sweep_temporaries, write_text
 from lacuna.masks.base import Mask
 from lacuna.methods.apart import Apart
 from lacuna.methods.base import Method
+from lacuna.metrics.held_out import error as held_out_error
 from lacuna.metrics.score import Metric, score
-from lacuna.problem import hide, with_posteriors
+from lacuna.problem import held_out, hide, with_posteriors
 from lacuna.records import convergence, environment
 from lacuna.records.completed_tables import Completion, write_completions, write_tables
 from lacuna.records.record import (
@@ -90,6 +91,8 @@ def assemble(config: Mapping[str, Any]) -> Parts:
     built = {key: instantiate(given[key], key, kind) for key, kind in nouns.items()}
     if apart := config["impute_only"]:
         built["method"] = Apart(built["method"], apart)
+    if config["held_out"] and built["downstream"]:
+        raise UserError("held_out scores no downstream task: leave out one of held_out and downstream")
     return Parts(**built | {"downstream": built["downstream"] or None})
 
 
@@ -265,6 +268,8 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
         record.mask_rates, record.meaningful_rates = mask.rates(table.columns), table.meaningful_rates
         problem = hide(table, mask)
+        if config["held_out"]:
+            problem = held_out(problem, config["held_out"], stream(seed, "held_out"))
         if config["draws"]:
             problem = with_posteriors(problem, config["alpha"])
     if reason := method.unsupported(problem):
@@ -273,8 +278,10 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         method.law = problem.law  # type: ignore[attr-defined]
     scored = {split: rows for split, rows in problem.splits.items() if split in config["score_iterations"]}
 
+    metrics = dict(parts.metrics) | ({"error": held_out_error} if config["held_out"] else {})
+
     def score_now(impute: Callable[[Incomplete], Imputation]) -> dict[str, float]:
-        return _scores(problem, {split: impute(rows) for split, rows in scored.items()}, parts.metrics)[0]
+        return _scores(problem, {split: impute(rows) for split, rows in scored.items()}, metrics)[0]
 
     method.monitor = RunMonitor(stage, owner=table.digest, score=score_now)
     with stage.phase("fit"):
@@ -286,7 +293,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             imputations[split] = method.impute(rows, config["draws"])
     margins = _beyond_points(config, table, method, imputations, problem, folder, stage)
     with stage.phase("score"):
-        record.scores, record.notes = _scores(problem, imputations, parts.metrics)
+        record.scores, record.notes = _scores(problem, imputations, metrics)
         record.diagnostics = {split: as_json(done.diagnostics) for split, done in imputations.items()}
     if parts.downstream:
         with stage.phase("downstream"):
@@ -294,9 +301,10 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
             record.scores |= {f"test/downstream/{key}": value for key, value in found.items()}
     with stage.phase("write"):
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(literal(record.config))))
-        completion = _completion(config, table, imputations, margins)
-        _write_completion(completion, record, folder, masked=bool(mask.ordinary.any()))
-        split = "test" if problem.test is not None else "train"
+        if not config["held_out"]:
+            completion = _completion(config, table, imputations, margins)
+            _write_completion(completion, record, folder, masked=bool(mask.ordinary.any()))
+        split = list(problem.answers)[-1]
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ CHECK_EVERY = 0.2  # seconds
 GRACE = 5.0  # seconds that a run gets to end by itself after it was asked to
 Reason = Literal["timeout", "out_of_memory"]
 SIGNALS: dict[Reason, signal.Signals] = (  # Windows has no signals to tell a process the reason
-    {} if os.name == "nt" else {"timeout": signal.SIGUSR1, "out_of_memory": signal.SIGUSR2}
+    {"timeout": signal.SIGUSR1, "out_of_memory": signal.SIGUSR2} if hasattr(signal, "SIGUSR1") else {}
 )
 
 
@@ -57,9 +58,11 @@ class Limits:
         return self.seconds is not None or self.memory_gb is not None
 
     def check(self) -> None:
-        """Raise a UserError where this system cannot enforce them."""
+        """Raise a UserError where this system cannot enforce them, and warn where it does so otherwise."""
         if self and not SIGNALS:
             raise UserError("limits.seconds and limits.memory_gb need Linux or macOS: leave them out here")
+        if self.memory_gb is not None and sys.platform != "linux":
+            warnings.warn("limits.memory_gb: memory that processes of a run share counts for each here", stacklevel=2)
 
     def reached(self, seconds: float, memory_gb: float) -> LimitReached | None:
         """The limit that these exceed, if any."""

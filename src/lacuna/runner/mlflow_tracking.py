@@ -14,17 +14,17 @@ import os
 import platform
 import re
 import sqlite3
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacuna.errors import MissingPackage, require
-from lacuna.files import locked, whole, write_text
+import psutil
+
+from lacuna.errors import require
+from lacuna.files import locked, whole
 from lacuna.records.record import Record
-from lacuna.runner.credentials import redacted
+from lacuna.runner.tracking import artifacts, metrics, note_published, parameters, run_title
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 COMPARED = ("dataset", "mask", "method")  # by these, ratio and seed runs are told apart, grouped and filtered
 LONGEST_VALUE = 6000  # characters of a parameter that MLflow keeps
 LONGEST_NAME = 250
-ARTIFACTS = ("config.yaml", "record.json", "log.txt", "plots")  # never the data
 PARENT = "mlflow.parentRunId"
 DESCRIPTION = "mlflow.note.content"
 STATUS = {"finished": "FINISHED", "unsupported": "FINISHED", "interrupted": "KILLED"}  # else FAILED
@@ -80,23 +79,23 @@ class Tracker:
         run_id = run_id or self._create(experiment, record, folder)
         if parent is not None:
             self.client.set_tag(run_id, PARENT, parent)
-        write_text(folder / "mlflow.json", json.dumps({"uri": redacted(self.uri), "finished": record.finished}))
+        note_published(record, folder, self.uri)
         return not held
 
     def _create(self, experiment: str, record: Record, folder: Path) -> str:
         from mlflow.entities import Metric, Param
 
         start, end = _milliseconds(record.started), _milliseconds(record.finished)
-        run = self.client.create_run(experiment, start, _tags(record), _name(record))
+        run = self.client.create_run(experiment, start, _tags(record), run_title(record))
         run_id = run.info.run_id
-        params = [Param(name, value[:LONGEST_VALUE]) for name, value in _parameters(record.config).items()]
-        metrics = [Metric(_clean(k), v, end, step) for k, v, step in _metrics(record) if math.isfinite(v)]
+        params = [Param(_clean(name), value[:LONGEST_VALUE]) for name, value in parameters(record.config).items()]
+        numbers = [Metric(_clean(k), v, end, step) for k, v, step in metrics(record) if math.isfinite(v)]
         for i in range(0, len(params), 100):
             self.client.log_batch(run_id, params=params[i : i + 100])
-        for i in range(0, len(metrics), 1000):
-            self.client.log_batch(run_id, metrics=metrics[i : i + 1000])
+        for i in range(0, len(numbers), 1000):
+            self.client.log_batch(run_id, metrics=numbers[i : i + 1000])
         self._log_data(run_id, record)
-        for name in _artifacts(record):
+        for name in artifacts(record):
             if (path := folder / name).exists():
                 self.client.log_artifact(run_id, str(path))
         self.client.set_terminated(run_id, STATUS.get(record.status, "FAILED"), end)
@@ -170,31 +169,6 @@ class Tracker:
         return list(self.client.search_runs([experiment], f"tags.`{tag}` = '{value}'"))
 
 
-def is_published(record: Record, folder: Path, uri: str) -> bool:
-    """Whether this very record was written to ``uri`` before, without asking MLflow."""
-    try:
-        marker = json.loads((folder / "mlflow.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    database = Path(uri.removeprefix("sqlite:///"))
-    gone = uri.startswith("sqlite:") and not database.exists()
-    return not gone and marker == {"uri": redacted(uri), "finished": record.finished}
-
-
-@contextmanager
-def forgiven(what: str) -> Iterator[None]:
-    """MLflow never costs a run: its errors become one warning."""
-    try:
-        yield
-    except MissingPackage as error:
-        warnings.warn(f"{error} (or tracking=none); records are written all the same", stacklevel=2)
-    except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        warnings.warn(
-            f"MLflow does not have {what} ({redacted(first)[:200]}); scripts/sync_mlflow.py will write it", stacklevel=2
-        )
-
-
 def _ensure_database(path: Path) -> None:
     """Create the database at ``path`` where there is none, whole or not at all.
 
@@ -226,20 +200,6 @@ def _quiet_client(uri: str) -> MlflowClient:
     return MlflowClient(uri)
 
 
-def _artifacts(record: Record) -> tuple[str, ...]:
-    """Of credentialed data nothing that may show, or quote, single rows."""
-    return ("config.yaml", "record.json") if record.credentialed else ARTIFACTS
-
-
-def _name(record: Record) -> str:
-    """The record's name, with the size of data that can have several."""
-    data = record.config["dataset"]
-    rows = [str(data[key]) for key in ("n_train", "n_test") if data.get(key) is not None]
-    shape = [f"{key}{data[key]}" for key in ("n", "p") if data.get(key) is not None]
-    sizes = ["n" + "+".join(rows)] if rows else shape
-    return "-".join([record.name, *sizes])
-
-
 def _tags(record: Record) -> dict[str, str]:
     tags: dict[str, Any] = {
         "lacuna.run": record.run,
@@ -261,38 +221,6 @@ def _tags(record: Record) -> dict[str, str]:
         **{f"hardware.{key}": value for key, value in record.hardware.items()},
     }
     return {key: str(value)[:LONGEST_VALUE] for key, value in tags.items() if value is not None}
-
-
-def _metrics(record: Record) -> Iterator[tuple[str, float, int]]:
-    """(name, value, step): final scores, the scores of outer iterations as curves, seconds and memory.
-
-    MLflow shows one section of charts for each prefix, in alphabetical order: test, train, usage.
-    """
-    for key, value in sorted(record.scores.items(), key=lambda score: not score[0].startswith("test/")):
-        yield key, value, 0
-    for key, value in record.seconds.items():
-        yield f"usage/seconds_{key}", value, 0
-    yield "usage/peak_memory_gb", record.peak_memory_gb or math.nan, 0
-    for step in record.iterations:
-        for key, value in step["scores"].items():
-            split, _, name = key.partition("/")
-            yield f"{split}/by_iteration/{name}", value, step["iteration"]
-
-
-def _parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as flat text, without the metric definitions.
-
-    >>> _parameters({"method": {"hidden": 64, "rule": "or"}, "ratio": 0.1})
-    {'method.hidden': '64', 'method.rule': 'or', 'ratio': '0.1'}
-    """
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            flat |= {} if name == "metrics" else _parameters(value, f"{name}.")
-        else:
-            flat[_clean(name)] = str(value)
-    return flat
 
 
 def _clean(name: str) -> str:
@@ -318,12 +246,8 @@ def _abandoned(process: str | None) -> bool:
     host, pid, *start = (process or ":").split(":")
     if host != platform.node():
         return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+    if not psutil.pid_exists(int(pid)):  # os.kill(pid, 0) would end it on Windows
         return True
-    except PermissionError:
-        pass
     return bool(start) and start[0] != _start(int(pid))  # its number went to another process
 
 
@@ -332,4 +256,6 @@ def _start(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
+        with suppress(psutil.Error):
+            return str(psutil.Process(pid).create_time())
         return ""

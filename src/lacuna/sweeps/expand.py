@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
+from lacuna import paths
 from lacuna.config.compose import COMPOSITION_ERRORS, explain, plain, settle
 from lacuna.errors import MissingPackage, UserError, require
 from lacuna.runner import experiment
@@ -24,7 +25,13 @@ PLAIN = ("seed", "ratio", "dataset.table")  # keys that choose no file: jobs tha
 def overrides_of_jobs(config: DictConfig) -> list[list[str]]:
     """The overrides of every job that Hydra's sweeper is about to make of this configuration."""
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    overrides = _parser().parse_overrides([*params, *typed_overrides(config.hydra)])
+    overrides = override_parser().parse_overrides([*params, *typed_overrides(config.hydra)])
+    for override in overrides:
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            raise UserError(
+                f"{override.input_line} has no list of values: add hydra/sweeper=optuna to search the interval, "
+                f"or list values, such as {override.get_key_element()}=0.1,0.2"
+            )
     return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
 
 
@@ -46,7 +53,7 @@ def settle_jobs(config: DictConfig, jobs: Sequence[Sequence[str]]) -> list[dict[
     Raises:
         UserError: a job cannot be run as it is written.
     """
-    folders, parser = config_dirs(config.hydra), _parser()
+    folders, parser = config_dirs(config.hydra), override_parser()
 
     @cache
     def composed(job: tuple[str, ...]) -> tuple[DictConfig, DictConfig]:
@@ -82,6 +89,17 @@ def config_dirs(about: DictConfig) -> list[str]:
     return [source.path for source in about.runtime.config_sources if source.provider == "command-line"]
 
 
+def command(about: DictConfig, overrides: Sequence[str]) -> str:
+    """What to type to run one job.
+
+    Args:
+        about: Hydra's node of the configuration.
+        overrides: of the job.
+    """
+    options = [part for folder in config_dirs(about) for part in ("--config-dir", folder)]
+    return shlex.join([*paths.program(), *options, *overrides])
+
+
 def _of_job(cfg: DictConfig, about: DictConfig) -> dict[str, Any]:
     if "slurm" in about.launcher._target_:
         require("hydra/launcher=slurm", "slurm", "hydra_plugins.hydra_submitit_launcher")
@@ -96,5 +114,6 @@ def _of_job(cfg: DictConfig, about: DictConfig) -> dict[str, Any]:
     return settled
 
 
-def _parser() -> OverridesParser:
+def override_parser() -> OverridesParser:
+    """Hydra's, which knows the groups of configs."""
     return OverridesParser.create(GlobalHydra.instance().config_loader())

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -19,8 +20,11 @@ from lacuna.files import write_text
 from lacuna.records.record import find_records, read_record
 from lacuna.reports.terminal import print_comparison
 from lacuna.runner.experiment import Outcome
-from lacuna.runner.mlflow_tracking import Tracker, forgiven
 from lacuna.runner.progress import duration
+from lacuna.runner.tracking import Tracking, forgiven
+
+if TYPE_CHECKING:
+    from lacuna.runner.mlflow_tracking import Tracker
 
 NOT_TOLD = "it did not run to its end"
 
@@ -34,6 +38,7 @@ class Sweep:
     datasets: list[str]
     title: str = ""  # a sweep of an earlier version has none
     description: str = ""  # Markdown
+    study: str = ""  # key of a search, whose jobs are not known beforehand
 
     def write(self, folder: Path) -> None:
         write_text(folder / "sweep.json", json.dumps(asdict(self), indent=2))
@@ -41,9 +46,9 @@ class Sweep:
     @property
     def key(self) -> str:
         """The same jobs are the same sweep, whenever they run."""
-        return hashlib.sha256(json.dumps(self.jobs).encode()).hexdigest()[:10]
+        return self.study or hashlib.sha256(json.dumps(self.jobs).encode()).hexdigest()[:10]
 
-    def parents(self, tracker: Tracker) -> dict[str, str]:
+    def parents(self, tracker: Tracking) -> dict[str, str]:
         """The parent run in MLflow for each data set."""
         name = self.title or self.command.split(" ", maxsplit=2)[2].removeprefix("-m ")  # without the program
         about = (self.key, name, self.command, self.description)
@@ -52,17 +57,22 @@ class Sweep:
 
 def tell(sweep_folder: Path, number: int, **what: str) -> None:
     """From a job to whoever asks: ``folder`` of its record, or the ``error`` for which there is none."""
-    write_text(sweep_folder / f"{number}.json", json.dumps(what))
+    write_text(told_in(sweep_folder, number), json.dumps(what))
 
 
 def was_told(sweep_folder: Path, number: int) -> bool:
     """Whether a job, or someone in its place, has told what became of it."""
-    return (sweep_folder / f"{number}.json").exists()
+    return told_in(sweep_folder, number).exists()
+
+
+def told_in(sweep_folder: Path, number: int) -> Path:
+    """The file in which a job tells what became of it."""
+    return sweep_folder / f"{number}.json"
 
 
 def results(sweep: Sweep, folder: Path) -> list[Outcome | str]:
     """Each job's record, or what kept it from having one."""
-    return [_result(folder / f"{number}.json") for number in range(len(sweep.jobs))]
+    return [_result(told_in(folder, number)) for number in range(len(sweep.jobs))]
 
 
 def _result(path: Path) -> Outcome | str:
@@ -80,16 +90,20 @@ class RunningSweep:
     Args:
         sweep: its jobs.
         folder: where they tell what became of them.
-        tracker: MLflow; None where nothing is tracked.
+        tracker: of the runs; None where nothing is tracked.
+        kinds: of each job, what takes about as long as others of its kind; default: all are of one.
     """
 
     current: RunningSweep | None = None
 
-    def __init__(self, sweep: Sweep, folder: Path, tracker: Tracker | None) -> None:
+    def __init__(
+        self, sweep: Sweep, folder: Path, tracker: Tracking | None, kinds: Sequence[str] | None = None
+    ) -> None:
         self.sweep, self.folder, self.tracker = sweep, folder, tracker
         self.parents: dict[str, str] = {}
-        self._todo = [number for number in range(len(sweep.jobs)) if not was_told(folder, number)]
-        self._began = time.monotonic()
+        self._kinds = [""] * len(sweep.jobs) if kinds is None else kinds
+        self._todo = [number for number in range(len(self._kinds)) if not was_told(folder, number)]
+        self._took: dict[str, list[float]] = {}  # seconds of finished jobs, by kind
         if tracker:
             self.parents = sweep.parents(tracker)
             for parent in self.parents.values():
@@ -98,17 +112,30 @@ class RunningSweep:
     def publish(self, outcome: Outcome) -> None:
         """Write a job's record into MLflow, as a child of this sweep."""
         if self.tracker:
-            with forgiven(f"run {outcome.record.name}"):
+            with forgiven(f"run {outcome.record.name}", self.tracker.uri):
                 parent = self.parents[outcome.record.config["names"]["dataset"]]
                 self.tracker.publish(outcome.record, outcome.folder, parent)
 
-    def left(self, number: int) -> str:
-        """In words, how long the jobs after one take if they run in turn and take as long as those before."""
-        done = sum(each <= number for each in self._todo)
-        if done in (0, len(self._todo)):
+    def left(self, number: int, seconds: float | None) -> str:
+        """In words, how long the jobs after one take in turn, each as long as the mean of those of its kind.
+
+        Nothing is said of the time while a kind that is left has no finished job.
+
+        Args:
+            number: of the job that ended.
+            seconds: that it took; None where it did not finish.
+        """
+        if seconds is not None and number in self._todo:
+            self._took.setdefault(self._kinds[number], []).append(seconds)
+        todo = [each for each in self._todo if each > number]
+        done = len(self._todo) - len(todo)
+        if not done or not todo:
             return ""
-        seconds = (time.monotonic() - self._began) * (len(self._todo) - done) / done
-        return f"; {done} of {len(self._todo)} runs done, about {duration(seconds)} left"
+        text = f"; {done} of {len(self._todo)} runs done"
+        kinds = [self._kinds[each] for each in todo]
+        if not set(kinds) <= self._took.keys():
+            return text
+        return f"{text}, about {duration(sum(mean(self._took[kind]) for kind in kinds))} left"
 
     def close(self, console: Console, stopped: bool = False) -> int:
         """Print what came out and what did not; returns the exit code.
@@ -134,7 +161,7 @@ class RunningSweep:
             _say(console, f"{left}; the same command goes on: {self.sweep.command}")
         failed, interrupted = "failed" in ends, "interrupted" in ends or stopped
         if self.tracker:
-            with forgiven("the end of this sweep"):
+            with forgiven("the end of this sweep", self.tracker.uri):
                 for parent in self.parents.values():
                     self.tracker.close(parent, "KILLED" if interrupted else "FAILED" if failed else "FINISHED")
         return int(failed or interrupted)

@@ -69,7 +69,13 @@ def rank(record: Record) -> tuple[bool, str]:
 
 
 def scan(folder: Path) -> Iterator[Kept]:
-    """Everything below ``folder`` that should be a record."""
+    """Everything below ``folder`` that should be a record; runs scored on held-out cells belong to no table."""
+    for kept in _everything(folder):
+        if isinstance(kept.record, str) or not kept.record.config.get("held_out"):
+            yield kept
+
+
+def _everything(folder: Path) -> Iterator[Kept]:
     for path in sorted(folder.rglob("record.json")):
         place = path.relative_to(folder)
         yield _kept(str(place), path.read_bytes(), place.parent.as_posix())

@@ -89,4 +89,6 @@ def _command(
         overrides["seed"] = ",".join(map(str, seeds))
     overrides["budget"] = budget or "paper"
     parts = [f"{key}={value}" for key, value in overrides.items()]
-    return shlex.join(["python", "run.py", "-m", f"experiment={grid.table.experiment}", *parts])
+    own = grid.table.design.config_dir
+    options = [] if own is None else ["--config-dir", str(own)]
+    return shlex.join(["python", "run.py", *options, "-m", f"experiment={grid.table.experiment}", *parts])
