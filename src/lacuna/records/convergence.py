@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 LARGE, CHANCE = 1.1, 0.01  # split R-hat beyond which chains count as apart; and how often that may be by chance
 
@@ -38,6 +37,8 @@ def apart(trace: Mapping[str, Any]) -> bool:
     rhat = trace["rhat"]
     if rhat is None or math.isnan(rhat) or rhat <= LARGE:
         return False
+    from scipy import stats
+
     mean = np.array(trace["mean"], float)
     late = mean[:, mean.shape[1] // 2 :]
     halves = np.concatenate([late[:, : late.shape[1] // 2], late[:, -(late.shape[1] // 2) :]])
