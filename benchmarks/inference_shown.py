@@ -18,8 +18,9 @@ HARD_COVERAGE, HARD_BIAS, HARD_UP_TO = 0.85, 0.10, 0.3
 NOTE = (
     "Bias of the worst estimand relative to the truth ± one Monte-Carlo error; the least and the largest coverage of "
     "95% intervals, whose Monte-Carlo error is {error:.3f} at {repetitions} repetitions; the mean width of intervals "
-    "relative to those of complete tables, of the estimand where it is largest; CPU seconds are a table's. Targets: bias "
-    "under 5% or two Monte-Carlo errors, coverage of 0.92 to 0.98; for interaction and quadratic up to 30%: 10%, and "
+    "relative to those of complete tables, of the estimand where it is largest; CPU seconds are those of a table. "
+    "Targets: bias under 5% or two Monte-Carlo errors, coverage of 0.92 to 0.98; for interaction and quadratic up to "
+    "30%: 10%, and "
     "at least 0.85. **Bold** misses them; *italic* misses coverage by less than two Monte-Carlo errors."
 )
 
