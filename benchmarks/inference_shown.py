@@ -18,8 +18,9 @@ HARD_COVERAGE, HARD_BIAS, HARD_UP_TO = 0.85, 0.10, 0.3
 NOTE = (
     "Bias of the worst estimand relative to the truth ± one Monte-Carlo error; the least and the largest coverage of "
     "95% intervals, whose Monte-Carlo error is {error:.3f} at {repetitions} repetitions; the mean width of intervals "
-    "relative to those of complete tables, of the estimand where it is largest; CPU seconds a table. Targets: bias "
-    "under 5% or two Monte-Carlo errors, coverage of 0.92 to 0.98; for interaction and quadratic up to 30%: 10%, and "
+    "relative to those of complete tables, of the estimand where it is largest; CPU seconds are those of a table. "
+    "Targets: bias under 5% or two Monte-Carlo errors, coverage of 0.92 to 0.98; for interaction and quadratic up to "
+    "30%: 10%, and "
     "at least 0.85. **Bold** misses them; *italic* misses coverage by less than two Monte-Carlo errors."
 )
 
@@ -125,8 +126,13 @@ def as_table(lines: Sequence[Line]) -> str:
 
 
 def as_markdown(lines: Sequence[Line], n: int = 300, rate: float = 0.3) -> str:
-    """How many settings each method reaches, and the worst bias and coverages at one size and rate by law."""
-    shown = _shown(lines)
+    """How many settings each method reaches, and the worst bias and coverages at one size and rate by law.
+
+    Settings with less than half of the most repetitions are still under way, and are left out.
+    """
+    found = _shown(lines)
+    most = max((one.n for one in found), default=0)
+    shown = [one for one in found if 2 * one.n >= most]
     methods = sorted({one.line["method"] for one in shown}, key=lambda method: (method != "complete", method))
     summary = []
     for method in methods:
@@ -152,15 +158,17 @@ def as_markdown(lines: Sequence[Line], n: int = 300, rate: float = 0.3) -> str:
         (law, "no blanks" if mechanism == "none" else mechanism, *(_cell(found.get(method)) for method in there))
         for (law, mechanism), found in by_place.items()
     ]
-    rows.sort(key=lambda row: (row[0], row[1] != "no blanks"))
-    repetitions = min((one.n for one in chosen), default=0)
-    note = NOTE.format(error=np.sqrt(0.95 * 0.05 / max(repetitions, 1)), repetitions=repetitions)
+    rows.sort(key=lambda row: (row[0], row[1] != "no blanks", row[1]))
+    note = NOTE.format(error=np.sqrt(0.95 * 0.05 / max(most, 1)), repetitions=most)
     title = f"Settings that meet their targets, of those measured:\n\n{_markdown(head, summary)}\n\n"
     return f"{title}At {100 * rate:.0f}% blank, n = {n}:\n\n{_markdown(('law', 'blanks', *there), rows)}\n\n{note}\n"
 
 
 def _cell(one: Shown | None) -> str:
-    return "" if one is None else f"{one.bias_text}, {one.coverage_text}"
+    if one is None:
+        return ""
+    width = "" if np.isnan(one.width) or one.line["method"] == "complete" else f", {one.width:.1f}"
+    return f"{one.bias_text}, {one.coverage_text}{width}"
 
 
 def _seconds(found: Sequence[Shown], n: int) -> str:
