@@ -113,8 +113,7 @@ def interval_margins(
         scores = np.sort(lacks[tried & of_column])
         if not len(scores) or c.discrete:
             continue
-        # of k cells the i-th covers a further one with chance i / (k + 1); half a rank more, rather than too few
-        rank = (len(scores) + 1) * (1 - alpha) + 0.5
+        rank = (len(scores) + 1) * (1 - alpha)  # of k cells the i-th covers a further one with chance i / (k + 1)
         share[j], n_cells[j] = np.interp(rank, np.arange(1, len(scores) + 1), scores), len(scores)
         now, fewer_known = known_half[known_column == j], half[of_column & ~tried]
         if share[j] < 0 and len(now) and len(fewer_known):
