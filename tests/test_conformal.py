@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lacuna
-from lacuna.conformal import FEWEST_CELLS, LEAST_SHARE, MOST_SHARE, hidden_again, interval_margins
+from lacuna.conformal import FEWEST_CELLS, LEAST_SHARE, MOST_SHARE, Margins, hidden_again, interval_margins
 from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.mean_mode import MeanMode
@@ -49,9 +49,15 @@ def table(n: int = 3000, hidden: float = 0.3) -> tuple[np.ndarray, Incomplete]:
     return complete, Incomplete(COLUMNS, np.where(observed, complete, np.nan), observed)
 
 
+def margins_of(method: Method, rows: Incomplete, alpha: float = 0.05) -> Margins:
+    known = copy.deepcopy(method).fit(rows).impute(rows, 200).draws
+    assert known is not None
+    return interval_margins(copy.deepcopy(method), rows, known, alpha)
+
+
 def coverage(method: Method, complete: np.ndarray, rows: Incomplete, alpha: float) -> list[float]:
     """Of the blanks of each column of numbers."""
-    margins = interval_margins(copy.deepcopy(method), rows, alpha)
+    margins = margins_of(method, rows, alpha)
     draws = method.fit(rows).impute(rows, 200).draws
     assert draws is not None
     lower, upper = margins.widened(draws)
@@ -64,7 +70,7 @@ def coverage(method: Method, complete: np.ndarray, rows: Incomplete, alpha: floa
 @pytest.mark.parametrize("factor", [0.2, 3.0])
 def test_intervals_cover_whatever_their_width_was(factor: float) -> None:
     complete, rows = table(9000)
-    margins = interval_margins(Guess(factor), rows, alpha=0.1)
+    margins = margins_of(Guess(factor), rows, 0.1)
     assert np.isnan(margins.share[3])
     assert (margins.share[:3] > 0).all() if factor < 1 else (margins.share[:3] < 0).all()
     assert (margins.n_cells[:3] > 0.9 * LEAST_SHARE * rows.observed[:, :3].sum(0)).all()
@@ -75,7 +81,7 @@ def test_intervals_cover_whatever_their_width_was(factor: float) -> None:
 def test_bounds_of_whole_numbers_are_whole_and_those_of_amounts_not_negative() -> None:
     _, rows = table(400)
     draws = Guess(3.0).fit(rows).impute(rows, 200).draws
-    lower, upper = interval_margins(Guess(3.0), rows).widened(draws)
+    lower, upper = margins_of(Guess(3.0), rows).widened(draws)
     column = draws.cells[:, 1]
     assert (lower[column == 1] % 1 == 0).all()
     assert (upper[column == 1] % 1 == 0).all()
@@ -83,7 +89,7 @@ def test_bounds_of_whole_numbers_are_whole_and_those_of_amounts_not_negative() -
     assert lower[column == 2].min() < 0
     bounded = (Column("skewed", low=0.5, high=2.0), *COLUMNS[1:])
     given = Incomplete(bounded, rows.values, rows.observed)
-    lower, upper = interval_margins(Guess(3.0), given).widened(Guess(3.0).fit(given).impute(given, 200).draws)
+    lower, upper = margins_of(Guess(3.0), given).widened(Guess(3.0).fit(given).impute(given, 200).draws)
     assert (lower[column == 0].min(), upper[column == 0].max()) == (0.5, 2.0)
 
 
@@ -114,7 +120,7 @@ def test_a_column_with_one_value_is_left_alone() -> None:
     observed[1:, 0], observed[0, 0] = False, True
     values = np.where(observed, rows.values, np.nan)
     values[0, 0] = 1.0
-    margins = interval_margins(Guess(1.0), Incomplete(COLUMNS, values, observed))
+    margins = margins_of(Guess(1.0), Incomplete(COLUMNS, values, observed))
     assert np.isnan(margins.share[0])
     assert np.isfinite(margins.share[1])
 
@@ -144,7 +150,7 @@ def test_no_row_is_hidden_again_twice_where_there_are_enough() -> None:
 
 def test_a_method_without_draws() -> None:
     with pytest.raises(UserError, match="MeanMode gives no draws"):
-        interval_margins(MeanMode(), table(60)[1])
+        interval_margins(MeanMode(), table(60)[1], Guess(1.0).fit(table(60)[1]).impute(table(60)[1], 9).draws)
 
 
 def test_the_imputer_widens_narrows_and_remembers(tmp_path: Path) -> None:
@@ -162,6 +168,20 @@ def test_the_imputer_widens_narrows_and_remembers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.interval(frame, 0.1, n_draws=200)[0], low)
     with pytest.warns(UserWarning, match="these intervals are quantiles of draws"):
         loaded.interval(frame, 0.3, n_draws=200)
+
+
+class Doubled(Guess):
+    """Gives intervals of four times the width where it has learned from fewer cells."""
+
+    def _fit(self, train: Incomplete, seed: int) -> None:
+        super()._fit(train, seed)
+        self.sd_ = self.sd_ * (4 if train.observed.mean() < 0.68 else 1)
+
+
+def test_what_is_wide_for_lack_of_cells_does_not_draw_intervals_in() -> None:
+    complete, rows = table(3000)
+    for found in coverage(Doubled(1.2), complete, rows, 0.1):
+        assert found > 0.84
 
 
 def test_a_method_of_values_that_hide_themselves_keeps_its_own_widths() -> None:

@@ -19,7 +19,7 @@ from lacuna.types import Column, Draws, Incomplete
 
 ENOUGH_CELLS = 400  # of a column, to set its widths on
 FEWEST_CELLS = 40  # of a column that has fewer blanks
-LEAST_SHARE, MOST_SHARE = 0.1, 0.3  # of the observed cells of a column that are hidden again
+LEAST_SHARE, MOST_SHARE = 0.1, 0.2  # of the observed cells of a column that are hidden again
 FLOOR = 0.1  # sds of the column, that count besides the half width of an interval: it may be 0
 MOST_ROWS = 20_000  # that are learned from again
 
@@ -68,14 +68,18 @@ class Margins:
         return lower.clip(*ends), upper.clip(*ends)
 
 
-def interval_margins(method: Method, rows: Incomplete, alpha: float = 0.05, draws: int = 200, seed: int = 0) -> Margins:
+def interval_margins(
+    method: Method, rows: Incomplete, known: Draws, alpha: float = 0.05, draws: int = 200, seed: int = 0
+) -> Margins:
     """Margins found by fitting a method to the rows without some of their observed cells.
 
-    Its intervals are compared with these cells. A negative margin draws intervals in that were too wide.
+    Its intervals are compared with these cells. A negative margin draws intervals in that were too wide: less so where
+    the method, having learned from fewer cells, gives wider ones than it does otherwise.
 
     Args:
         method: any that gives draws; it is fitted here.
         rows: to learn from; of more than ``MOST_ROWS`` a random part.
+        known: draws of the method as fitted to all of the rows, for these rows.
         alpha: intervals are to cover 1 - alpha. A column of which fewer than 1 / alpha - 1 cells are hidden again gets
             the largest margin that any of them needs, which covers less.
         draws: behind the intervals; as many as behind those that the margins will be used on.
@@ -100,15 +104,20 @@ def interval_margins(method: Method, rows: Incomplete, alpha: float = 0.05, draw
     truth = truth[row, column] + rng.uniform(-0.5, 0.5, len(row)) * whole
     at_low, at_high = _at_ends(lower, upper, low[column], high[column], whole)
     lacks = np.maximum(np.where(at_low, -np.inf, lower - truth), np.where(at_high, -np.inf, truth - upper))
-    floor = FLOOR * column_moments(rows.values)[1]
-    lacks /= (upper - lower) / 2 + floor[column]
+    floor, half = FLOOR * column_moments(rows.values)[1], (upper - lower) / 2
+    lacks /= half + floor[column]
     share, n_cells = np.full(len(rows.columns), np.nan), np.zeros(len(rows.columns), int)
+    known_half, known_column = np.subtract(*known.interval(alpha)[::-1]) / 2, known.cells[:, 1]
     for j, c in enumerate(rows.columns):
-        known = np.sort(lacks[at[row, column] & (column == j)])
-        if len(known) and not c.discrete:
-            # of k cells the j-th covers a further one with chance j / (k + 1); half a rank more, rather than too few
-            rank = (len(known) + 1) * (1 - alpha) + 0.5
-            share[j], n_cells[j] = np.interp(rank, np.arange(1, len(known) + 1), known), len(known)
+        of_column, tried = column == j, at[row, column]
+        scores = np.sort(lacks[tried & of_column])
+        if not len(scores) or c.discrete:
+            continue
+        rank = (len(scores) + 1) * (1 - alpha)  # of k cells the i-th covers a further one with chance i / (k + 1)
+        share[j], n_cells[j] = np.interp(rank, np.arange(1, len(scores) + 1), scores), len(scores)
+        now, fewer_known = known_half[known_column == j], half[of_column & ~tried]
+        if share[j] < 0 and len(now) and len(fewer_known):
+            share[j] *= min(1.0, float(np.median(now) + floor[j]) / float(np.median(fewer_known) + floor[j]))
     return Margins(rows.columns, share, floor, n_cells, low, high, alpha, seed)
 
 

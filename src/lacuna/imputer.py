@@ -414,9 +414,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                     stacklevel=3,
                 )
                 return None
-            self._margins[key] = interval_margins(
-                self._fresh_method(), self._train.incomplete, alpha, n_draws, self.seed_
-            )
+            rows = self._train.incomplete
+            known = self._draws(self.method_.impute(rows, n_draws))
+            self._margins[key] = interval_margins(self._fresh_method(), rows, known, alpha, n_draws, self.seed_)
         return self._margins[key]
 
     def _draws(self, done: Imputation) -> Draws:

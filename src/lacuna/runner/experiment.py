@@ -326,9 +326,9 @@ def _beyond_points(
     if not _calibrates(config, table, method, imputations):
         return None
     with stage.phase("calibrate"):
-        return interval_margins(
-            assemble(config).method, problem.train, config["alpha"], config["draws"], config["seed"]
-        )
+        fresh, known = assemble(config).method, imputations["train"].draws
+        assert known is not None  # as of the fitted method
+        return interval_margins(fresh, problem.train, known, config["alpha"], config["draws"], config["seed"])
 
 
 def _calibrates(config: Mapping[str, Any], table: Table, method: Method, imputations: Mapping[str, Imputation]) -> bool:
