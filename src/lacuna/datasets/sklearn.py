@@ -64,5 +64,6 @@ def read_frame(name: str) -> pd.DataFrame:
     frame = found["frame"]
     if name in ("iris", "wine", "breast_cancer", "digits"):
         classes = [str(name) for name in found["target_names"]]
-        frame = frame.assign(target=pd.Categorical.from_codes(frame["target"].to_numpy(np.intp), classes))
+        names = frame["target"].map(dict(enumerate(classes)))
+        frame = frame.assign(target=names.astype(pd.CategoricalDtype(classes)))
     return frame
