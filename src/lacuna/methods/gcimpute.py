@@ -1,4 +1,4 @@
-"""Gaussian copula with mixed columns: Zhao, Udell, "Missing Value Imputation for Mixed Data via Gaussian Copula", KDD 2020.
+"""Gaussian copula: Zhao, Udell, "Missing Value Imputation for Mixed Data via Gaussian Copula", KDD 2020.
 
 The package of the authors, gcimpute 0.0.4, calls functions that numpy 2 no longer has. This is its algorithm, all rows
 at once.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
@@ -25,6 +26,13 @@ class Decoded(NamedTuple):
     scale: Tensor  # (..., w)
     freedom: Tensor | None  # (..., w); None: Gaussian
 
+    def at(self, chosen: Tensor) -> Decoded:
+        """For z of shape (b, k, latent): at some of the k, given as (b, m, w)."""
+        location, scale, freedom = (None if part is None else part.gather(1, chosen) for part in self)
+        assert location is not None
+        assert scale is not None
+        return Decoded(location, scale, freedom)
+
 
 class VariationalAutoencoder(nn.Module):
     """q(z | x) and p(x | z) by perceptrons with tanh between their layers.
@@ -44,10 +52,11 @@ class VariationalAutoencoder(nn.Module):
     """
 
     block_of: Tensor
+    numeric: Tensor
 
     def __init__(self, block_of: list[int], latent: int, hidden: int, layers: int, family: Family) -> None:
         super().__init__()
-        self.family = family
+        self.family, self.latent = family, latent
         self.register_buffer("block_of", torch.tensor(block_of), persistent=False)
         self.register_buffer("numeric", self.block_of < 0, persistent=False)
         w, heads = len(block_of), 3 if family == "student" else 2
@@ -166,6 +175,6 @@ def _distribution(decoded: Decoded) -> Normal | StudentT:
 
 def _perceptron(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for a, b in zip(widths[:-1], widths[1:], strict=True):
+    for a, b in pairwise(widths):
         layers += [linear(a, b), nn.Tanh()]
     return nn.Sequential(*layers[:-1])
