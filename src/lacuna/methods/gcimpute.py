@@ -57,7 +57,8 @@ class GaussianCopula(Method):
         if len(train) > self.max_rows:
             train = train.take(stream(seed, "gcimpute", "rows").permutation(len(train))[: self.max_rows])
         latent = self._latent(train)
-        correlations = _jittered(np.corrcoef(latent.start, rowvar=False).reshape(2 * latent.start.shape[1:]))
+        centred = latent.start - latent.start.mean(0)
+        correlations = _jittered(centred.T @ centred / len(centred))
         latent.update(correlations)
         self.steps_: list[float] = []
         for i in range(self.iterations):
