@@ -22,7 +22,12 @@ def copula(n: int) -> Problem:
     """A number with a skew, one without, an ordinal column and a binary one."""
     z = stream(0, "copula").multivariate_normal(np.zeros(4), CORRELATIONS, size=n)
     values = np.stack([np.exp(z[:, 0]), z[:, 1], np.digitize(z[:, 2], [-1, 0, 1]), z[:, 3] > 0.3], axis=1)
-    columns = (Column("skew"), Column("number"), Column("order", "integer"), Column("yes", "categorical", (False, True)))
+    columns = (
+        Column("skew"),
+        Column("number"),
+        Column("order", "integer"),
+        Column("yes", "categorical", (False, True)),
+    )
     table = Table("copula", columns, values.astype(float), np.zeros(values.shape, bool))
     return hide(table, MCAR().draw(table, 0.25, stream(0, "mask")))
 

@@ -44,7 +44,7 @@ def test_the_likelihood_is_that_of_what_is_seen(family: Any) -> None:
     def density(value: float, i: int, k: int, j: int) -> float:
         z = (value - location[i, k, j]) / scale[i, k, j]
         if decoded.freedom is None:
-            return float(-z**2 / 2 - scale[i, k, j].log() - math.log(2 * math.pi) / 2)
+            return float(-(z**2) / 2 - scale[i, k, j].log() - math.log(2 * math.pi) / 2)
         df = float(decoded.freedom[i, k, j])
         constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
         return float(constant - scale[i, k, j].log() - (df + 1) / 2 * torch.log1p(z**2 / df))

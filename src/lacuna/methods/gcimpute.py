@@ -1,4 +1,4 @@
-"""Gaussian copula with mixed columns: Zhao, Udell, "Missing Value Imputation for Mixed Data via Gaussian Copula", KDD 2020.
+"""Gaussian copula: Zhao, Udell, "Missing Value Imputation for Mixed Data via Gaussian Copula", KDD 2020.
 
 The package of the authors, gcimpute 0.0.4, calls functions that numpy 2 no longer has. This is its algorithm, all rows
 at once.
@@ -57,7 +57,8 @@ class GaussianCopula(Method):
         if len(train) > self.max_rows:
             train = train.take(stream(seed, "gcimpute", "rows").permutation(len(train))[: self.max_rows])
         latent = self._latent(train)
-        correlations = _jittered(np.corrcoef(latent.start, rowvar=False).reshape(2 * latent.start.shape[1:]))
+        centred = latent.start - latent.start.mean(0)
+        correlations = _jittered(centred.T @ centred / len(centred))
         latent.update(correlations)
         self.steps_: list[float] = []
         for i in range(self.iterations):

@@ -125,8 +125,7 @@ class MIWAE(Method):
             some = rows.take(part)
             rng = torch.Generator(device).manual_seed(torch_seed(self.seed_, self.stream, "samples", start))
             shape = (len(part), self.samples, self.encoder_.width)
-            latent = net.encoder[-1].out_features // 2
-            noise = torch.randn(*shape[:2], latent, generator=rng, device=device)
+            noise = torch.randn(*shape[:2], net.latent, generator=rng, device=device)
             blanks = self._noise(*shape, rng, device)
             log_weights, decoded = self._weighed(self.network_, *self._encoded(some), noise, blanks)
             weights = log_weights.softmax(1)
@@ -134,7 +133,7 @@ class MIWAE(Method):
             if draws:
                 chosen = torch.multinomial(weights, draws, replacement=True, generator=rng)
                 chosen = chosen[..., None].expand(-1, -1, shape[2])
-                again = Decoded(*(None if x is None else x.gather(1, chosen) for x in decoded))
+                again = decoded.at(chosen)
                 normal = torch.randn(chosen.shape, generator=rng, device=device)
                 uniform = torch.rand(chosen.shape, generator=rng, device=device).clamp(TINY, 1 - TINY)
                 drawn = self._decoded(net.sample(again, normal, uniform).transpose(0, 1))

@@ -1,4 +1,6 @@
-"""not-MIWAE: Ipsen, Mattei, Frellsen, "not-MIWAE: Deep Generative Modelling with Missing not at Random Data", ICLR 2021."""
+"""not-MIWAE: Ipsen, Mattei, Frellsen, "not-MIWAE: Deep Generative Modelling with Missing not at Random Data", ICLR
+2021.
+"""
 
 from __future__ import annotations
 

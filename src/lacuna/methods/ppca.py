@@ -18,9 +18,9 @@ ROWS_AT_ONCE = 4096
 class PPCA(Method):
     """A Gaussian with a covariance of low rank plus noise of one variance, fitted by EM to the observed cells.
 
-    Columns are standardised, categories are one coordinate a level and get the level with the largest. The rank is
-    the one of ``RANKS`` with the least error on observed cells that were held out; a rank a tenth worse ends the search. Draws are from the conditional
-    distribution at the estimated parameters; their uncertainty is left out.
+    Columns are standardised, categories are one coordinate a level and get the level with the largest. The rank is the
+    one of ``RANKS`` with the least error on observed cells that were held out; a rank a tenth worse ends the search.
+    Draws are from the conditional distribution at the estimated parameters; their uncertainty is left out.
 
     Args:
         rank: at most.

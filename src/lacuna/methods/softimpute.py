@@ -1,5 +1,5 @@
-"""Soft-thresholded singular values: Mazumder, Hastie, Tibshirani, "Spectral Regularization Algorithms for Learning Large
-Incomplete Matrices", JMLR 2010.
+"""Soft-thresholded singular values: Mazumder, Hastie, Tibshirani, "Spectral Regularization Algorithms for Learning
+Large Incomplete Matrices", JMLR 2010.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class SoftImpute(Method):
 
     def __init__(self, penalties: int = 20, iterations: int = 500, tolerance: float = 1e-5) -> None:
         if penalties < 1 or iterations < 1 or tolerance <= 0:
-            raise ValueError(f"need a penalty, an iteration and a tolerance, got {penalties}, {iterations}, {tolerance}")
+            raise ValueError(
+                f"need a penalty, an iteration and a tolerance, got {penalties}, {iterations}, {tolerance}"
+            )
         self.penalties, self.iterations, self.tolerance = penalties, iterations, tolerance
 
     def _fit(self, train: Incomplete, seed: int) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Normal, StudentT
 from torch.nn import functional as F
 
 from lacuna.nets.attention import xavier_
@@ -25,6 +25,13 @@ class Decoded(NamedTuple):
     scale: Tensor  # (..., w)
     freedom: Tensor | None  # (..., w); None: Gaussian
 
+    def at(self, chosen: Tensor) -> Decoded:
+        """For z of shape (b, k, latent): at some of the k, given as (b, m, w)."""
+        location, scale, freedom = (None if part is None else part.gather(1, chosen) for part in self)
+        assert location is not None
+        assert scale is not None
+        return Decoded(location, scale, freedom)
+
 
 class VariationalAutoencoder(nn.Module):
     """q(z | x) and p(x | z) by perceptrons with tanh between their layers.
@@ -32,7 +39,8 @@ class VariationalAutoencoder(nn.Module):
     A coordinate of a number is Student t or Gaussian given z; those of a category are one categorical variable.
 
     Args:
-        block_of: for each of w coordinates the category that it belongs to, -1 for numbers.
+        block_of: for each of w coordinates the category that it belongs to, from 0, -1 for numbers; those of one
+            category follow each other.
         latent: dimensions of z.
         hidden, layers: of both perceptrons.
 
@@ -44,16 +52,18 @@ class VariationalAutoencoder(nn.Module):
     """
 
     block_of: Tensor
+    numeric: Tensor
 
     def __init__(self, block_of: list[int], latent: int, hidden: int, layers: int, family: Family) -> None:
         super().__init__()
-        self.family = family
+        self.family, self.latent = family, latent
         self.register_buffer("block_of", torch.tensor(block_of), persistent=False)
         self.register_buffer("numeric", self.block_of < 0, persistent=False)
         w, heads = len(block_of), 3 if family == "student" else 2
         self.encoder = _perceptron([w, *[hidden] * layers, 2 * latent])
         self.decoder = _perceptron([latent, *[hidden] * layers, heads * w])
-        self.levels = [torch.nonzero(self.block_of == k)[:, 0].tolist() for k in range(max(block_of) + 1)]
+        starts = [block_of.index(k) for k in range(max(block_of) + 1)]
+        self.levels = [slice(start, start + block_of.count(block_of[start])) for start in starts]
 
     def reset(self, generator: torch.Generator | None = None) -> None:
         """Draw fresh weights in place."""
@@ -82,7 +92,7 @@ class VariationalAutoencoder(nn.Module):
             levels: (b, w), 1 at the coordinate of a category's level, else 0.
             seen: (b, w) bool.
         """
-        of_numbers = _distribution(decoded).log_prob(values[:, None])
+        of_numbers = _log_density(decoded, values[:, None])
         terms = torch.where(self.numeric, of_numbers, decoded.location * levels[:, None])
         return (terms * seen[:, None]).sum(-1)
 
@@ -102,7 +112,7 @@ class VariationalAutoencoder(nn.Module):
         gumbel = decoded.location - torch.log(-torch.log(uniform))
         for places in self.levels:
             chosen = gumbel[..., places].argmax(-1)
-            found[..., places] = F.one_hot(chosen, len(places)).to(found.dtype)
+            found[..., places] = F.one_hot(chosen, places.stop - places.start).to(found.dtype)
         return found
 
     def mean(self, decoded: Decoded) -> Tensor:
@@ -146,26 +156,28 @@ class SelfMasking(nn.Module):
             told = (levels[:, places] * F.logsigmoid(-self.offset[places])).sum(-1, keepdim=True)
             joint = decoded.location[..., places] + F.logsigmoid(self.offset[places])
             blank = joint.logsumexp(-1)
-            total = total + torch.where(seen[:, places[0], None], told, blank)
+            total = total + torch.where(seen[:, places.start, None], told, blank)
             location[..., places] = joint - blank[..., None]
         return total, Decoded(location, torch.zeros_like(drawn), None)
 
 
 def log_ratio(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """(b, k): log p(z) - log q(z | x) at z (b, k, latent)."""
-    proposal = Normal(mean[:, None], (0.5 * log_variance).exp()[:, None], validate_args=False)
-    prior = -0.5 * z.square() - 0.5 * math.log(2 * math.pi)
-    return (prior - proposal.log_prob(z)).sum(-1)
+    spread = (z - mean[:, None]).square() * (-log_variance[:, None]).exp()
+    return 0.5 * (spread + log_variance[:, None] - z.square()).sum(-1)
 
 
-def _distribution(decoded: Decoded) -> Normal | StudentT:
-    if decoded.freedom is None:
-        return Normal(decoded.location, decoded.scale, validate_args=False)
-    return StudentT(decoded.freedom, decoded.location, decoded.scale, validate_args=False)
+def _log_density(decoded: Decoded, values: Tensor) -> Tensor:
+    """Of Student t or Gaussian numbers; torch.distributions makes tensors of constants, which no graph can capture."""
+    squares, freedom = ((values - decoded.location) / decoded.scale).square(), decoded.freedom
+    if freedom is None:
+        return -0.5 * squares - decoded.scale.log() - 0.5 * math.log(2 * math.pi)
+    constant = torch.lgamma((freedom + 1) / 2) - torch.lgamma(freedom / 2) - 0.5 * (freedom.log() + math.log(math.pi))
+    return constant - decoded.scale.log() - (freedom + 1) / 2 * torch.log1p(squares / freedom)
 
 
 def _perceptron(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for a, b in zip(widths[:-1], widths[1:], strict=True):
+    for a, b in pairwise(widths):
         layers += [linear(a, b), nn.Tanh()]
     return nn.Sequential(*layers[:-1])

@@ -27,7 +27,9 @@ def test_what_is_absent_is_said_in_a_line(
         kind(str(tmp_path), "r.ckpt", "c.ckpt")
     monkeypatch.setattr(errors, "is_installed", lambda package: True)
     (tmp_path / "r.ckpt").touch()
-    with pytest.raises(MissingWeights, match=rf"needs c\.ckpt of {kind.where_from}: put it into .*method\.folder") as said:
+    with pytest.raises(
+        MissingWeights, match=rf"needs c\.ckpt of {kind.where_from}: put it into .*method\.folder"
+    ) as said:
         kind(str(tmp_path), "r.ckpt", "c.ckpt")
     assert "\n" not in str(said.value)
 

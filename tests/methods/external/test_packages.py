@@ -37,7 +37,12 @@ from lacuna.methods.tabcsdi import TabCSDI
 from lacuna.types import Incomplete
 
 ROOT = Path(__file__).parents[3]
-PACKAGE = {"missforest": "hyperimpute", "hyperimpute": "hyperimpute", "miceforest": "miceforest", "forest_diffusion": "ForestDiffusion"}
+PACKAGE = {
+    "missforest": "hyperimpute",
+    "hyperimpute": "hyperimpute",
+    "miceforest": "miceforest",
+    "forest_diffusion": "ForestDiffusion",
+}
 MAKE: dict[str, Callable[[], Method]] = {
     "ice": lambda: ICE(rounds=2, samples=2),
     "missforest": lambda: MissForest(configurations=1),

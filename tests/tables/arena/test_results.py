@@ -130,7 +130,9 @@ def test_the_page_holds_every_number_and_needs_nothing_else(records: list[Record
 
 def test_a_page_of_one_run_or_of_runs_that_failed_is_a_page(records: list[Record], tmp_path: Path, fake: Fake) -> None:
     assert "1 runs" in as_html(records[:1], rounds=2)
-    lost = fake(tmp_path / "other", ["dataset=wine", "mask=self_logistic", "method=ice"], {}, status="failed", error="x")
+    lost = fake(
+        tmp_path / "other", ["dataset=wine", "mask=self_logistic", "method=ice"], {}, status="failed", error="x"
+    )
     assert "1 runs" in as_html([lost], rounds=2)
 
 

@@ -96,7 +96,7 @@ def bradley_terry(values: np.ndarray) -> np.ndarray:
 
 def test_elo_is_bradley_terry_with_and_without_gaps() -> None:
     rng = stream(0, "elo")
-    values = rng.normal(size=(40, 4)) + [0, 0.2, 0.4, 0.8]
+    values = rng.normal(size=(40, 4)) + np.array([0, 0.2, 0.4, 0.8])
     found = elo(losses(values), rounds=1)
     np.testing.assert_allclose([found[name].rating for name in "abcd"], bradley_terry(values), atol=1)
     values[:5, 2] = np.nan
@@ -106,7 +106,7 @@ def test_elo_is_bradley_terry_with_and_without_gaps() -> None:
 
 
 def test_intervals_are_the_same_again_and_wider_for_fewer_tables() -> None:
-    values = stream(0, "tables").normal(size=(80, 3)) + [0, 0.3, 0.6]
+    values = stream(0, "tables").normal(size=(80, 3)) + np.array([0, 0.3, 0.6])
     many, few = elo(losses(values), rounds=100), elo(losses(values[:8]), rounds=100)
     assert many == elo(losses(values), rounds=100)
     width = [np.mean([one.high - one.low for one in found.values()]) for found in (many, few)]

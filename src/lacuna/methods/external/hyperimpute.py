@@ -1,5 +1,5 @@
-"""HyperImpute: Jarrett, Cebere, Liu, Curth, van der Schaar, "HyperImpute: Generalized Iterative Imputation with Automatic
-Model Selection", ICML 2022, by the package of its authors.
+"""HyperImpute: Jarrett, Cebere, Liu, Curth, van der Schaar, "HyperImpute: Generalized Iterative Imputation with
+Automatic Model Selection", ICML 2022, by the package of its authors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Foundation models that read a table as context: TabPFN (Hollmann et al., Nature 2025) and TabICL (Qu et al., ICML 2025).
+"""Foundation models that read a table as context: TabPFN (Hollmann et al. 2025) and TabICL (Qu et al. 2025).
 
 Nothing is trained here, and nothing is downloaded: their weights have to be on this machine.
 """

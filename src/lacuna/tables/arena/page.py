@@ -92,5 +92,3 @@ def _labels(records: Iterable[Record]) -> dict[str, str]:
     """What methods are called, by id."""
     first = {record.config["names"]["method"]: record for record in records}
     return {name: described.label(record.config, "method") for name, record in first.items()}
-
-

@@ -198,7 +198,7 @@ def pareto(costs: np.ndarray) -> np.ndarray:
     """
     no_worse = (costs[:, None] <= costs[None]).all(-1)
     better = (costs[:, None] < costs[None]).any(-1)
-    return ~(no_worse & better).any(0)
+    return np.logical_not((no_worse & better).any(0))
 
 
 def halves(losses: Losses, splits: int = 100, seed: int = 0) -> float:
