@@ -146,3 +146,17 @@ def test_a_requeued_job_goes_on_and_a_lost_one_is_told(slurm: dict[str, str], tm
     out, err = lost.communicate(timeout=240)
     assert lost.returncode == 1, err
     assert out.count("did not run to its end (log: ") == 2
+
+
+def test_a_search_runs_its_trials_on_the_cluster(tmp_path: Path, slurm: dict[str, str]) -> None:
+    pytest.importorskip("optuna")
+    small = ["device=cpu", f"outputs={tmp_path}", "dataset.n_train=60", "dataset.n_test=30", "tracking=none"]
+    cluster = ["hydra/launcher=slurm", "hydra.launcher.poll_seconds=0.5", "hydra.launcher.cpus_per_task=1"]
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2"]
+    search += ["method=boosting", "method.rounds=range(5,50,5)"]
+    command = [sys.executable, str(ROOT / "run.py"), "-m", *search, *small, *cluster, "hydra.launcher.mem_gb=1"]
+    done = subprocess.run(command, env=slurm, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("python run.py method=boosting ")
+    assert "best of 4 trials" in done.stdout
+    assert all("held_out/error" in record.scores for _, record in find_records(tmp_path))

@@ -163,12 +163,12 @@ def _seasons(form: DateText, texts: pd.Series) -> tuple[tuple[int, str], ...]:
     apart = abs(int((offset(zones.iloc[0]) - offset(zones[zones != zones.iloc[0]].iloc[0])) / np.timedelta64(1, "m")))
     clock = replace(form, zones=((0, form.zone),)).read(texts).to_numpy(dtype="datetime64[us]").astype(np.int64)
     order = np.argsort(clock, kind="stable")
-    clock, zones = clock[order], zones.iloc[order].to_numpy()
-    changes = np.flatnonzero(zones[1:] != zones[:-1]) + 1
+    clock, written = clock[order], zones.iloc[order].tolist()
+    changes = np.array([i for i in range(1, len(written)) if written[i] != written[i - 1]], np.intp)
     if apart > MOST_SUMMER_TIME or len(changes) > 2 * (1 + np.ptp(clock) / YEAR):
         return ()
     starts = [np.iinfo(np.int64).min, *((clock[changes - 1] + clock[changes]) // 2).tolist()]
-    return tuple(zip(starts, [zones[0], *zones[changes].tolist()], strict=True))
+    return tuple(zip(starts, [written[0], *(written[i] for i in changes)], strict=True))
 
 
 def _own_offset(text: str | float) -> np.timedelta64:

@@ -19,6 +19,7 @@ ZERO_PADDED = r"[-+]?0[0-9]+"
 ARABIC_POINT = "\u066b"
 MINUS = "\u2212"  # of typesetters
 SIGNIFICANT = 12  # digits: more than any imputation is worth, and no 0.30000000000000004
+SAMPLED = 50  # texts that rule a form out
 SPACES = (" ", "\u00a0", "\u202f", "'", "\u2019")
 MARKS = (  # of decimals and thousands
     *((".", ","), (",", "."), (",", ""), (".", "")),
@@ -127,11 +128,11 @@ def read_marked_numbers(texts: pd.Series) -> list[NumberText]:
     bare = plain.str.removeprefix(before).str.removesuffix(after)
     found: list[tuple[NumberText, np.ndarray]] = []
     for decimal, group in MARKS:
-        if group:
-            form = rf"[-+]?(?:[0-9]+|[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{3}})+)(?:{re.escape(decimal)}[0-9]+)?"
-            if not bare.str.fullmatch(form).all() or not bare.str.contains(group, regex=False).any():
-                continue
-        elif not bare.str.fullmatch(rf"[-+]?[0-9]+(?:{re.escape(decimal)}[0-9]+)?").all():
+        whole = rf"[0-9]+|[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{3}})+" if group else "[0-9]+"
+        form = rf"[-+]?(?:{whole})(?:{re.escape(decimal)}[0-9]+)?"
+        if not (bare.iloc[:SAMPLED].str.fullmatch(form).all() and bare.str.fullmatch(form).all()):
+            continue
+        if group and not bare.str.contains(group, regex=False).any():
             continue
         number = _read(texts, NumberText(False, decimal, group=group, before=before, after=after))
         if number is not None:
