@@ -158,9 +158,9 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Budget and device count, since they change numbers; output folder, tracking, limits and ``jobs``, the processes
     that share a method's work, do not. ``engine: auto`` follows from the device and is left out; another engine counts.
-    Downstream tasks count where there are any, and so do random completions, held-out cells and ``calibrate`` where they
-    are asked for. Where files lie decides nothing: a file is known by its content, a folder by the manifest of what was
-    built there; a folder without one is a cache of public files, and says nothing.
+    Downstream tasks count where there are any, and so do random completions, held-out cells and ``calibrate`` where
+    they are asked for. Where files lie decides nothing: a file is known by its content, a folder by the manifest of
+    what was built there; a folder without one is a cache of public files, and says nothing.
     """
     names = {key: config["names"][key] for key in ("dataset", "mask", "method", "metrics")}
     plain_keys = ("budget", "device", "ratio", "seed", "draws", "alpha", "score_iterations")

@@ -46,7 +46,7 @@ from lacuna.runner.checkpoint import Checkpoint
 from lacuna.runner.limits import LimitReached, Limits, Stopped, watch
 from lacuna.runner.monitor import RunMonitor, Stage
 from lacuna.runner.progress import Clock, Display, log, logged
-from lacuna.types import Imputation, Incomplete, Problem, Table, where
+from lacuna.types import Imputation, Incomplete, OrdinaryMask, Problem, Table, where
 
 if TYPE_CHECKING:
     from lacuna.downstream import XGBoost  # it brings scikit-learn: not for a reused record
@@ -251,27 +251,7 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
     seed, method = config["seed"], parts.method
     if config["fill"] == "draw" and not config["draws"]:
         raise UserError("fill=draw (--draw) needs draws of the method: add draws=200")
-    with stage.phase("load"):
-        table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
-        if config["m"] and table.source is None:
-            raise UserError("m random completions are written of a file: they need dataset=csv")
-        record.data_digest = table.digest
-        n_levels = int(where(table.columns, discrete=True).sum())
-        record.size = {"rows": len(table.values), "numbers": len(table.columns) - n_levels, "levels": n_levels}
-        record.remarks = [] if table.source is None else list(table.source.notes)
-        if parts.downstream and (reason := parts.downstream.unsupported(table)):
-            raise Unsupported(f"downstream={config['names']['downstream']} cannot be had on {table.name}: {reason}")
-    with stage.phase("mask"):
-        if reason := parts.mask.unsupported(table):
-            raise Unsupported(f"mask {config['names']['mask']} cannot be applied to {table.name}: {reason}")
-        table = parts.mask.prepared(table, stream(seed, "meaningful"))
-        mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
-        record.mask_rates, record.meaningful_rates = mask.rates(table.columns), table.meaningful_rates
-        problem = hide(table, mask)
-        if config["held_out"]:
-            problem = held_out(problem, config["held_out"], stream(seed, "held_out"))
-        if config["draws"]:
-            problem = with_posteriors(problem, config["alpha"])
+    table, mask, problem = _posed(config, parts, record, stage)
     if reason := method.unsupported(problem):
         raise Unsupported(f"method {config['names']['method']} cannot serve {table.name}: {reason}")
     if method.needs_law:
@@ -307,6 +287,35 @@ def _perform(config: Mapping[str, Any], parts: Parts, record: Record, folder: Pa
         split = list(problem.answers)[-1]
         with _spared("the plots were not drawn"):
             write_plots(problem.answers[split], imputations[split], record.iterations, folder / "plots")
+
+
+def _posed(
+    config: Mapping[str, Any], parts: Parts, record: Record, stage: Stage
+) -> tuple[Table, OrdinaryMask, Problem]:
+    """The table, its mask, and what they ask of the method; tells ``record`` of them."""
+    seed = config["seed"]
+    with stage.phase("load"):
+        table = parts.dataset.load(stream(seed, "dataset"), stream(seed, "split"))
+        if config["m"] and table.source is None:
+            raise UserError("m random completions are written of a file: they need dataset=csv")
+        record.data_digest = table.digest
+        n_levels = int(where(table.columns, discrete=True).sum())
+        record.size = {"rows": len(table.values), "numbers": len(table.columns) - n_levels, "levels": n_levels}
+        record.remarks = [] if table.source is None else list(table.source.notes)
+        if parts.downstream and (reason := parts.downstream.unsupported(table)):
+            raise Unsupported(f"downstream={config['names']['downstream']} cannot be had on {table.name}: {reason}")
+    with stage.phase("mask"):
+        if reason := parts.mask.unsupported(table):
+            raise Unsupported(f"mask {config['names']['mask']} cannot be applied to {table.name}: {reason}")
+        table = parts.mask.prepared(table, stream(seed, "meaningful"))
+        mask = parts.mask.draw(table, config["ratio"], stream(seed, "mask"))
+        record.mask_rates, record.meaningful_rates = mask.rates(table.columns), table.meaningful_rates
+        problem = hide(table, mask)
+        if config["held_out"]:
+            problem = held_out(problem, config["held_out"], stream(seed, "held_out"))
+        if config["draws"]:
+            problem = with_posteriors(problem, config["alpha"])
+    return table, mask, problem
 
 
 def _beyond_points(
