@@ -26,6 +26,32 @@ def test_column():
         Column("z", "integer", (1, 2))
 
 
+def test_bounds_of_a_column():
+    assert Column("n").bounds == (-np.inf, np.inf)
+    assert not Column("n").bounded
+    assert Column("n", low=0.5).bounds == (0.5, np.inf)
+    assert Column("n", "integer", low=0.5, high=2.5).bounds == (1, 2)
+    assert Column("n", "integer").whole
+    with pytest.raises(ValueError, match="low and high belong to columns of numbers"):
+        Column("g", "categorical", ("x", "y"), low=0.0)
+    with pytest.raises(ValueError, match="low 3 is above high 2"):
+        Column("n", low=3, high=2)
+
+
+def test_an_imputation_is_moved_into_given_bounds():
+    columns = (Column("a", low=0.1, high=0.7), Column("b"))
+    samples = np.array([[-1.0, -1.0], [0.3, 0.3], [2.0, 2.0]])
+    draws = Draws.from_samples(np.array([[0, 0], [0, 1]]), samples)
+    done = Imputation(np.array([[-1.0, -1.0]]), draws=draws).within(columns)
+    assert done.values.tolist() == [[0.1, -1.0]]
+    kept = done.draws.samples
+    assert kept.dtype == draws.samples.dtype
+    assert (kept[:, 0].astype(float) >= 0.1).all()
+    assert (kept[:, 0].astype(float) <= 0.7).all()
+    np.testing.assert_allclose(kept, [[0.1, -1.0], [0.3, 0.3], [0.7, 2.0]], atol=1e-6)
+    assert (done.draws.lower[0], done.draws.upper[1]) == (0.1, draws.upper[1])
+
+
 def test_where_selects_columns_by_all_attributes():
     assert where(COLUMNS, kind="continuous").tolist() == [True, False]
     assert where(COLUMNS, discrete=True, mm_candidate=False).tolist() == [False, False]
@@ -49,7 +75,8 @@ def test_digest_tells_tables_apart():
     renamed = table(columns=(Column("a2"), COLUMNS[1]))
     split = table(train_rows=np.array([True, False]))
     shifted = table(values=np.array([[1.0, 0.0], [3.0, NAN]]))
-    assert len({same, *(t.digest for t in (blank_at_the_source, renamed, split, shifted))}) == 5
+    bounded = table(columns=(Column("a", low=0.0), COLUMNS[1]))
+    assert len({same, *(t.digest for t in (blank_at_the_source, renamed, split, shifted, bounded))}) == 6
 
 
 def test_rates_are_shares_of_hidden_cells():

@@ -166,3 +166,25 @@ def test_imputations_and_draws_change_with_the_units_and_no_further(
         # in float32 where that rounds by less than a thousandth of their sd
         np.testing.assert_allclose((draws.samples - shift) / scale, before.samples, atol=1e-3)
         np.testing.assert_allclose(draws.sd / scale, before.sd, atol=2e-6)
+
+
+def test_bounds_go_with_their_column_to_another_scale_and_back():
+    values = np.array([[1e6], [3e6], [2e6], [np.nan]])
+    columns = (Column("x", "integer", low=1_000_000, high=5_000_000),)
+    rows = Incomplete(columns, values, ~np.isnan(values))
+    units = Units.fit(rows)
+    seen = units.encode(rows)
+    np.testing.assert_allclose(seen.columns[0].bounds, (np.array(columns[0].bounds) - units.shift) / units.scale)
+    far = np.where(np.isnan(seen.values), 1e9, seen.values)
+    assert units.decode(Imputation(far), np.ones((2, 1), bool)).within(columns).values[3, 0] == 5_000_000
+
+
+@pytest.mark.parametrize("method", ["mean_mode", "ice", "chained"])
+def test_methods_keep_to_given_bounds(method: str):
+    values = np.random.default_rng(0).normal(size=(40, 2))
+    values[:9, 0] = np.nan
+    rows = Incomplete((Column("x", low=1.0, high=1.5), Column("y")), values, ~np.isnan(values))
+    fitted = make_method(method).fit(rows)
+    done = fitted.impute(rows, 0 if method == "mean_mode" else 3)
+    assert ((done.values[:9, 0] >= 1) & (done.values[:9, 0] <= 1.5)).all()
+    assert done.draws is None or ((done.draws.samples >= 1) & (done.draws.samples <= 1.5)).all()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -34,12 +34,18 @@ class Column:
     kind: Kind = "continuous"
     levels: tuple[Any, ...] = ()  # labels of a categorical column; its values are codes 0 .. len(levels) - 1
     mm_candidate: bool = False  # may hold meaningful missingness
+    low: float | None = field(default=None, repr=False)  # no imputed number lies below; None: nothing was said
+    high: float | None = field(default=None, repr=False)  # nor above
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"column {self.name!r}: kind must be one of {KINDS}, got {self.kind!r}")
         if (self.kind == "categorical") != bool(self.levels):
             raise ValueError(f"column {self.name!r}: levels belong to categorical columns, and only to them")
+        if self.discrete and self.bounded:
+            raise ValueError(f"column {self.name!r}: low and high belong to columns of numbers")
+        if self.bounds[0] > self.bounds[1]:
+            raise ValueError(f"column {self.name!r}: low {self.low} is above high {self.high}")
 
     @property
     def discrete(self) -> bool:
@@ -49,6 +55,25 @@ class Column:
     @property
     def n_levels(self) -> int:
         return len(self.levels)
+
+    @property
+    def whole(self) -> bool:
+        """True for columns of whole numbers."""
+        return self.kind == "integer"
+
+    @property
+    def bounded(self) -> bool:
+        """True where ``low`` or ``high`` was given."""
+        return self.low is not None or self.high is not None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest number that may be imputed, as given; whole ones for whole numbers."""
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if not self.whole:
+            return low, high
+        return (low if math.isinf(low) else math.ceil(low)), (high if math.isinf(high) else math.floor(high))
 
 
 def where(columns: tuple[Column, ...], **wanted: Any) -> np.ndarray:
@@ -91,6 +116,8 @@ class Table:
     def digest(self) -> str:
         """SHA-256 of columns and cells: two tables with one digest are the same data."""
         sha = hashlib.sha256(repr(self.columns).encode())
+        if any(column.bounded for column in self.columns):
+            sha.update(repr([column.bounds for column in self.columns]).encode())
         for array in (self.values, self.meaningful, self.train_rows):
             if array is not None:
                 sha.update(np.ascontiguousarray(array).tobytes())
@@ -250,6 +277,14 @@ def narrowed(draw: Callable[[int], np.ndarray], m: int, column_of: np.ndarray, s
     return np.stack([draw(i) for i in range(m)]).astype(np.float64) if visible.any() else kept
 
 
+def _inward(bounds: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Bounds (2, k) in ``dtype``, rounded towards each other."""
+    found = bounds.astype(dtype)
+    found[0] = np.where(found[0] < bounds[0], np.nextafter(found[0], dtype.type(np.inf)), found[0])
+    found[1] = np.where(found[1] > bounds[1], np.nextafter(found[1], dtype.type(-np.inf)), found[1])
+    return found
+
+
 def _quantile(ordered: np.ndarray, n_counted: np.ndarray, level: float) -> np.ndarray:
     """(k,) by linear interpolation of the first ``n_counted`` (k,) of ``ordered`` (m, k)."""
     position = level * np.maximum(n_counted - 1, 0)
@@ -273,3 +308,16 @@ class Imputation:
     def final(self) -> np.ndarray:
         """(n, d): the imputed values with NaN where the cell is to be kept as NA"""
         return self.values if self.meaningful is None else np.where(self.meaningful, np.nan, self.values)
+
+    def within(self, columns: tuple[Column, ...]) -> Self:
+        """The same with numbers moved into the bounds that d columns were given."""
+        if not any(column.bounded for column in columns):
+            return self
+        bounds = np.array([column.bounds for column in columns]).T  # (2, d)
+        draws = self.draws
+        if draws is not None:
+            at = bounds[:, draws.cells[:, 1]]
+            mean, lower, upper = (x.clip(*at) for x in (draws.mean, draws.lower, draws.upper))
+            samples = None if draws.samples is None else draws.samples.clip(*_inward(at, draws.samples.dtype))
+            draws = replace(draws, mean=mean, lower=lower, upper=upper, samples=samples)
+        return replace(self, values=self.values.clip(*bounds), draws=draws)

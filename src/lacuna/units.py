@@ -51,10 +51,21 @@ class Units:
 
     def encode(self, rows: Incomplete) -> Incomplete:
         """Rows as the method sees them."""
-        columns = tuple(
-            replace(c, kind="continuous") if whole else c for c, whole in zip(self.columns, self.rounded, strict=True)
+        return Incomplete(self._seen_columns, (rows.values - self.shift) / self.scale, rows.observed)
+
+    @property
+    def _seen_columns(self) -> tuple[Column, ...]:
+        """As the method sees them: kinds and bounds too."""
+        changed = zip(self.columns, self.rounded, self.shift, self.scale, strict=True)
+        return tuple(
+            replace(
+                column,
+                kind="continuous" if rounded else column.kind,
+                low=None if column.low is None else (column.low - shift) / scale,
+                high=None if column.high is None else (column.high - shift) / scale,
+            )
+            for column, rounded, shift, scale in changed
         )
-        return Incomplete(columns, (rows.values - self.shift) / self.scale, rows.observed)
 
     def decode(self, done: Imputation, open_ends: np.ndarray) -> Imputation:
         """An imputation in the units that were given.

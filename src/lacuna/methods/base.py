@@ -92,6 +92,7 @@ class Method(ABC):
         done = self._impute(self._seen(rows), draws)
         if self.units_ is not None:
             done = self.units_.decode(done, self.open_ends())
+        done = done.within(rows.columns)
         values = np.where(rows.observed, rows.values, done.values)
         if np.isnan(values).any():
             column = rows.columns[int(np.isnan(values).any(0).argmax())].name
