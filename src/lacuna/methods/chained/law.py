@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from scipy.special import softmax
@@ -15,9 +15,26 @@ from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge
 from lacuna.methods.chained.plan import Plan
 from lacuna.methods.chained.trees import LeftOverTrees
 
-NEAR = 5  # donors of a value
 NEAR_SHARE = 0.2  # of the donors, that may give their error: enough for the tails of a draw
 FEWEST_NEAR, MOST_NEAR = 20, 200
+
+
+class Rows(NamedTuple):
+    """Rows as a chain completes them."""
+
+    features: np.ndarray  # (n, width) of the state
+    state: np.ndarray  # (n, d)
+    observed: np.ndarray  # (n, d) bool
+
+
+class ColumnLaw(Protocol):
+    """A column given all others."""
+
+    def mean(self, rows: Rows) -> np.ndarray:
+        """(h, 1) of a number's state, or (h, k) probabilities of levels, as far as they are known without a draw."""
+
+    def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The state (h,) of rows of this ``mean``, and its mean given all of the row, shaped like ``mean``."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +64,21 @@ class NumberLaw:
         # not the left-out means, which tell donors of equal fitted means apart by their errors
         return cls(plan, linear, trees, target, row_weights, linear.predict(x) + added, errors)
 
-    def mean(self, features: np.ndarray) -> np.ndarray:
-        """(h, 1) for features (h, width)."""
-        x = self.plan.inputs(features)
+    def mean(self, rows: Rows) -> np.ndarray:
+        """(h, 1)"""
+        x = self.plan.inputs(rows.features)
         predicted = self.linear.predict(x)[:, None]
         if self.trees is not None:
             predicted = predicted + self.plan.extent * self.trees.predict(x)
         return predicted if self.plan.shift is None else predicted + self.plan.shift
 
-    def draw(self, mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(h,) of the state, for means (h, 1)."""
-        near = NEAR if self.plan.own else int(np.clip(NEAR_SHARE * len(self.target), FEWEST_NEAR, MOST_NEAR))
+    def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """See ``ColumnLaw``."""
+        near = self.plan.n_near or int(np.clip(NEAR_SHARE * len(self.target), FEWEST_NEAR, MOST_NEAR))
         donor = nearest_donors(mean[:, 0], self.offered, self.row_weights, near, rng)
         if self.plan.own:
-            return self.target[donor]
-        return (mean[:, 0] + self.errors[donor]).clip(self.plan.low, self.plan.high)
+            return self.target[donor], mean
+        return (mean[:, 0] + self.errors[donor]).clip(self.plan.low, self.plan.high), mean
 
 
 @dataclass(frozen=True)
@@ -86,20 +103,17 @@ class LevelLaw:
             trees = LeftOverTrees.fit(x, left, row_weights, plan.fold, plan.bins, plan.growth)
         return cls(plan, linear, trees)
 
-    def mean(self, features: np.ndarray) -> np.ndarray:
-        """(h, k) probabilities for features (h, width)."""
-        x = self.plan.inputs(features)
+    def mean(self, rows: Rows) -> np.ndarray:
+        """(h, k) probabilities."""
+        x = self.plan.inputs(rows.features)
         predicted = self.linear.predict(x)
         if self.trees is not None:
             predicted = with_added(predicted, self.trees.predict(x), self.plan.extent)
         return predicted if self.plan.shift is None else softmax(np.log(predicted) + self.plan.shift, axis=1)
 
-    def draw(self, mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(h,) codes, for probabilities (h, k)."""
-        return sample_levels(mean, 1, rng)[0].astype(float)
-
-
-Law: TypeAlias = NumberLaw | LevelLaw
+    def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """See ``ColumnLaw``."""
+        return sample_levels(mean, 1, rng)[0].astype(float), mean
 
 
 def fit_law(
@@ -107,9 +121,9 @@ def fit_law(
     features: np.ndarray,
     target: np.ndarray,
     row_weights: np.ndarray,
-    earlier: Law | None = None,
+    earlier: ColumnLaw | None = None,
     grow: bool = True,
-) -> Law:
+) -> NumberLaw | LevelLaw:
     """The law of a column, learned from the rows that show it.
 
     Args:

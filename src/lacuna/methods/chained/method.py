@@ -14,7 +14,9 @@ import numpy as np
 from lacuna.crossfit import fitting_threads
 from lacuna.errors import UserError
 from lacuna.methods.base import Method
+from lacuna.methods.chained.analysis import Analysis
 from lacuna.methods.chained.chain import Chain, Completion
+from lacuna.methods.chained.compatible import CompatibleChain, Question
 from lacuna.methods.chained.design import Design
 from lacuna.methods.chained.plan import Plan, first_plan, with_penalty, with_products, with_trees
 from lacuna.methods.mean_mode import column_center
@@ -23,6 +25,8 @@ from lacuna.rng import stream
 from lacuna.types import Column, Draws, Imputation, Incomplete
 
 PILOT_SWEEPS = 4
+FIRST_SWEEPS = 3  # of a chain before those that go with an analysis
+FAMILIES = ("auto", "poisson")
 EXACT = 50  # draws up to which each has a chain of its own
 AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where there are that many
 
@@ -47,6 +51,12 @@ class Chained(Method):
         delta: of a column by name, how blanks differ from what the other columns say of them, for an analysis of
             sensitivity: in sds of the column; in log-odds of the second of two levels, or of each of several by its
             label, such as ``{"income": -0.1, "town": {"Bonn": 0.5}}``.
+        analysis: formula of the regression that the completed tables are for, such as ``"y ~ x1 * x2 + I(x1**2)"``.
+            Its outcome is then drawn from that regression (linear, or logistic or multinomial of levels), and its
+            covariates in proportion to their law given all other columns but the outcome, times the outcome's density:
+            products and squares are not diluted. Columns that the formula does not name count as covariates that tell
+            nothing more of the outcome.
+        family: "poisson" where the outcome is a count of Poisson's law; else "auto".
     """
 
     inductive: ClassVar[bool] = False
@@ -57,11 +67,16 @@ class Chained(Method):
         sweeps: int = 10,
         max_rows: int = 20_000,
         delta: Mapping[str, float | Mapping[str, float]] | None = None,
+        analysis: str | None = None,
+        family: str = "auto",
     ) -> None:
         for name, count in (("chains", chains), ("sweeps", sweeps), ("max_rows", max_rows)):
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
+        if family not in FAMILIES:
+            raise ValueError(f"family must be one of {FAMILIES}, got {family!r}")
         self.chains, self.sweeps, self.max_rows, self.delta = chains, sweeps, max_rows, dict(delta or {})
+        self.analysis, self.family = analysis, family
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.seed_ = seed
@@ -78,6 +93,8 @@ class Chained(Method):
             self.pilot_ = self._pilot()
             for j in self.pilot_.completion.order():
                 self.plans_[j] = self._ready(j, self.plans_[j])
+            self.question_ = None if self.analysis is None else self._question(self.analysis)
+            self.proposals_: dict[int, Plan] = {}  # of covariates, without the outcome
             self._run(self.chains)
 
     def _pilot(self) -> Chain:
@@ -94,11 +111,15 @@ class Chained(Method):
                 elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:  # levels are dear
                     plan = with_penalty(with_products(plan, *shown), *shown)
                 self.plans_[j] = plan
-                completion.fill(j, pilot.learn(j, plan), rng)
+                completion.fill(j, pilot.learn(j, plan, rng), rng)
         return pilot
 
     def _plan(self, j: int) -> Plan:
         """That of a column without blanks in training is made when new rows need it."""
+        if self.question_ is not None and j != self.question_.analysis.outcome:
+            if j not in self.proposals_:
+                self.proposals_[j] = self._proposal(j, self.question_)
+            return self.proposals_[j]
         if j not in self.plans_:
             rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
             shown = self.pilot_.completion.shown(j)
@@ -111,19 +132,49 @@ class Chained(Method):
         plan = with_trees(plan, *self.pilot_.completion.shown(j))
         return replace(plan, shift=self.shifts_.get(j))
 
+    def _question(self, formula: str) -> Question:
+        """The analysis, over the table as the pilot completed it, in the units that were given."""
+        shift, scale = (0.0, 1.0) if self.units_ is None else (self.units_.shift, self.units_.scale)
+        mean, sd = self.design_.mean * scale + shift, self.design_.sd * scale
+        analysis = Analysis.of(formula, self.learn_.columns, mean + sd * self.pilot_.completion.state)
+        return Question(analysis, self.family == "poisson", mean, sd, self.shifts_.get(analysis.outcome))
+
+    def _proposal(self, j: int, question: Question) -> Plan:
+        """The plan of a covariate given all columns but the outcome, from all rows as the pilot completed them."""
+        rows = self.pilot_.completion.rows_as_drawn()
+        rng = stream(self.seed_, "chained", "proposal", self.learn_.columns[j].name)
+        outcome = np.arange(self.design_.width)[self.design_.blocks[question.analysis.outcome]]
+        predictors = np.setdiff1d(self.design_.others(j), outcome)
+        shown = rows.features, rows.state[:, j]
+        plan = first_plan(self.learn_.columns[j].n_levels, predictors, *shown, rng)
+        plan = with_trees(with_penalty(with_products(plan, *shown), *shown), *shown)
+        return replace(plan, shift=self.shifts_.get(j), n_near=0)  # few donors would leave the outcome no choice
+
     def _run(self, n: int) -> None:
         """Add chains up to n."""
-        growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
         for k in range(len(self.chains_), n):
-            rng = stream(self.seed_, "chained", k)
-            completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
-            chain, order = Chain(completion, np.ones(len(self.learn_))), completion.order()
-            for sweep in range(self.sweeps):
-                self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
-                chain.sweep(order, self.plans_, sweep in growing, rng)
-                if sweep >= self.sweeps // 2:
-                    completion.keep()
-            self.chains_.append(chain)
+            self.chains_.append(self._chain(k, n))
+
+    def _chain(self, k: int, n: int) -> Chain:
+        """Chain k of n."""
+        growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
+        rng = stream(self.seed_, "chained", k)
+        completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
+        chain, order = Chain(completion, np.ones(len(self.learn_))), completion.order()
+        plans = self.plans_
+        if self.question_ is not None:
+            for _ in range(FIRST_SWEEPS):
+                chain.sweep(order, plans, False, rng)
+            completion.moments.clear()
+            chain = CompatibleChain(completion, np.ones(len(self.learn_)), question=self.question_)
+            order.sort(key=self.question_.analysis.outcome.__eq__)  # the outcome last
+            plans = {j: self._plan(j) for j in order}
+        for sweep in range(self.sweeps):
+            self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
+            chain.sweep(order, plans, sweep in growing, rng)
+            if sweep >= self.sweeps // 2:
+                completion.keep()
+        return chain
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
@@ -162,9 +213,9 @@ class Chained(Method):
         rng = stream(self.seed_, "chained", "draws")
         for k, done in enumerate(completions):
             for j in done.means:
-                law, hidden = self.chains_[k].laws[j], done.rows.hidden[:, j]
+                law, rows = self.chains_[k].laws[j], done.rows_as_drawn(done.rows.hidden[:, j])
                 for i in range(k, len(samples), n):
-                    drawn = done.state[hidden, j] if i == k else law.draw(done.means[j], rng)
+                    drawn = rows.state[:, j] if i == k else law.draw(done.predicted[j], rows, rng)[0]
                     samples[i, of_column[j]] = self._in_units(j, drawn)
             yield done
 
@@ -196,9 +247,11 @@ class Chained(Method):
         chain, rng = self.chains_[k], stream(self.seed_, "chained", "rows", k)
         completion = Completion.start(self.design_, rows, self.pools_, rng)
         order = completion.order()
+        if self.question_ is not None:
+            order.sort(key=self.question_.analysis.outcome.__eq__)
         for j in order:
             if j not in chain.laws:
-                chain.learn(j, self._plan(j))
+                chain.learn(j, self._plan(j), rng)
         for sweep in range(self.sweeps):
             for j in order:
                 completion.fill(j, chain.laws[j], rng)

@@ -18,6 +18,7 @@ LEVEL_PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 SURE = 1.0  # standard errors by which trees must help out of fold
 FEWEST_ROWS = 40  # that products and trees are learned from
 MANY_LEVELS = 10  # beyond which the linear model is alone: each level would need trees of its own
+NEAR = 5  # donors of a value
 ENOUGH_CELLS = 50_000  # rows times levels, to choose a penalty
 MOST_PREDICTORS = 150  # coordinates; of more, those that correlate most
 EXTENTS = np.linspace(0, 1, 11)
@@ -30,6 +31,7 @@ class Plan:
     n_levels: int  # 0: a number
     inputs: Inputs  # of the linear model and the trees
     own: bool  # a draw is the value of a donor, not a mean plus its error
+    n_near: int  # donors near in predicted mean; 0: a share of them
     low: float  # bounds of draws, standardised
     high: float
     penalty: float  # of the ridge, per row for a number
@@ -52,7 +54,7 @@ def first_plan(
     low, high = target.min(), target.max()
     room = 0.0 if own or n_levels else 0.5 * (high - low)
     fold = balanced_folds(target, min(FOLDS, len(target)), rng)
-    plan = Plan(n_levels, Inputs.plain(predictors), own, low - room, high + room, 3.0, fold)
+    plan = Plan(n_levels, Inputs.plain(predictors), own, NEAR if own else 0, low - room, high + room, 3.0, fold)
     return plan if n_levels else with_penalty(plan, features, target)
 
 
