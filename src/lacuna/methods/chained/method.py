@@ -16,9 +16,9 @@ from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.chained.analysis import Analysis
 from lacuna.methods.chained.chain import Chain, Completion
-from lacuna.methods.chained.compatible import CompatibleChain, Question
+from lacuna.methods.chained.compatible import CompatibleChain, FormulaOutcome, Outcome, ProductsOutcome, gain_of_weighing
 from lacuna.methods.chained.design import Design
-from lacuna.methods.chained.plan import Plan, first_plan, with_penalty, with_products, with_trees
+from lacuna.methods.chained.plan import Plan, first_plan, gain_of_products, with_penalty, with_products, with_trees
 from lacuna.methods.mean_mode import column_center
 from lacuna.numerics.diagnostics import LEAST_DRAWS, split_rhat
 from lacuna.rng import stream
@@ -26,6 +26,9 @@ from lacuna.types import Column, Draws, Imputation, Incomplete
 
 PILOT_SWEEPS = 4
 FIRST_SWEEPS = 3  # of a chain before those that go with an analysis
+FEWEST_VALUES = 20  # of a number whose errors may be normal
+CLEARLY = 2.0  # standard errors by which its covariates' laws must be better for it
+LEAST_GAIN = 0.1  # log of a ratio of squared errors, by which products make a column an outcome
 FAMILIES = ("auto", "poisson")
 EXACT = 50  # draws up to which each has a chain of its own
 AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where there are that many
@@ -93,8 +96,8 @@ class Chained(Method):
             self.pilot_ = self._pilot()
             for j in self.pilot_.completion.order():
                 self.plans_[j] = self._ready(j, self.plans_[j])
-            self.question_ = None if self.analysis is None else self._question(self.analysis)
             self.proposals_: dict[int, Plan] = {}  # of covariates, without the outcome
+            self.outcome_: Outcome | None = self._products() if self.analysis is None else self._asked(self.analysis)
             self._run(self.chains)
 
     def _pilot(self) -> Chain:
@@ -116,9 +119,9 @@ class Chained(Method):
 
     def _plan(self, j: int) -> Plan:
         """That of a column without blanks in training is made when new rows need it."""
-        if self.question_ is not None and j != self.question_.analysis.outcome:
+        if (y := self.outcome_) is not None and (j in y.covariates or (y.strict and j != y.column)):
             if j not in self.proposals_:
-                self.proposals_[j] = self._proposal(j, self.question_)
+                self.proposals_[j] = self._proposal(j, y.column)
             return self.proposals_[j]
         if j not in self.plans_:
             rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
@@ -132,18 +135,49 @@ class Chained(Method):
         plan = with_trees(plan, *self.pilot_.completion.shown(j))
         return replace(plan, shift=self.shifts_.get(j))
 
-    def _question(self, formula: str) -> Question:
-        """The analysis, over the table as the pilot completed it, in the units that were given."""
+    def _asked(self, formula: str) -> Outcome:
+        """That of an analysis, over the table as the pilot completed it, in the units that were given."""
         shift, scale = (0.0, 1.0) if self.units_ is None else (self.units_.shift, self.units_.scale)
         mean, sd = self.design_.mean * scale + shift, self.design_.sd * scale
         analysis = Analysis.of(formula, self.learn_.columns, mean + sd * self.pilot_.completion.state)
-        return Question(analysis, self.family == "poisson", mean, sd, self.shifts_.get(analysis.outcome))
+        return FormulaOutcome(analysis, self.family == "poisson", mean, sd, self.shifts_.get(analysis.outcome))
 
-    def _proposal(self, j: int, question: Question) -> Plan:
-        """The plan of a covariate given all columns but the outcome, from all rows as the pilot completed them."""
+    def _products(self) -> Outcome | None:
+        """The number that goes most with squares or products of others, if the laws of these are better so.
+
+        Given a product, a factor is of no simple form: neither products nor trees find it.
+        """
+        done, rng = self.pilot_.completion, stream(self.seed_, "chained", "products")
+        blank = set(done.order())
+        gains: dict[int, float] = {}
+        plans: dict[int, Plan] = {}
+        for j, column in enumerate(self.learn_.columns):
+            if column.discrete or not self.design_.varied[j] or len(np.unique(self.pools_[j])) < FEWEST_VALUES:
+                continue
+            shown = done.shown(j)
+            plan = self.plans_.get(j)
+            if plan is None:
+                first = first_plan(0, self.design_.others(j), *shown, rng)
+                plan = with_penalty(with_products(first, *shown), *shown)
+            plans[j], gains[j] = plan, gain_of_products(plan, *shown)
+        if not gains or max(gains.values()) < LEAST_GAIN:
+            return None
+        y = max(gains, key=gains.__getitem__)
+        owner = np.repeat(np.arange(len(self.learn_.columns)), [b.stop - b.start for b in self.design_.blocks])
+        factors = {int(j) for j in owner[plans[y].inputs.pairs.ravel()]} & blank
+        outcome = ProductsOutcome(y, frozenset(factors), replace(plans[y], extent=0.0))
+        self.proposals_ = {j: self._proposal(j, y) for j in factors}
+        found = {j: gain_of_weighing(j, self.plans_[j], self.proposals_[j], outcome, done, rng) for j in sorted(factors)}
+        better = {j: gain for j, gain in found.items() if gain.sum() > 0}
+        error = np.sqrt(sum(len(gain) * gain.var() for gain in better.values()))
+        clear = sum(gain.sum() for gain in better.values()) > CLEARLY * error
+        return replace(outcome, covariates=frozenset(better)) if better and clear else None
+
+    def _proposal(self, j: int, y: int) -> Plan:
+        """The plan of column j given all others but y, from all rows as the pilot completed them."""
         rows = self.pilot_.completion.rows_as_drawn()
         rng = stream(self.seed_, "chained", "proposal", self.learn_.columns[j].name)
-        outcome = np.arange(self.design_.width)[self.design_.blocks[question.analysis.outcome]]
+        outcome = np.arange(self.design_.width)[self.design_.blocks[y]]
         predictors = np.setdiff1d(self.design_.others(j), outcome)
         shown = rows.features, rows.state[:, j]
         plan = first_plan(self.learn_.columns[j].n_levels, predictors, *shown, rng)
@@ -162,12 +196,12 @@ class Chained(Method):
         completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
         chain, order = Chain(completion, np.ones(len(self.learn_))), completion.order()
         plans = self.plans_
-        if self.question_ is not None:
+        if self.outcome_ is not None:
             for _ in range(FIRST_SWEEPS):
                 chain.sweep(order, plans, False, rng)
             completion.moments.clear()
-            chain = CompatibleChain(completion, np.ones(len(self.learn_)), question=self.question_)
-            order.sort(key=self.question_.analysis.outcome.__eq__)  # the outcome last
+            chain = CompatibleChain(completion, np.ones(len(self.learn_)), outcome=self.outcome_)
+            order.sort(key=self.outcome_.column.__eq__)  # the outcome last
             plans = {j: self._plan(j) for j in order}
         for sweep in range(self.sweeps):
             self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
@@ -247,8 +281,8 @@ class Chained(Method):
         chain, rng = self.chains_[k], stream(self.seed_, "chained", "rows", k)
         completion = Completion.start(self.design_, rows, self.pools_, rng)
         order = completion.order()
-        if self.question_ is not None:
-            order.sort(key=self.question_.analysis.outcome.__eq__)
+        if self.outcome_ is not None:
+            order.sort(key=self.outcome_.column.__eq__)
         for j in order:
             if j not in chain.laws:
                 chain.learn(j, self._plan(j), rng)
