@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lacuna.methods.chained.design import Design
-from lacuna.methods.chained.law import ColumnLaw, Rows, fit_law
+from lacuna.methods.chained.law import fit_law
 from lacuna.methods.chained.plan import Plan
+from lacuna.methods.chained.rows import ColumnLaw, Rows
 from lacuna.types import Incomplete
 
 
@@ -83,7 +84,7 @@ class Chain:
     def learn(self, j: int, plan: Plan, rng: np.random.Generator, grow: bool = True) -> ColumnLaw:
         """The law of column j given the other columns as they stand."""
         weights = self.row_weights[self.completion.rows.observed[:, j]]
-        self.laws[j] = fit_law(plan, *self.completion.shown(j), weights, self.laws.get(j), grow)
+        self.laws[j] = fit_law(plan, *self.completion.shown(j), weights, rng, self.laws.get(j), grow)
         return self.laws[j]
 
     def sweep(self, order: Iterable[int], plans: dict[int, Plan], grow: bool, rng: np.random.Generator) -> None:

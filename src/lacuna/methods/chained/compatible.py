@@ -16,10 +16,11 @@ from lacuna.methods.boosting import sample_levels
 from lacuna.methods.chained.analysis import Analysis
 from lacuna.methods.chained.chain import Chain, Completion
 from lacuna.methods.chained.design import Design
-from lacuna.methods.chained.law import ColumnLaw, LevelLaw, NumberLaw, Rows, fit_law
+from lacuna.methods.chained.law import Law, NumberLaw, fit_law
 from lacuna.methods.chained.levels import log_loss
 from lacuna.methods.chained.outcome import CountOutcome, LevelOutcome, LinearOutcome, OutcomeModel
 from lacuna.methods.chained.plan import Plan, left_out
+from lacuna.methods.chained.rows import ColumnLaw, Rows
 
 TRIES = (10, 50, 250)  # proposals for a cell, as long as none is accepted
 MOST_PROPOSALS = 500_000  # at once
@@ -132,7 +133,8 @@ class ProductsOutcome:
     def drawn(self, rows: Rows, row_weights: np.ndarray, rng: np.random.Generator) -> DrawnOutcome:
         """See ``Outcome``."""
         seen = rows.observed[:, self.column]
-        law = fit_law(self.plan, rows.features[seen], rows.state[seen, self.column], row_weights[seen])
+        law = fit_law(self.plan, rows.features[seen], rows.state[seen, self.column], row_weights[seen], rng)
+        assert isinstance(law, NumberLaw)
         return DrawnProducts(self.column, law)
 
 
@@ -162,7 +164,7 @@ class CovariateLaw:
     """A covariate given all other columns: in proportion to its law without the outcome times the outcome's density."""
 
     j: int
-    proposal: NumberLaw | LevelLaw
+    proposal: Law
     outcome: DrawnOutcome
     y: int  # the outcome's column
     design: Design
@@ -173,7 +175,7 @@ class CovariateLaw:
 
     def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """The state (h,), and its mean given all of the row, (h, k)."""
-        if isinstance(self.proposal, LevelLaw):
+        if self.proposal.plan.n_levels:
             return self._level(mean, rows, rng)
         drawn, expected = self.proposal.draw(mean, rows, rng)
         expected = expected.copy()
@@ -181,7 +183,7 @@ class CovariateLaw:
         for tries in TRIES:
             at_once = max(1, MOST_PROPOSALS // tries)
             parts = [self._tried(mean, rows, part, tries, rng) for part in _parts(pending, at_once)]
-            for part, accepted, chosen, average in parts:
+            for part, _, chosen, average in parts:
                 drawn[part], expected[part, 0] = chosen, average
             pending = np.concatenate([part[~accepted] for part, accepted, _, _ in parts]) if parts else pending
         return drawn, expected
@@ -239,7 +241,7 @@ class CompatibleChain(Chain):
             return self.laws[j]
         known = self.laws.get(j)
         earlier = known.proposal if isinstance(known, CovariateLaw) else known
-        proposal = fit_law(plan, rows.features, rows.state[:, j], self.row_weights, earlier, grow)
+        proposal = fit_law(plan, rows.features, rows.state[:, j], self.row_weights, rng, earlier, grow)
         if j in self.outcome.covariates:
             drawn = self.outcome.drawn(rows, self.row_weights, rng)
             self.laws[j] = CovariateLaw(j, proposal, drawn, y, self.completion.design)
@@ -264,7 +266,7 @@ def gain_of_weighing(
     rows, even = done.rows_as_drawn(), np.ones(len(done.rows))
     at = np.flatnonzero(rows.observed[:, j] & rows.observed[:, outcome.column])
     at = at[:: max(1, len(at) // ENOUGH_ROWS)]
-    offered = fit_law(proposal, rows.features, rows.state[:, j], even)
+    offered = fit_law(proposal, rows.features, rows.state[:, j], even, rng)
     law = CovariateLaw(j, offered, outcome.drawn(rows, even, rng), outcome.column, done.design)
     some, every = done.rows_as_drawn(at), np.arange(len(at))
     truth, predicted = some.state[:, j], law.mean(some)
@@ -274,6 +276,7 @@ def gain_of_weighing(
         return before[place] - log_loss(law.draw(predicted, some, rng)[1], truth)
     again = np.repeat(every, PROPOSED)
     proposed = law.log_density(some, again, offered.draw(predicted[again], some, rng)[0]).reshape(-1, PROPOSED)
+    assert isinstance(offered, NumberLaw)
     weighed = law.log_density(some, every, truth) - logsumexp(proposed, axis=1) + np.log(PROPOSED)
     error, variance = truth - predicted[:, 0], float(np.mean(offered.errors**2))
     own = -0.5 * (np.log(before.mean()) + before[place] / before.mean())

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from scipy.special import softmax
 
 from lacuna.methods.boosting import sample_levels
 from lacuna.methods.chained.donors import nearest_donors
+from lacuna.methods.chained.leaves import LeafLaw
 from lacuna.methods.chained.levels import what_is_left, with_added
 from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge
-from lacuna.methods.chained.plan import Plan
+from lacuna.methods.chained.plan import LEARNERS_OF_LEAVES, Plan
+from lacuna.methods.chained.rows import ColumnLaw, Rows
 from lacuna.methods.chained.trees import LeftOverTrees
 
 NEAR_SHARE = 0.2  # of the donors, that may give their error: enough for the tails of a draw
 FEWEST_NEAR, MOST_NEAR = 20, 200
-
-
-class Rows(NamedTuple):
-    """Rows as a chain completes them."""
-
-    features: np.ndarray  # (n, width) of the state
-    state: np.ndarray  # (n, d)
-    observed: np.ndarray  # (n, d) bool
-
-
-class ColumnLaw(Protocol):
-    """A column given all others."""
-
-    def mean(self, rows: Rows) -> np.ndarray:
-        """(h, 1) of a number's state, or (h, k) probabilities of levels, as far as they are known without a draw."""
-
-    def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The state (h,) of rows of this ``mean``, and its mean given all of the row, shaped like ``mean``."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +46,8 @@ class NumberLaw:
         # the chain draws the parameters: an error must hold noise alone, not their uncertainty once more
         errors = (linear.left_out - added) * np.sqrt(max(1 - linear.freedom / len(target), 0.1))
         # not the left-out means, which tell donors of equal fitted means apart by their errors
-        return cls(plan, linear, trees, target, row_weights, linear.predict(x) + added, errors)
+        matched = WeightedRidge.fit(x, target, np.ones(len(x)), plan.penalty * len(target)) if plan.matched else linear
+        return cls(plan, linear, trees, target, row_weights, matched.predict(x) + added, errors)
 
     def mean(self, rows: Rows) -> np.ndarray:
         """(h, 1)"""
@@ -116,14 +101,18 @@ class LevelLaw:
         return sample_levels(mean, 1, rng)[0].astype(float), mean
 
 
+Law: TypeAlias = NumberLaw | LevelLaw | LeafLaw
+
+
 def fit_law(
     plan: Plan,
     features: np.ndarray,
     target: np.ndarray,
     row_weights: np.ndarray,
+    rng: np.random.Generator,
     earlier: ColumnLaw | None = None,
     grow: bool = True,
-) -> NumberLaw | LevelLaw:
+) -> Law:
     """The law of a column, learned from the rows that show it.
 
     Args:
@@ -133,6 +122,8 @@ def fit_law(
         earlier: law of the same column, whose trees are kept unless others are to ``grow``.
     """
     x, weights = plan.inputs(features), row_weights * (len(row_weights) / row_weights.sum())
+    if plan.learner in LEARNERS_OF_LEAVES:
+        return LeafLaw.fit(plan, x, target, rng)
     grow = grow and plan.extent > 0
     if plan.n_levels:
         return LevelLaw.fit(plan, x, target, weights, earlier if isinstance(earlier, LevelLaw) else None, grow)

@@ -16,9 +16,25 @@ from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.chained.analysis import Analysis
 from lacuna.methods.chained.chain import Chain, Completion
-from lacuna.methods.chained.compatible import CompatibleChain, FormulaOutcome, Outcome, ProductsOutcome, gain_of_weighing
+from lacuna.methods.chained.compatible import (
+    CompatibleChain,
+    FormulaOutcome,
+    Outcome,
+    ProductsOutcome,
+    gain_of_weighing,
+)
 from lacuna.methods.chained.design import Design
-from lacuna.methods.chained.plan import Plan, first_plan, gain_of_products, with_penalty, with_products, with_trees
+from lacuna.methods.chained.plan import (
+    DONORS,
+    LEARNERS,
+    Plan,
+    finished,
+    first_plan,
+    gain_of_products,
+    with_penalty,
+    with_products,
+    with_trees,
+)
 from lacuna.methods.mean_mode import column_center
 from lacuna.numerics.diagnostics import LEAST_DRAWS, split_rhat
 from lacuna.rng import stream
@@ -59,6 +75,9 @@ class Chained(Method):
             covariates in proportion to their law given all other columns but the outcome, times the outcome's density:
             products and squares are not diluted. Columns that the formula does not name count as covariates that tell
             nothing more of the outcome.
+        learner: of a column's conditional law: "auto", as above; "linear", without products and trees; "cart", a tree
+            whose leaf gives donors; or "forest" of ten such trees.
+        donors: "values", a draw of a number is always the value of a donor: predictive mean matching; or "auto".
         family: "poisson" where the outcome is a count of Poisson's law; else "auto".
     """
 
@@ -70,15 +89,23 @@ class Chained(Method):
         sweeps: int = 10,
         max_rows: int = 20_000,
         delta: Mapping[str, float | Mapping[str, float]] | None = None,
+        learner: str = "auto",
+        donors: str = "auto",
         analysis: str | None = None,
         family: str = "auto",
     ) -> None:
         for name, count in (("chains", chains), ("sweeps", sweeps), ("max_rows", max_rows)):
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
-        if family not in FAMILIES:
-            raise ValueError(f"family must be one of {FAMILIES}, got {family!r}")
+        for name, choice, known in (
+            ("learner", learner, LEARNERS),
+            ("donors", donors, DONORS),
+            ("family", family, FAMILIES),
+        ):
+            if choice not in known:
+                raise ValueError(f"{name} must be one of {known}, got {choice!r}")
         self.chains, self.sweeps, self.max_rows, self.delta = chains, sweeps, max_rows, dict(delta or {})
+        self.learner, self.donors = learner, donors
         self.analysis, self.family = analysis, family
 
     def _fit(self, train: Incomplete, seed: int) -> None:
@@ -110,8 +137,8 @@ class Chained(Method):
                 shown = completion.shown(j)
                 plan = self.plans_.get(j)
                 if plan is None:
-                    plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
-                elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:  # levels are dear
+                    plan = self._first_plan(j, self.design_.others(j), *shown, rng)
+                elif self.learner == "auto" and (not plan.n_levels or sweep == PILOT_SWEEPS - 1):  # levels are dear
                     plan = with_penalty(with_products(plan, *shown), *shown)
                 self.plans_[j] = plan
                 completion.fill(j, pilot.learn(j, plan, rng), rng)
@@ -126,13 +153,20 @@ class Chained(Method):
         if j not in self.plans_:
             rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
             shown = self.pilot_.completion.shown(j)
-            plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
-            self.plans_[j] = self._ready(j, with_penalty(with_products(plan, *shown), *shown))
+            plan = finished(self._first_plan(j, self.design_.others(j), *shown, rng), *shown)
+            self.plans_[j] = replace(plan, shift=self.shifts_.get(j))
         return self.plans_[j]
+
+    def _first_plan(
+        self, j: int, predictors: np.ndarray, features: np.ndarray, target: np.ndarray, rng: np.random.Generator
+    ) -> Plan:
+        n_levels = self.learn_.columns[j].n_levels
+        return first_plan(n_levels, predictors, features, target, rng, self.learner, self.donors)
 
     def _ready(self, j: int, plan: Plan) -> Plan:
         """What the pilot has no use for: trees, and the shift of blanks."""
-        plan = with_trees(plan, *self.pilot_.completion.shown(j))
+        if self.learner == "auto":
+            plan = with_trees(plan, *self.pilot_.completion.shown(j))
         return replace(plan, shift=self.shifts_.get(j))
 
     def _asked(self, formula: str) -> Outcome:
@@ -147,6 +181,8 @@ class Chained(Method):
 
         Given a product, a factor is of no simple form: neither products nor trees find it.
         """
+        if self.learner != "auto":
+            return None
         done, rng = self.pilot_.completion, stream(self.seed_, "chained", "products")
         blank = set(done.order())
         gains: dict[int, float] = {}
@@ -157,7 +193,7 @@ class Chained(Method):
             shown = done.shown(j)
             plan = self.plans_.get(j)
             if plan is None:
-                first = first_plan(0, self.design_.others(j), *shown, rng)
+                first = self._first_plan(j, self.design_.others(j), *shown, rng)
                 plan = with_penalty(with_products(first, *shown), *shown)
             plans[j], gains[j] = plan, gain_of_products(plan, *shown)
         if not gains or max(gains.values()) < LEAST_GAIN:
@@ -167,7 +203,9 @@ class Chained(Method):
         factors = {int(j) for j in owner[plans[y].inputs.pairs.ravel()]} & blank
         outcome = ProductsOutcome(y, frozenset(factors), replace(plans[y], extent=0.0))
         self.proposals_ = {j: self._proposal(j, y) for j in factors}
-        found = {j: gain_of_weighing(j, self.plans_[j], self.proposals_[j], outcome, done, rng) for j in sorted(factors)}
+        found = {
+            j: gain_of_weighing(j, self.plans_[j], self.proposals_[j], outcome, done, rng) for j in sorted(factors)
+        }
         better = {j: gain for j, gain in found.items() if gain.sum() > 0}
         error = np.sqrt(sum(len(gain) * gain.var() for gain in better.values()))
         clear = sum(gain.sum() for gain in better.values()) > CLEARLY * error
@@ -180,9 +218,10 @@ class Chained(Method):
         outcome = np.arange(self.design_.width)[self.design_.blocks[y]]
         predictors = np.setdiff1d(self.design_.others(j), outcome)
         shown = rows.features, rows.state[:, j]
-        plan = first_plan(self.learn_.columns[j].n_levels, predictors, *shown, rng)
-        plan = with_trees(with_penalty(with_products(plan, *shown), *shown), *shown)
-        return replace(plan, shift=self.shifts_.get(j), n_near=0)  # few donors would leave the outcome no choice
+        plan = finished(self._first_plan(j, predictors, *shown, rng), *shown)
+        return replace(
+            plan, matched=False, shift=self.shifts_.get(j), n_near=0
+        )  # few donors would leave the outcome no choice
 
     def _run(self, n: int) -> None:
         """Add chains up to n."""

@@ -15,6 +15,10 @@ from lacuna.numerics.binning import Bins
 
 FOLDS = 3
 LEVEL_PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+LEARNERS = ("auto", "linear", "cart", "forest")
+LEARNERS_OF_LEAVES = LEARNERS[2:]
+DONORS = ("auto", "values")
+SLIGHT = 1e-5  # penalty per row of a linear learner, that of mice
 SURE = 1.0  # standard errors by which trees must help out of fold
 FEWEST_ROWS = 40  # that products and trees are learned from
 MANY_LEVELS = 10  # beyond which the linear model is alone: each level would need trees of its own
@@ -37,25 +41,43 @@ class Plan:
     penalty: float  # of the ridge, per row for a number
     fold: np.ndarray  # (n,) of the rows that show the column
     bins: Bins = field(default_factory=lambda: Bins(()))  # of the predictors, where there are trees
+    learner: str = "auto"
+    matched: bool = False  # donors' means are those of equal row weights, as mice has them
     extent: float = 0.0  # to which trees count
     growth: Growth = field(default_factory=Growth)
     shift: np.ndarray | None = None  # (k,) of means of blanks, or of log-odds of levels: they are not like the others
 
 
 def first_plan(
-    n_levels: int, predictors: np.ndarray, features: np.ndarray, target: np.ndarray, rng: np.random.Generator
+    n_levels: int,
+    predictors: np.ndarray,
+    features: np.ndarray,
+    target: np.ndarray,
+    rng: np.random.Generator,
+    learner: str = "auto",
+    donors: str = "auto",
 ) -> Plan:
     """Without products and trees, and with a penalty that fits what the other columns hold so far."""
     if len(predictors) > MOST_PREDICTORS:
         outcomes = np.eye(n_levels)[target.astype(np.intp)] if n_levels else target[:, None]
         order = np.argsort(-correlation(features[:, predictors], outcomes), kind="stable")
         predictors = np.sort(predictors[order[:MOST_PREDICTORS]])
-    own = not n_levels and holds_its_values(target)
+    own = not n_levels and (donors == "values" or holds_its_values(target))
     low, high = target.min(), target.max()
     room = 0.0 if own or n_levels else 0.5 * (high - low)
     fold = balanced_folds(target, min(FOLDS, len(target)), rng)
     plan = Plan(n_levels, Inputs.plain(predictors), own, NEAR if own else 0, low - room, high + room, 3.0, fold)
+    if learner != "auto":
+        penalty = LEVEL_PENALTIES[0] if n_levels else SLIGHT
+        return replace(plan, learner=learner, matched=own and learner == "linear", penalty=penalty)
     return plan if n_levels else with_penalty(plan, features, target)
+
+
+def finished(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
+    """With products and trees as far as they help, where the learner is free to have them."""
+    if plan.learner != "auto":
+        return plan
+    return with_trees(with_penalty(with_products(plan, features, target), features, target), features, target)
 
 
 def with_penalty(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
