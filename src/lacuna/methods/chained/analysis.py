@@ -39,8 +39,10 @@ NUMPY = frozenset(
         "tanh",
     )
 )
-ARITHMETIC = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.List, ast.Tuple, ast.keyword, ast.Constant)
-ARITHMETIC += (ast.operator, ast.unaryop, ast.cmpop, ast.Load)
+ARITHMETIC: tuple[type[ast.AST], ...] = (
+    *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.List, ast.Tuple, ast.keyword, ast.Constant, ast.Name),
+    *(ast.operator, ast.unaryop, ast.cmpop, ast.Load),
+)
 IN_BACKTICKS = re.compile(r"`[^`]*`")
 
 
@@ -61,30 +63,33 @@ class Analysis:
         Raises:
             UserError: it cannot be read, names what is no column, or holds more than arithmetic and ``FUNCTIONS``.
         """
-        left, right = _sides(formula)
+        left, right, quoted = _sides(formula)
         names = [column.name for column in columns]
-        for name in (left, *sorted(map(str, right.required_variables))):
+        asked = {quoted.get(name, name) for factor in _factors(right) for name in _names(factor, formula)}
+        for name in (left, *sorted(asked)):
             if name not in names:
                 raise UserError(
                     f"the analysis {formula!r} names {name!r}, which is no modelled column: there are {names}"
                 )
-        outcome = names.index(left)
-        covariates = tuple(j for j, name in enumerate(names) if name in right.required_variables)
-        if outcome in covariates:
-            raise UserError(f"the analysis {formula!r} has its outcome {left!r} on both sides")
-        found = cls(formula, columns, outcome, covariates, reference)
-        try:
-            found.design(reference)
-        except Exception as error:
-            raise UserError(
-                f"the analysis {formula!r} cannot be computed: {' '.join(str(error).split())[:200]}"
-            ) from None
+        if left in asked or not asked:
+            raise UserError(f"the analysis {formula!r} needs other columns than its outcome {left!r} on the right")
+        covariates = tuple(j for j, name in enumerate(names) if name in asked)
+        found = cls(formula, columns, names.index(left), covariates, reference)
+        found.design(reference)
         return found
 
     def design(self, values: np.ndarray) -> np.ndarray:
-        """(n, k) for values (n, d), of which only the covariates count; not finite where the formula is not."""
-        with np.errstate(all="ignore"):
-            return np.asarray(self._spec.get_model_matrix(self._frame(values), context={}), dtype=float)
+        """(n, k) for values (n, d), of which only the covariates count; not finite where the formula is not.
+
+        Raises:
+            UserError: it cannot be computed.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(self._spec.get_model_matrix(self._frame(values), context={}), dtype=float)
+        except Exception as error:  # of many kinds
+            why = " ".join(str(error).split())[:300]
+            raise UserError(f"the analysis {self.formula!r} cannot be computed: {why}") from None
 
     @cached_property
     def _spec(self) -> ModelSpec:
@@ -92,11 +97,17 @@ class Analysis:
         made = right.get_model_matrix(self._frame(self.reference), context={}, output="numpy", na_action="ignore")
         return made.model_spec
 
+    @cached_property
+    def _variables(self) -> dict[str, int]:
+        """Columns of the covariates by their names inside the formula."""
+        inside = {name: variable for variable, name in _sides(self.formula)[2].items()}
+        return {inside.get(self.columns[j].name, self.columns[j].name): j for j in self.covariates}
+
     def _frame(self, values: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame({self.columns[j].name: _cells(self.columns[j], values[:, j]) for j in self.covariates})
+        return pd.DataFrame({name: _cells(self.columns[j], values[:, j]) for name, j in self._variables.items()})
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_spec"}
+        return {key: value for key, value in self.__dict__.items() if not key.startswith("_")}
 
 
 def _cells(column: Column, cells: np.ndarray) -> Any:
@@ -106,18 +117,19 @@ def _cells(column: Column, cells: np.ndarray) -> Any:
     codes = cells.astype(np.intp)
     if column.n_levels == 2 and all(isinstance(level, bool | int | float) for level in column.levels):
         return np.array(column.levels, dtype=float)[codes]
-    return pd.Categorical.from_codes(codes, list(column.levels))
+    return pd.Categorical.from_codes(codes, pd.Index(column.levels))
 
 
-def _sides(formula: str) -> tuple[str, SimpleFormula]:
-    """The name of the outcome, and what is on the right of the tilde."""
+def _sides(formula: str) -> tuple[str, SimpleFormula, dict[str, str]]:
+    """The name of the outcome, what is on the right of the tilde, and names that stand in it for quoted ones."""
     require("an analysis by a formula", "analysis", "formulaic")
     from formulaic import Formula, SimpleFormula
 
+    quotations = dict.fromkeys(IN_BACKTICKS.findall(formula))
+    quoted = {f"quoted_{i}": quotation[1:-1] for i, quotation in enumerate(quotations)}
     try:
-        parsed: Any = Formula(formula)
+        parsed: Any = Formula(IN_BACKTICKS.sub(lambda found: f"quoted_{list(quotations).index(found[0])}", formula))
         left, right = getattr(parsed, "lhs", None), getattr(parsed, "rhs", None)
-        factors = list(_factors(right)) if isinstance(right, SimpleFormula) else []
     except Exception as error:  # of many kinds
         plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("\n")[0]
         raise UserError(f"the analysis {formula!r} is no formula: {plain or type(error).__name__}") from None
@@ -126,30 +138,35 @@ def _sides(formula: str) -> tuple[str, SimpleFormula]:
         raise UserError(
             f"the analysis must be a formula such as 'y ~ x1 * x2' with one column on the left: {formula!r}"
         )
-    for factor in factors:
-        if factor.eval_method.value == "python":
-            _check_arithmetic(factor.expr, formula)
-    return outcomes[0].expr, right
+    for factor in _factors(right):
+        _names(factor, formula)
+    return quoted.get(outcomes[0].expr, outcomes[0].expr), right, quoted
 
 
 def _factors(terms: SimpleFormula) -> Iterator[Any]:
     return (factor for term in terms for factor in term.factors)
 
 
-def _check_arithmetic(expression: str, formula: str) -> None:
-    """Refuse what is not arithmetic: a formula may come from a file."""
+def _names(factor: Any, formula: str) -> set[str]:
+    """Names of columns in a factor of a formula, which may come from a file: what is not arithmetic is refused."""
+    if factor.eval_method.value != "python":
+        return {factor.expr} if factor.eval_method.value == "lookup" else set()
 
     def known(node: ast.expr) -> bool:
         if isinstance(node, ast.Attribute):
             return isinstance(node.value, ast.Name) and node.value.id == "np" and node.attr in NUMPY
         return isinstance(node, ast.Name) and node.id in FUNCTIONS
 
-    tree = ast.parse(IN_BACKTICKS.sub("x", expression).strip(), mode="eval")
+    try:
+        tree = ast.parse(factor.expr.strip(), mode="eval")
+    except SyntaxError:
+        raise UserError(f"the analysis {formula!r} is no formula: {factor.expr!r} cannot be read") from None
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     inside = {id(part) for function in called if known(function) for part in ast.walk(function)}
     for node in ast.walk(tree):
-        allowed = isinstance(node, (*ARITHMETIC, ast.Name)) or (isinstance(node, ast.Call) and known(node.func))
+        allowed = isinstance(node, ARITHMETIC) or (isinstance(node, ast.Call) and known(node.func))
         if not allowed and id(node) not in inside:
             what = ast.unparse(node.func if isinstance(node, ast.Call) else node)
             functions = ", ".join([*sorted(FUNCTIONS), *(f"np.{name}" for name in sorted(NUMPY))])
             raise UserError(f"the analysis {formula!r} may use numbers, columns and {functions}: not {what!r}")
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in inside}

@@ -38,9 +38,17 @@ class DrawnOutcome(ColumnLaw, Protocol):
 class Outcome(Protocol):
     """A column whose model is given, so that the laws of its covariates follow from it."""
 
-    column: int
-    covariates: frozenset[int]  # columns whose draws are weighed by the outcome's density
-    strict: bool  # the outcome itself is drawn from its model, and no other column's law sees it
+    @property
+    def column(self) -> int:
+        """Its index."""
+
+    @property
+    def covariates(self) -> frozenset[int]:
+        """The columns whose draws are weighed by the outcome's density."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether the outcome itself is drawn from its model, and no other column's law sees it."""
 
     def drawn(self, rows: Rows, row_weights: np.ndarray, rng: np.random.Generator) -> DrawnOutcome:
         """From the rows that show the outcome: an imputed one adds nothing to what is known."""
@@ -197,7 +205,8 @@ class CovariateLaw:
         logs = self.log_density(rows, again, proposed).reshape(-1, tries)
         proposed = proposed.reshape(-1, tries)
         kept = np.log(rng.random(logs.shape)) < logs
-        accepted, possible = kept.any(1), np.isfinite(logs).any(1)
+        accepted = np.asarray(kept.any(1))
+        possible = np.isfinite(logs).any(1)
         weights = softmax(np.where(possible[:, None], logs, 0.0), axis=1)
         chosen = np.where(accepted, kept.argmax(1), sample_levels(weights, 1, rng)[0])
         return part, accepted, proposed[np.arange(len(part)), chosen], (weights * proposed).sum(1)

@@ -39,15 +39,14 @@ class LeafLaw:
     def fit(cls, plan: Plan, x: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> Self:
         """Inputs x (n, f), target (n,)."""
         seed = int(rng.integers(2**31))
-        spread = (
-            target.var() if not plan.n_levels else 1 - (np.bincount(target.astype(np.intp)) ** 2).sum() / len(x) ** 2
-        )
         if plan.learner == "forest":
             kind = RandomForestClassifier if plan.n_levels else RandomForestRegressor
             splits = 2 if plan.n_levels else FOREST_SPLITS
             forest = kind(TREES, max_features="sqrt", min_samples_split=splits, random_state=seed).fit(x, target)
             trees = tuple(forest.estimators_)
         else:
+            shares = np.bincount(target.astype(np.intp)) / len(x) if plan.n_levels else np.zeros(1)
+            spread = 1 - (shares**2).sum() if plan.n_levels else target.var()
             one = DecisionTreeClassifier if plan.n_levels else DecisionTreeRegressor
             size = {"min_samples_leaf": LEAST_IN_LEAF, "min_samples_split": LEAST_TO_SPLIT}
             trees = (one(**size, min_impurity_decrease=LEAST_GAIN * spread, random_state=seed).fit(x, target),)
@@ -70,11 +69,9 @@ class LeafLaw:
         found = totals / count.sum(0)[:, None]
         if self.plan.shift is None:
             return found
-        return (
-            softmax(np.log(np.maximum(found, SMALLEST)) + self.plan.shift, 1)
-            if self.plan.n_levels
-            else found + self.plan.shift
-        )
+        if not self.plan.n_levels:
+            return found + self.plan.shift
+        return softmax(np.log(np.maximum(found, SMALLEST)) + self.plan.shift, axis=1)
 
     def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """See ``ColumnLaw``: any of the donors of all trees."""
