@@ -19,6 +19,7 @@ from lacuna.methods.chained.trees import LeftOverTrees
 
 NEAR_SHARE = 0.2  # of the donors, that may give their error: enough for the tails of a draw
 FEWEST_NEAR, MOST_NEAR = 20, 200
+TRIES = 5  # errors for a draw that would lie out of bounds
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,19 @@ class NumberLaw:
 
     def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """See ``ColumnLaw``."""
-        near = self.plan.n_near or int(np.clip(NEAR_SHARE * len(self.target), FEWEST_NEAR, MOST_NEAR))
+        plan = self.plan
+        near = plan.n_near or int(np.clip(NEAR_SHARE * len(self.target), FEWEST_NEAR, MOST_NEAR))
         donor = nearest_donors(mean[:, 0], self.offered, self.row_weights, near, rng)
-        if self.plan.own:
+        if plan.own:
             return self.target[donor], mean
-        return (mean[:, 0] + self.errors[donor]).clip(self.plan.low, self.plan.high), mean
+        drawn = mean[:, 0] + self.errors[donor]
+        for _ in range(TRIES):
+            outside = np.flatnonzero((drawn < plan.low) | (drawn > plan.high))
+            if not len(outside):
+                break
+            donor = nearest_donors(mean[outside, 0], self.offered, self.row_weights, near, rng)
+            drawn[outside] = mean[outside, 0] + self.errors[donor]
+        return drawn.clip(plan.low, plan.high), mean
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,21 @@ Rubin, "Multiple Imputation for Nonresponse in Surveys", 1987; van Buuren, "Flex
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lacuna.crossfit import fitting_threads
 from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.chained.analysis import Analysis
 from lacuna.methods.chained.chain import Chain, Completion
+from lacuna.methods.chained.chains import Recipe, run_chains
 from lacuna.methods.chained.compatible import (
-    CompatibleChain,
     FormulaOutcome,
     Outcome,
     ProductsOutcome,
@@ -41,7 +43,6 @@ from lacuna.rng import stream
 from lacuna.types import Column, Draws, Imputation, Incomplete
 
 PILOT_SWEEPS = 4
-FIRST_SWEEPS = 3  # of a chain before those that go with an analysis
 FEWEST_VALUES = 20  # of a number whose errors may be normal
 CLEARLY = 2.0  # standard errors by which its covariates' laws must be better for it
 LEAST_GAIN = 0.1  # log of a ratio of squared errors, by which products make a column an outcome
@@ -119,7 +120,7 @@ class Chained(Method):
         self.pools_ = [state[seen, j] for j, seen in enumerate(self.learn_.observed.T)]
         self.plans_: dict[int, Plan] = {}
         self.chains_: list[Chain] = []
-        with fitting_threads(len(self.learn_)):
+        with fitting_threads(len(self.learn_)), threadpool_limits(1, "blas"):  # several threads add up in other ways
             self.pilot_ = self._pilot()
             for j in self.pilot_.completion.order():
                 self.plans_[j] = self._ready(j, self.plans_[j])
@@ -161,7 +162,19 @@ class Chained(Method):
         self, j: int, predictors: np.ndarray, features: np.ndarray, target: np.ndarray, rng: np.random.Generator
     ) -> Plan:
         n_levels = self.learn_.columns[j].n_levels
-        return first_plan(n_levels, predictors, features, target, rng, self.learner, self.donors)
+        plan = first_plan(n_levels, predictors, features, target, rng, self.learner, self.donors)
+        low, high = self._bounds(j)
+        return replace(plan, low=max(plan.low, low), high=min(plan.high, high))
+
+    def _bounds(self, j: int) -> tuple[float, float]:
+        """Bounds of a column's state: those that it was given, and 0 where no observed number is on its other side."""
+        low, high = self.learn_.columns[j].bounds
+        mean, sd = self.design_.mean[j], self.design_.sd[j]
+        if self.units_ is None or not self.units_.shift[j]:  # else 0 is far away
+            observed = mean + sd * self.pools_[j]
+            low = max(low, 0.0) if observed.min() >= 0 else low
+            high = min(high, 0.0) if observed.max() <= 0 else high
+        return (low - mean) / sd, (high - mean) / sd
 
     def _ready(self, j: int, plan: Plan) -> Plan:
         """What the pilot has no use for: trees, and the shift of blanks."""
@@ -225,29 +238,15 @@ class Chained(Method):
 
     def _run(self, n: int) -> None:
         """Add chains up to n."""
-        for k in range(len(self.chains_), n):
-            self.chains_.append(self._chain(k, n))
-
-    def _chain(self, k: int, n: int) -> Chain:
-        """Chain k of n."""
-        growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
-        rng = stream(self.seed_, "chained", k)
-        completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
-        chain, order = Chain(completion, np.ones(len(self.learn_))), completion.order()
-        plans = self.plans_
+        if len(self.chains_) >= n:
+            return
         if self.outcome_ is not None:
-            for _ in range(FIRST_SWEEPS):
-                chain.sweep(order, plans, False, rng)
-            completion.moments.clear()
-            chain = CompatibleChain(completion, np.ones(len(self.learn_)), outcome=self.outcome_)
-            order.sort(key=self.outcome_.column.__eq__)  # the outcome last
-            plans = {j: self._plan(j) for j in order}
-        for sweep in range(self.sweeps):
-            self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
-            chain.sweep(order, plans, sweep in growing, rng)
-            if sweep >= self.sweeps // 2:
-                completion.keep()
-        return chain
+            for j in self.plans_:
+                self._plan(j)  # of covariates too
+        parts = self.design_, self.learn_, self.pools_, self.plans_, self.outcome_, self.proposals_
+        recipe = Recipe(*parts, self.sweeps, self.seed_)
+        tell = functools.partial(self.monitor.progress, "sweeps", total=n * self.sweeps)
+        self.chains_.extend(run_chains(recipe, len(self.chains_), n, tell))
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
