@@ -18,6 +18,7 @@ from lacuna.rng import stream
 from lacuna.types import Incomplete
 
 FIRST_SWEEPS = 3  # of a chain before those in which laws go with an outcome
+SLOWER = 3  # times more of these: blanks teach the laws that they are drawn from
 WORTH_WORKERS = 10.0  # seconds that chains would take one after the other: workers need two or three to start
 
 
@@ -34,6 +35,11 @@ class Recipe:
     sweeps: int
     seed: int
 
+    @property
+    def n_sweeps(self) -> int:
+        """Of each chain, but for the first ones."""
+        return self.sweeps if self.outcome is None else SLOWER * self.sweeps
+
     def chain(self, k: int, tell: Callable[[int], None] = lambda _: None) -> Chain:
         """Chain k, which is the same wherever it runs.
 
@@ -43,7 +49,8 @@ class Recipe:
         rng = stream(self.seed, "chained", k)
         completion = Completion.start(self.design, self.rows, self.pools, rng)
         chain, order, plans = Chain(completion, np.ones(len(self.rows))), completion.order(), self.plans
-        growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
+        n = self.n_sweeps
+        growing = {min(1, n - 1), n // 2, n - 1}  # trees are kept in other sweeps
         with threadpool_limits(1, "blas"):  # sums of several threads have other last bits
             if self.outcome is not None:
                 for _ in range(FIRST_SWEEPS):
@@ -52,10 +59,10 @@ class Recipe:
                 chain = CompatibleChain(completion, np.ones(len(self.rows)), outcome=self.outcome)
                 order.sort(key=self.outcome.column.__eq__)  # the outcome last
                 plans = plans | self.proposals
-            for sweep in range(self.sweeps):
+            for sweep in range(n):
                 tell(sweep)
                 chain.sweep(order, plans, sweep in growing, rng)
-                if sweep >= self.sweeps // 2:
+                if sweep >= n // 2:
                     completion.keep()
         return chain
 
@@ -67,13 +74,13 @@ def run_chains(recipe: Recipe, first: int, n: int, tell: Callable[[int], None]) 
         tell: is told how many sweeps of n chains are over.
     """
     started = time.perf_counter()
-    yield recipe.chain(first, lambda sweep: tell(first * recipe.sweeps + sweep))
+    yield recipe.chain(first, lambda sweep: tell(first * recipe.n_sweeps + sweep))
     if (time.perf_counter() - started) * (n - first - 1) < WORTH_WORKERS:
         for k in range(first + 1, n):
-            yield recipe.chain(k, lambda sweep, k=k: tell(k * recipe.sweeps + sweep))  # type: ignore[misc]
+            yield recipe.chain(k, lambda sweep, k=k: tell(k * recipe.n_sweeps + sweep))  # type: ignore[misc]
         return
     workers = Parallel(n_jobs=-1, return_as="generator")
     for k, chain in enumerate(workers(delayed(recipe.chain)(k) for k in range(first + 1, n)), start=first + 1):
         chain.completion.design, chain.completion.rows = recipe.design, recipe.rows  # not a copy for each
-        tell((k + 1) * recipe.sweeps)
+        tell((k + 1) * recipe.n_sweeps)
         yield chain

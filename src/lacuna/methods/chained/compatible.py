@@ -17,7 +17,7 @@ from lacuna.methods.chained.analysis import Analysis
 from lacuna.methods.chained.chain import Chain, Completion
 from lacuna.methods.chained.design import Design
 from lacuna.methods.chained.law import Law, NumberLaw, fit_law
-from lacuna.methods.chained.levels import log_loss
+from lacuna.methods.chained.levels import SMALLEST, log_loss
 from lacuna.methods.chained.outcome import CountOutcome, LevelOutcome, LinearOutcome, OutcomeModel
 from lacuna.methods.chained.plan import Plan, left_out
 from lacuna.methods.chained.rows import ColumnLaw, Rows
@@ -214,7 +214,7 @@ class CovariateLaw:
     def _level(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Levels are few: their probabilities are computed."""
         every = np.arange(len(mean))
-        logs = np.log(mean)
+        logs = np.log(np.maximum(mean, SMALLEST))
         for level in range(mean.shape[1]):
             logs[:, level] += self.log_density(rows, every, np.full(len(mean), float(level)))
         p = np.where(np.isfinite(logs).any(1)[:, None], softmax(np.maximum(logs, -1e300), axis=1), mean)

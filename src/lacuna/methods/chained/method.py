@@ -66,7 +66,7 @@ class Chained(Method):
     Args:
         chains: behind a point imputation. Up to 50 draws have a chain each, and are draws of whole rows and of the
             laws. Of more, those past twice ``chains`` draw each cell anew given the rest of its row in a chain.
-        sweeps: over the columns.
+        sweeps: over the columns; three times as many where laws go with an outcome, see ``analysis``.
         max_rows: a random subset of so many rows learns where there are more.
         delta: of a column by name, how blanks differ from what the other columns say of them, for an analysis of
             sensitivity: in sds of the column; in log-odds of the second of two levels, or of each of several by its
@@ -74,7 +74,8 @@ class Chained(Method):
         analysis: formula of the regression that the completed tables are for, such as ``"y ~ x1 * x2 + I(x1**2)"``.
             Its outcome is then drawn from that regression (linear, or logistic or multinomial of levels), and its
             covariates in proportion to their law given all other columns but the outcome, times the outcome's density:
-            products and squares are not diluted. Columns that the formula does not name count as covariates that tell
+            products and squares are not diluted. Without one, a number that clearly goes with products or squares of
+            others counts as such an outcome of these. Columns that the formula does not name count as covariates that tell
             nothing more of the outcome.
         learner: of a column's conditional law: "auto", as above; "linear", without products and trees; "cart", a tree
             whose leaf gives donors; or "forest" of ten such trees.
@@ -204,10 +205,8 @@ class Chained(Method):
             if column.discrete or not self.design_.varied[j] or len(np.unique(self.pools_[j])) < FEWEST_VALUES:
                 continue
             shown = done.shown(j)
-            plan = self.plans_.get(j)
-            if plan is None:
-                first = self._first_plan(j, self.design_.others(j), *shown, rng)
-                plan = with_penalty(with_products(first, *shown), *shown)
+            plan = self.plans_.get(j) or self._first_plan(j, self.design_.others(j), *shown, rng)
+            plan = with_penalty(with_products(plan, *shown, sure=0.0), *shown)  # what they are good for is seen below
             plans[j], gains[j] = plan, gain_of_products(plan, *shown)
         if not gains or max(gains.values()) < LEAST_GAIN:
             return None
@@ -245,7 +244,7 @@ class Chained(Method):
                 self._plan(j)  # of covariates too
         parts = self.design_, self.learn_, self.pools_, self.plans_, self.outcome_, self.proposals_
         recipe = Recipe(*parts, self.sweeps, self.seed_)
-        tell = functools.partial(self.monitor.progress, "sweeps", total=n * self.sweeps)
+        tell = functools.partial(self.monitor.progress, "sweeps", total=n * recipe.n_sweeps)
         self.chains_.extend(run_chains(recipe, len(self.chains_), n, tell))
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
@@ -309,7 +308,7 @@ class Chained(Method):
             trace = np.array([chain.completion.moments[j] for chain in self.chains_])  # (chains, sweeps, 2)
             column = self.learn_.columns[j]
             mean, sd = trace[..., 0] * self.design_.sd[j] + self.design_.mean[j], trace[..., 1] * self.design_.sd[j]
-            late = trace[:, self.sweeps // 2 :, :1]
+            late = trace[:, trace.shape[1] // 2 :, :1]
             rhat = float(split_rhat(late)[0]) if late.shape[1] >= LEAST_DRAWS else float("nan")
             found[column.name] = {"mean": mean.tolist(), "sd": sd.tolist(), "rhat": rhat}
         return found

@@ -94,8 +94,12 @@ def with_penalty(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
     return replace(plan, penalty=LEVEL_PENALTIES[first_as_good(np.array(losses))])
 
 
-def with_products(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
-    """Squares and products of inputs where they help rows left out, and none where they do not."""
+def with_products(plan: Plan, features: np.ndarray, target: np.ndarray, sure: float = SURE) -> Plan:
+    """Squares and products of inputs where they help rows left out, and none where they do not.
+
+    Args:
+        sure: standard errors by which they must help.
+    """
     predictors, n = plan.inputs.predictors, len(target)
     plan = replace(plan, inputs=Inputs.plain(predictors))
     if n < FEWEST_ROWS or plan.n_levels > MANY_LEVELS or not len(predictors):
@@ -106,7 +110,7 @@ def with_products(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
         return plan
     bent = replace(plan, inputs=Inputs.with_pairs(predictors, pairs, features))
     gain = loss - _left_out(bent, features, target)[0]
-    return bent if gain.sum() > SURE * gain.std() * np.sqrt(n) else plan
+    return bent if gain.sum() > sure * gain.std() * np.sqrt(n) else plan
 
 
 def with_trees(plan: Plan, features: np.ndarray, target: np.ndarray) -> Plan:
