@@ -19,6 +19,7 @@ from lacuna.methods.chained.rows import Rows
 from lacuna.types import Column, Incomplete
 
 SLOPE, NOISE = 1.5, 0.5
+NUMBERS = (Column("x"), Column("z"), Column("y"))
 
 
 class Product:
@@ -57,9 +58,7 @@ def test_a_number_given_a_product_of_it(z: float, y: float):
     rng = np.random.default_rng(0)
     second = rng.normal(size=4000)
     first = 0.6 * second + 0.8 * rng.normal(size=4000)
-    law, design = law_of_first(
-        (Column("x"), Column("z"), Column("y")), np.column_stack([first, second, first * second])
-    )
+    law, design = law_of_first(NUMBERS, np.column_stack([first, second, first * second]))
     rows = repeated(design, z, y, 3000)
     drawn, expected = law.draw(law.mean(rows), rows, rng)
     precision = 1 / 0.64 + (SLOPE * z / NOISE) ** 2  # of two normals multiplied
@@ -85,7 +84,7 @@ def test_a_level_given_a_product_of_it():
 def test_rows_that_do_not_show_the_outcome_keep_their_proposals():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(2000, 3))
-    law, design = law_of_first((Column("x"), Column("z"), Column("y")), values)
+    law, design = law_of_first(NUMBERS, values)
     rows = repeated(design, 1.0, 50.0, 2000)
     drawn, _ = law.draw(law.mean(rows), rows._replace(observed=np.zeros((2000, 3), bool)), rng)
     np.testing.assert_allclose([drawn.mean(), drawn.std()], [values[:, 0].mean(), values[:, 0].std()], atol=0.1)
@@ -93,7 +92,7 @@ def test_rows_that_do_not_show_the_outcome_keep_their_proposals():
 
 def test_a_cell_that_no_proposal_fits_gets_the_nearest():
     rng = np.random.default_rng(0)
-    law, design = law_of_first((Column("x"), Column("z"), Column("y")), rng.normal(size=(2000, 3)))
+    law, design = law_of_first(NUMBERS, rng.normal(size=(2000, 3)))
     rows = repeated(design, 1.0, 50.0, 20)
     drawn, _ = law.draw(law.mean(rows), rows, rng)
     assert (drawn > 2).all()

@@ -44,8 +44,8 @@ from lacuna.types import Column, Draws, Imputation, Incomplete
 
 PILOT_SWEEPS = 4
 FEWEST_VALUES = 20  # of a number whose errors may be normal
-CLEARLY = 2.0  # standard errors by which its covariates' laws must be better for it
-LEAST_GAIN = 0.1  # log of a ratio of squared errors, by which products make a column an outcome
+CLEARLY = 1.5  # standard errors by which its covariates' laws must be better for it
+LEAST_GAIN = 0.15  # log of a ratio of squared errors, by which products make a column an outcome
 FAMILIES = ("auto", "poisson")
 EXACT = 50  # draws up to which each has a chain of its own
 AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where there are that many
@@ -75,8 +75,8 @@ class Chained(Method):
             Its outcome is then drawn from that regression (linear, or logistic or multinomial of levels), and its
             covariates in proportion to their law given all other columns but the outcome, times the outcome's density:
             products and squares are not diluted. Without one, a number that clearly goes with products or squares of
-            others counts as such an outcome of these. Columns that the formula does not name count as covariates that tell
-            nothing more of the outcome.
+            others counts as such an outcome of these. Columns that the formula does not name count as covariates that
+            tell nothing more of the outcome.
         learner: of a column's conditional law: "auto", as above; "linear", without products and trees; "cart", a tree
             whose leaf gives donors; or "forest" of ten such trees.
         donors: "values", a draw of a number is always the value of a donor: predictive mean matching; or "auto".
@@ -221,7 +221,11 @@ class Chained(Method):
         better = {j: gain for j, gain in found.items() if gain.sum() > 0}
         error = np.sqrt(sum(len(gain) * gain.var() for gain in better.values()))
         clear = sum(gain.sum() for gain in better.values()) > CLEARLY * error
-        return replace(outcome, covariates=frozenset(better)) if better and clear else None
+        if not better or not clear:
+            self.proposals_ = {}
+            return None
+        self.proposals_ = {j: self.proposals_[j] for j in better}
+        return replace(outcome, covariates=frozenset(better))
 
     def _proposal(self, j: int, y: int) -> Plan:
         """The plan of column j given all others but y, from all rows as the pilot completed them."""
