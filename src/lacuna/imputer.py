@@ -62,6 +62,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         budget: "paper" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
         device: "auto", "cpu" or "cuda".
         method_options: hyper-parameters of the method that differ from its config.
+        analysis: formula of the regression that draws are for, such as "y ~ x1 * x2"; of ``method="chained"``.
         config_dir: folder of your own configs; default: the environment variable LACUNA_CONFIG_DIR, if it is set.
 
     Attributes:
@@ -88,6 +89,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         budget: str = "auto",
         device: str = "auto",
         method_options: Mapping[str, Any] | None = None,
+        analysis: str | None = None,
         config_dir: str | Path | None = None,
     ) -> None:
         self.method = method
@@ -100,6 +102,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.budget = budget
         self.device = device
         self.method_options = method_options
+        self.analysis = analysis
         self.config_dir = config_dir
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -135,7 +138,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = _seed(self.random_state)
         self._train = self._read(X, frame)
         self._train_done: Imputation | None = None
-        self.method_ = make_method(self.method, self.budget, self.device, self.method_options, self.config_dir)
+        options = {**(self.method_options or {}), **({} if self.analysis is None else {"analysis": self.analysis})}
+        self.method_ = make_method(self.method, self.budget, self.device, options, self.config_dir)
         _check_serves(self.method_, self._train.incomplete)
         self.method_.fit(self._train.incomplete, self.seed_)
         return self
