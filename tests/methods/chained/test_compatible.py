@@ -126,8 +126,8 @@ def test_the_slope_of_a_product_is_not_diluted(analysis: str | None):
         pooled = pool(*fits.T[:, :, None])
         estimates.append(pooled.estimate[0])
         covered.append(abs(pooled.estimate[0] - 1) < 2.2 * pooled.se[0])
-    assert np.mean(estimates) == pytest.approx(1, abs=0.08)  # predictive mean matching: 0.74
-    assert sum(covered) >= 6
+    assert np.mean(estimates) == pytest.approx(1, abs=0.06 if analysis else 0.12)  # mice, pmm: 0.74
+    assert sum(covered) >= 6  # without a formula the outcome is not found in one of the tables
 
 
 def test_an_outcome_is_found_where_products_make_one_and_only_there():

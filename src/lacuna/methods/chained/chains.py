@@ -19,7 +19,7 @@ from lacuna.types import Incomplete
 
 FIRST_SWEEPS = 3  # of a chain before those in which laws go with an outcome
 SLOWER = 3  # times more of these: blanks teach the laws that they are drawn from
-WORTH_WORKERS = 10.0  # seconds that chains would take one after the other: workers need two or three to start
+WORTH_WORKERS = 10.0  # CPU seconds of chains one after the other: workers take two or three to start
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def run_chains(recipe: Recipe, first: int, n: int, tell: Callable[[int], None]) 
     Args:
         tell: is told how many sweeps of n chains are over.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     yield recipe.chain(first, lambda sweep: tell(first * recipe.n_sweeps + sweep))
-    if (time.perf_counter() - started) * (n - first - 1) < WORTH_WORKERS:
+    if (time.process_time() - started) * (n - first - 1) < WORTH_WORKERS:
         for k in range(first + 1, n):
             yield recipe.chain(k, lambda sweep, k=k: tell(k * recipe.n_sweeps + sweep))  # type: ignore[misc]
         return

@@ -261,11 +261,11 @@ class CompatibleChain(Chain):
 
 def gain_of_weighing(
     j: int, direct: Plan, proposal: Plan, outcome: ProductsOutcome, done: Completion, rng: np.random.Generator
-) -> np.ndarray:
-    """How much better the log-density (n,) of observed cells of column j is, by rows that show the outcome too.
+) -> tuple[np.ndarray, np.ndarray]:
+    """How much better the log-density (n,), and the squared error (n,), of observed cells of column j are.
 
-    By proposals that the outcome weighs, compared with their own law given all other columns; errors of either count
-    as normal.
+    By proposals that the outcome weighs, compared with their own law given all other columns, in the n rows that show
+    the outcome too; errors of either count as normal. Of levels, the log-loss is both.
 
     Args:
         direct: plan of the law given all other columns.
@@ -282,14 +282,21 @@ def gain_of_weighing(
     before = left_out(direct, *done.shown(j))
     place = np.cumsum(rows.observed[:, j])[at] - 1  # among the rows that show the column
     if direct.n_levels:
-        return before[place] - log_loss(law.draw(predicted, some, rng)[1], truth)
+        gain = before[place] - log_loss(law.draw(predicted, some, rng)[1], truth)
+        return gain, gain
     again = np.repeat(every, PROPOSED)
     proposed = law.log_density(some, again, offered.draw(predicted[again], some, rng)[0]).reshape(-1, PROPOSED)
     assert isinstance(offered, NumberLaw)
     weighed = law.log_density(some, every, truth) - logsumexp(proposed, axis=1) + np.log(PROPOSED)
     error, variance = truth - predicted[:, 0], float(np.mean(offered.errors**2))
     own = -0.5 * (np.log(before.mean()) + before[place] / before.mean())
-    return weighed - 0.5 * (np.log(variance) + error**2 / variance) - own
+    nearer = before[place] - (truth - law.draw(predicted, some, rng)[1][:, 0]) ** 2
+    return weighed - 0.5 * (np.log(variance) + error**2 / variance) - own, nearer
+
+
+def clearly_below_0(gains: np.ndarray) -> bool:
+    """Whether the sum of gains (n,) is, by half a standard error."""
+    return bool(gains.sum() < -0.5 * gains.std() * np.sqrt(len(gains)))
 
 
 def _parts(rows: np.ndarray, at_once: int) -> list[np.ndarray]:

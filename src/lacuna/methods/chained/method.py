@@ -23,6 +23,7 @@ from lacuna.methods.chained.compatible import (
     FormulaOutcome,
     Outcome,
     ProductsOutcome,
+    clearly_below_0,
     gain_of_weighing,
 )
 from lacuna.methods.chained.design import Design
@@ -218,7 +219,7 @@ class Chained(Method):
         found = {
             j: gain_of_weighing(j, self.plans_[j], self.proposals_[j], outcome, done, rng) for j in sorted(factors)
         }
-        better = {j: gain for j, gain in found.items() if gain.sum() > 0}
+        better = {j: gain for j, (gain, nearer) in found.items() if gain.sum() > 0 and not clearly_below_0(nearer)}
         error = np.sqrt(sum(len(gain) * gain.var() for gain in better.values()))
         clear = sum(gain.sum() for gain in better.values()) > CLEARLY * error
         if not better or not clear:
