@@ -75,6 +75,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             fitted a second time; else they are the quantiles of its draws (``lacuna.conformal``).
         method_options: hyper-parameters of the method that differ from its config; of "auto", ``minutes`` (default 1)
             and ``methods``, ids of those to try.
+        analysis: formula of the regression that draws are for, such as "y ~ x1 * x2"; of ``method="chained"``.
         config_dir: folder of your own configs; default: the environment variable LACUNA_CONFIG_DIR, if it is set.
 
     Attributes:
@@ -106,6 +107,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         device: str = "auto",
         calibrate: bool = True,
         method_options: Mapping[str, Any] | None = None,
+        analysis: str | None = None,
         config_dir: str | Path | None = None,
     ) -> None:
         self.method = method
@@ -122,6 +124,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.device = device
         self.calibrate = calibrate
         self.method_options = method_options
+        self.analysis = analysis
         self.config_dir = config_dir
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -396,7 +399,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _fresh_method(self) -> Method:
         auto = self.method == "auto"
-        method = self._made(self.chosen_ if auto else self.method, None if auto else self.method_options)
+        asked = {} if self.analysis is None else {"analysis": self.analysis}
+        options = asked if auto else {**(self.method_options or {}), **asked}
+        method = self._made(self.chosen_ if auto else self.method, options)
         label = label_text if self._fitted_on_frame else _label_in_array
         apart = [known_label(label(column), self.codec_.labels, "impute_only") for column in listed(self.impute_only)]
         return Apart(method, apart) if apart else method

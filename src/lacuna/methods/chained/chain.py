@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lacuna.methods.chained.design import Design
-from lacuna.methods.chained.law import Law, fit_law
+from lacuna.methods.chained.law import fit_law
 from lacuna.methods.chained.plan import Plan
+from lacuna.methods.chained.rows import ColumnLaw, Rows
 from lacuna.types import Incomplete
 
 
@@ -21,7 +22,8 @@ class Completion:
     rows: Incomplete
     state: np.ndarray  # (n, d)
     features: np.ndarray  # (n, width), of the state
-    means: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, as last predicted
+    predicted: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, what draws are made from
+    means: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, of the last draws
     totals: dict[int, np.ndarray] = field(default_factory=dict)  # (h, k) by column, of the means that were kept
     n_kept: int = 0
     moments: dict[int, list[tuple[float, float]]] = field(default_factory=dict)  # mean and sd of draws, by sweep
@@ -45,12 +47,18 @@ class Completion:
         seen = self.rows.observed[:, j]
         return self.features[seen], self.state[seen, j]
 
-    def fill(self, j: int, law: Law, rng: np.random.Generator) -> None:
+    def rows_as_drawn(self, at: np.ndarray | slice = slice(None)) -> Rows:
+        """Some rows, or all."""
+        return Rows(self.features[at], self.state[at], self.rows.observed[at])
+
+    def fill(self, j: int, law: ColumnLaw, rng: np.random.Generator) -> None:
         """Draw the blanks of column j."""
         hidden = np.flatnonzero(self.rows.hidden[:, j])
-        self.means[j] = law.mean(self.features[hidden])
-        drawn = self.state[hidden, j] = law.draw(self.means[j], rng)
-        counted = drawn == 0 if law.plan.n_levels else drawn
+        rows = self.rows_as_drawn(hidden)
+        self.predicted[j] = law.mean(rows)
+        drawn, self.means[j] = law.draw(self.predicted[j], rows, rng)
+        self.state[hidden, j] = drawn
+        counted = drawn == 0 if self.design.columns[j].discrete else drawn
         self.moments.setdefault(j, []).append((float(counted.mean()), float(counted.std())))
         self.features[hidden, self.design.blocks[j]] = self.design.coordinates(j, self.state[hidden, j])
 
@@ -71,16 +79,16 @@ class Chain:
 
     completion: Completion
     row_weights: np.ndarray  # (n,) of the sweep
-    laws: dict[int, Law] = field(default_factory=dict)
+    laws: dict[int, ColumnLaw] = field(default_factory=dict)
 
-    def learn(self, j: int, plan: Plan, grow: bool = True) -> Law:
+    def learn(self, j: int, plan: Plan, rng: np.random.Generator, grow: bool = True) -> ColumnLaw:
         """The law of column j given the other columns as they stand."""
         weights = self.row_weights[self.completion.rows.observed[:, j]]
-        self.laws[j] = fit_law(plan, *self.completion.shown(j), weights, self.laws.get(j), grow)
+        self.laws[j] = fit_law(plan, *self.completion.shown(j), weights, rng, self.laws.get(j), grow)
         return self.laws[j]
 
     def sweep(self, order: Iterable[int], plans: dict[int, Plan], grow: bool, rng: np.random.Generator) -> None:
         """Learn and draw each column in turn, by a Bayesian bootstrap of the rows: the laws are drawn too."""
         self.row_weights = rng.exponential(size=len(self.row_weights))
         for j in order:
-            self.completion.fill(j, self.learn(j, plans[j], grow), rng)
+            self.completion.fill(j, self.learn(j, plans[j], rng, grow), rng)

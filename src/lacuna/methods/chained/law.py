@@ -10,14 +10,16 @@ from scipy.special import softmax
 
 from lacuna.methods.boosting import sample_levels
 from lacuna.methods.chained.donors import nearest_donors
+from lacuna.methods.chained.leaves import LeafLaw
 from lacuna.methods.chained.levels import what_is_left, with_added
 from lacuna.methods.chained.linear import MultinomialRidge, WeightedRidge
-from lacuna.methods.chained.plan import Plan
+from lacuna.methods.chained.plan import LEARNERS_OF_LEAVES, Plan
+from lacuna.methods.chained.rows import ColumnLaw, Rows
 from lacuna.methods.chained.trees import LeftOverTrees
 
-NEAR = 5  # donors of a value
 NEAR_SHARE = 0.2  # of the donors, that may give their error: enough for the tails of a draw
 FEWEST_NEAR, MOST_NEAR = 20, 200
+TRIES = 5  # errors for a draw that would lie out of bounds
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,32 @@ class NumberLaw:
         # the chain draws the parameters: an error must hold noise alone, not their uncertainty once more
         errors = (linear.left_out - added) * np.sqrt(max(1 - linear.freedom / len(target), 0.1))
         # not the left-out means, which tell donors of equal fitted means apart by their errors
-        return cls(plan, linear, trees, target, row_weights, linear.predict(x) + added, errors)
+        matched = WeightedRidge.fit(x, target, np.ones(len(x)), plan.penalty * len(target)) if plan.matched else linear
+        return cls(plan, linear, trees, target, row_weights, matched.predict(x) + added, errors)
 
-    def mean(self, features: np.ndarray) -> np.ndarray:
-        """(h, 1) for features (h, width)."""
-        x = self.plan.inputs(features)
+    def mean(self, rows: Rows) -> np.ndarray:
+        """(h, 1)"""
+        x = self.plan.inputs(rows.features)
         predicted = self.linear.predict(x)[:, None]
         if self.trees is not None:
             predicted = predicted + self.plan.extent * self.trees.predict(x)
         return predicted if self.plan.shift is None else predicted + self.plan.shift
 
-    def draw(self, mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(h,) of the state, for means (h, 1)."""
-        near = NEAR if self.plan.own else int(np.clip(NEAR_SHARE * len(self.target), FEWEST_NEAR, MOST_NEAR))
+    def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """See ``ColumnLaw``."""
+        plan = self.plan
+        near = plan.n_near or int(np.clip(NEAR_SHARE * len(self.target), FEWEST_NEAR, MOST_NEAR))
         donor = nearest_donors(mean[:, 0], self.offered, self.row_weights, near, rng)
-        if self.plan.own:
-            return self.target[donor]
-        return (mean[:, 0] + self.errors[donor]).clip(self.plan.low, self.plan.high)
+        if plan.own:
+            return self.target[donor], mean
+        drawn = mean[:, 0] + self.errors[donor]
+        for _ in range(TRIES):
+            outside = np.flatnonzero((drawn < plan.low) | (drawn > plan.high))
+            if not len(outside):
+                break
+            donor = nearest_donors(mean[outside, 0], self.offered, self.row_weights, near, rng)
+            drawn[outside] = mean[outside, 0] + self.errors[donor]
+        return drawn.clip(plan.low, plan.high), mean
 
 
 @dataclass(frozen=True)
@@ -86,20 +97,20 @@ class LevelLaw:
             trees = LeftOverTrees.fit(x, left, row_weights, plan.fold, plan.bins, plan.growth)
         return cls(plan, linear, trees)
 
-    def mean(self, features: np.ndarray) -> np.ndarray:
-        """(h, k) probabilities for features (h, width)."""
-        x = self.plan.inputs(features)
+    def mean(self, rows: Rows) -> np.ndarray:
+        """(h, k) probabilities."""
+        x = self.plan.inputs(rows.features)
         predicted = self.linear.predict(x)
         if self.trees is not None:
             predicted = with_added(predicted, self.trees.predict(x), self.plan.extent)
         return predicted if self.plan.shift is None else softmax(np.log(predicted) + self.plan.shift, axis=1)
 
-    def draw(self, mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(h,) codes, for probabilities (h, k)."""
-        return sample_levels(mean, 1, rng)[0].astype(float)
+    def draw(self, mean: np.ndarray, rows: Rows, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """See ``ColumnLaw``."""
+        return sample_levels(mean, 1, rng)[0].astype(float), mean
 
 
-Law: TypeAlias = NumberLaw | LevelLaw
+Law: TypeAlias = NumberLaw | LevelLaw | LeafLaw
 
 
 def fit_law(
@@ -107,7 +118,8 @@ def fit_law(
     features: np.ndarray,
     target: np.ndarray,
     row_weights: np.ndarray,
-    earlier: Law | None = None,
+    rng: np.random.Generator,
+    earlier: ColumnLaw | None = None,
     grow: bool = True,
 ) -> Law:
     """The law of a column, learned from the rows that show it.
@@ -119,6 +131,8 @@ def fit_law(
         earlier: law of the same column, whose trees are kept unless others are to ``grow``.
     """
     x, weights = plan.inputs(features), row_weights * (len(row_weights) / row_weights.sum())
+    if plan.learner in LEARNERS_OF_LEAVES:
+        return LeafLaw.fit(plan, x, target, rng)
     grow = grow and plan.extent > 0
     if plan.n_levels:
         return LevelLaw.fit(plan, x, target, weights, earlier if isinstance(earlier, LevelLaw) else None, grow)

@@ -5,24 +5,49 @@ Rubin, "Multiple Imputation for Nonresponse in Surveys", 1987; van Buuren, "Flex
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lacuna.crossfit import fitting_threads
 from lacuna.errors import UserError
 from lacuna.methods.base import Method
+from lacuna.methods.chained.analysis import Analysis
 from lacuna.methods.chained.chain import Chain, Completion
+from lacuna.methods.chained.chains import Recipe, run_chains
+from lacuna.methods.chained.compatible import (
+    FormulaOutcome,
+    Outcome,
+    ProductsOutcome,
+    clearly_below_0,
+    gain_of_weighing,
+)
 from lacuna.methods.chained.design import Design
-from lacuna.methods.chained.plan import Plan, first_plan, with_penalty, with_products, with_trees
+from lacuna.methods.chained.plan import (
+    DONORS,
+    LEARNERS,
+    Plan,
+    finished,
+    first_plan,
+    gain_of_products,
+    with_penalty,
+    with_products,
+    with_trees,
+)
 from lacuna.methods.mean_mode import column_center
 from lacuna.numerics.diagnostics import LEAST_DRAWS, split_rhat
 from lacuna.rng import stream
 from lacuna.types import Column, Draws, Imputation, Incomplete
 
 PILOT_SWEEPS = 4
+FEWEST_VALUES = 20  # of a number whose errors may be normal
+CLEARLY = 1.5  # standard errors by which its covariates' laws must be better for it
+LEAST_GAIN = 0.15  # log of a ratio of squared errors, by which products make a column an outcome
+FAMILIES = ("auto", "poisson")
 EXACT = 50  # draws up to which each has a chain of its own
 AT_LEAST_SEEN = 500  # rows that show a column, among those that learn, where there are that many
 
@@ -42,11 +67,21 @@ class Chained(Method):
     Args:
         chains: behind a point imputation. Up to 50 draws have a chain each, and are draws of whole rows and of the
             laws. Of more, those past twice ``chains`` draw each cell anew given the rest of its row in a chain.
-        sweeps: over the columns.
+        sweeps: over the columns; three times as many where laws go with an outcome, see ``analysis``.
         max_rows: a random subset of so many rows learns where there are more.
         delta: of a column by name, how blanks differ from what the other columns say of them, for an analysis of
             sensitivity: in sds of the column; in log-odds of the second of two levels, or of each of several by its
             label, such as ``{"income": -0.1, "town": {"Bonn": 0.5}}``.
+        analysis: formula of the regression that the completed tables are for, such as ``"y ~ x1 * x2 + I(x1**2)"``.
+            Its outcome is then drawn from that regression (linear, or logistic or multinomial of levels), and its
+            covariates in proportion to their law given all other columns but the outcome, times the outcome's density:
+            products and squares are not diluted. Without one, a number that clearly goes with products or squares of
+            others counts as such an outcome of these. Columns that the formula does not name count as covariates that
+            tell nothing more of the outcome.
+        learner: of a column's conditional law: "auto", as above; "linear", without products and trees; "cart", a tree
+            whose leaf gives donors; or "forest" of ten such trees.
+        donors: "values", a draw of a number is always the value of a donor: predictive mean matching; or "auto".
+        family: "poisson" where the outcome is a count of Poisson's law; else "auto".
     """
 
     inductive: ClassVar[bool] = False
@@ -57,11 +92,24 @@ class Chained(Method):
         sweeps: int = 10,
         max_rows: int = 20_000,
         delta: Mapping[str, float | Mapping[str, float]] | None = None,
+        learner: str = "auto",
+        donors: str = "auto",
+        analysis: str | None = None,
+        family: str = "auto",
     ) -> None:
         for name, count in (("chains", chains), ("sweeps", sweeps), ("max_rows", max_rows)):
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
+        for name, choice, known in (
+            ("learner", learner, LEARNERS),
+            ("donors", donors, DONORS),
+            ("family", family, FAMILIES),
+        ):
+            if choice not in known:
+                raise ValueError(f"{name} must be one of {known}, got {choice!r}")
         self.chains, self.sweeps, self.max_rows, self.delta = chains, sweeps, max_rows, dict(delta or {})
+        self.learner, self.donors = learner, donors
+        self.analysis, self.family = analysis, family
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.seed_ = seed
@@ -74,10 +122,12 @@ class Chained(Method):
         self.pools_ = [state[seen, j] for j, seen in enumerate(self.learn_.observed.T)]
         self.plans_: dict[int, Plan] = {}
         self.chains_: list[Chain] = []
-        with fitting_threads(len(self.learn_)):
+        with fitting_threads(len(self.learn_)), threadpool_limits(1, "blas"):  # several threads add up in other ways
             self.pilot_ = self._pilot()
             for j in self.pilot_.completion.order():
                 self.plans_[j] = self._ready(j, self.plans_[j])
+            self.proposals_: dict[int, Plan] = {}  # of covariates, without the outcome
+            self.outcome_: Outcome | None = self._products() if self.analysis is None else self._asked(self.analysis)
             self._run(self.chains)
 
     def _pilot(self) -> Chain:
@@ -90,40 +140,117 @@ class Chained(Method):
                 shown = completion.shown(j)
                 plan = self.plans_.get(j)
                 if plan is None:
-                    plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
-                elif not plan.n_levels or sweep == PILOT_SWEEPS - 1:  # levels are dear
+                    plan = self._first_plan(j, self.design_.others(j), *shown, rng)
+                elif self.learner == "auto" and (not plan.n_levels or sweep == PILOT_SWEEPS - 1):  # levels are dear
                     plan = with_penalty(with_products(plan, *shown), *shown)
                 self.plans_[j] = plan
-                completion.fill(j, pilot.learn(j, plan), rng)
+                completion.fill(j, pilot.learn(j, plan, rng), rng)
         return pilot
 
     def _plan(self, j: int) -> Plan:
         """That of a column without blanks in training is made when new rows need it."""
+        if (y := self.outcome_) is not None and (j in y.covariates or (y.strict and j != y.column)):
+            if j not in self.proposals_:
+                self.proposals_[j] = self._proposal(j, y.column)
+            return self.proposals_[j]
         if j not in self.plans_:
             rng = stream(self.seed_, "chained", "plan", self.learn_.columns[j].name)
             shown = self.pilot_.completion.shown(j)
-            plan = first_plan(self.learn_.columns[j].n_levels, self.design_.others(j), *shown, rng)
-            self.plans_[j] = self._ready(j, with_penalty(with_products(plan, *shown), *shown))
+            plan = finished(self._first_plan(j, self.design_.others(j), *shown, rng), *shown)
+            self.plans_[j] = replace(plan, shift=self.shifts_.get(j))
         return self.plans_[j]
+
+    def _first_plan(
+        self, j: int, predictors: np.ndarray, features: np.ndarray, target: np.ndarray, rng: np.random.Generator
+    ) -> Plan:
+        n_levels = self.learn_.columns[j].n_levels
+        plan = first_plan(n_levels, predictors, features, target, rng, self.learner, self.donors)
+        low, high = self._bounds(j)
+        return replace(plan, low=max(plan.low, low), high=min(plan.high, high))
+
+    def _bounds(self, j: int) -> tuple[float, float]:
+        """Bounds of a column's state: those that it was given, and 0 where no observed number is on its other side."""
+        low, high = self.learn_.columns[j].bounds
+        mean, sd = self.design_.mean[j], self.design_.sd[j]
+        if self.units_ is None or not self.units_.shift[j]:  # else 0 is far away
+            observed = mean + sd * self.pools_[j]
+            low = max(low, 0.0) if observed.min() >= 0 else low
+            high = min(high, 0.0) if observed.max() <= 0 else high
+        return (low - mean) / sd, (high - mean) / sd
 
     def _ready(self, j: int, plan: Plan) -> Plan:
         """What the pilot has no use for: trees, and the shift of blanks."""
-        plan = with_trees(plan, *self.pilot_.completion.shown(j))
+        if self.learner == "auto":
+            plan = with_trees(plan, *self.pilot_.completion.shown(j))
         return replace(plan, shift=self.shifts_.get(j))
+
+    def _asked(self, formula: str) -> Outcome:
+        """That of an analysis, over the table as the pilot completed it, in the units that were given."""
+        shift, scale = (0.0, 1.0) if self.units_ is None else (self.units_.shift, self.units_.scale)
+        mean, sd = self.design_.mean * scale + shift, self.design_.sd * scale
+        analysis = Analysis.of(formula, self.learn_.columns, mean + sd * self.pilot_.completion.state)
+        return FormulaOutcome(analysis, self.family == "poisson", mean, sd, self.shifts_.get(analysis.outcome))
+
+    def _products(self) -> Outcome | None:
+        """The number that goes most with squares or products of others, if the laws of these are better so.
+
+        Given a product, a factor is of no simple form: neither products nor trees find it.
+        """
+        if self.learner != "auto":
+            return None
+        done, rng = self.pilot_.completion, stream(self.seed_, "chained", "products")
+        blank = set(done.order())
+        gains: dict[int, float] = {}
+        plans: dict[int, Plan] = {}
+        for j, column in enumerate(self.learn_.columns):
+            if column.discrete or not self.design_.varied[j] or len(np.unique(self.pools_[j])) < FEWEST_VALUES:
+                continue
+            shown = done.shown(j)
+            plan = self.plans_.get(j) or self._first_plan(j, self.design_.others(j), *shown, rng)
+            plan = with_penalty(with_products(plan, *shown, sure=0.0), *shown)  # what they are good for is seen below
+            plans[j], gains[j] = plan, gain_of_products(plan, *shown)
+        if not gains or max(gains.values()) < LEAST_GAIN:
+            return None
+        y = max(gains, key=gains.__getitem__)
+        owner = np.repeat(np.arange(len(self.learn_.columns)), [b.stop - b.start for b in self.design_.blocks])
+        factors = {int(j) for j in owner[plans[y].inputs.pairs.ravel()]} & blank
+        outcome = ProductsOutcome(y, frozenset(factors), replace(plans[y], extent=0.0))
+        self.proposals_ = {j: self._proposal(j, y) for j in factors}
+        found = {
+            j: gain_of_weighing(j, self.plans_[j], self.proposals_[j], outcome, done, rng) for j in sorted(factors)
+        }
+        better = {j: gain for j, (gain, nearer) in found.items() if gain.sum() > 0 and not clearly_below_0(nearer)}
+        error = np.sqrt(sum(len(gain) * gain.var() for gain in better.values()))
+        clear = sum(gain.sum() for gain in better.values()) > CLEARLY * error
+        if not better or not clear:
+            self.proposals_ = {}
+            return None
+        self.proposals_ = {j: self.proposals_[j] for j in better}
+        return replace(outcome, covariates=frozenset(better))
+
+    def _proposal(self, j: int, y: int) -> Plan:
+        """The plan of column j given all others but y, from all rows as the pilot completed them."""
+        rows = self.pilot_.completion.rows_as_drawn()
+        rng = stream(self.seed_, "chained", "proposal", self.learn_.columns[j].name)
+        outcome = np.arange(self.design_.width)[self.design_.blocks[y]]
+        predictors = np.setdiff1d(self.design_.others(j), outcome)
+        shown = rows.features, rows.state[:, j]
+        plan = finished(self._first_plan(j, predictors, *shown, rng), *shown)
+        return replace(
+            plan, matched=False, shift=self.shifts_.get(j), n_near=0
+        )  # few donors would leave the outcome no choice
 
     def _run(self, n: int) -> None:
         """Add chains up to n."""
-        growing = {min(1, self.sweeps - 1), self.sweeps // 2, self.sweeps - 1}  # trees are kept in other sweeps
-        for k in range(len(self.chains_), n):
-            rng = stream(self.seed_, "chained", k)
-            completion = Completion.start(self.design_, self.learn_, self.pools_, rng)
-            chain, order = Chain(completion, np.ones(len(self.learn_))), completion.order()
-            for sweep in range(self.sweeps):
-                self.monitor.progress("sweeps", k * self.sweeps + sweep, n * self.sweeps)
-                chain.sweep(order, self.plans_, sweep in growing, rng)
-                if sweep >= self.sweeps // 2:
-                    completion.keep()
-            self.chains_.append(chain)
+        if len(self.chains_) >= n:
+            return
+        if self.outcome_ is not None:
+            for j in self.plans_:
+                self._plan(j)  # of covariates too
+        parts = self.design_, self.learn_, self.pools_, self.plans_, self.outcome_, self.proposals_
+        recipe = Recipe(*parts, self.sweeps, self.seed_)
+        tell = functools.partial(self.monitor.progress, "sweeps", total=n * recipe.n_sweeps)
+        self.chains_.extend(run_chains(recipe, len(self.chains_), n, tell))
 
     def level_probabilities(self, rows: Incomplete) -> dict[int, np.ndarray]:
         """P(level | rest of the row), (h, levels), of the h hidden cells of each categorical column."""
@@ -162,9 +289,9 @@ class Chained(Method):
         rng = stream(self.seed_, "chained", "draws")
         for k, done in enumerate(completions):
             for j in done.means:
-                law, hidden = self.chains_[k].laws[j], done.rows.hidden[:, j]
+                law, rows = self.chains_[k].laws[j], done.rows_as_drawn(done.rows.hidden[:, j])
                 for i in range(k, len(samples), n):
-                    drawn = done.state[hidden, j] if i == k else law.draw(done.means[j], rng)
+                    drawn = rows.state[:, j] if i == k else law.draw(done.predicted[j], rows, rng)[0]
                     samples[i, of_column[j]] = self._in_units(j, drawn)
             yield done
 
@@ -186,7 +313,7 @@ class Chained(Method):
             trace = np.array([chain.completion.moments[j] for chain in self.chains_])  # (chains, sweeps, 2)
             column = self.learn_.columns[j]
             mean, sd = trace[..., 0] * self.design_.sd[j] + self.design_.mean[j], trace[..., 1] * self.design_.sd[j]
-            late = trace[:, self.sweeps // 2 :, :1]
+            late = trace[:, trace.shape[1] // 2 :, :1]
             rhat = float(split_rhat(late)[0]) if late.shape[1] >= LEAST_DRAWS else float("nan")
             found[column.name] = {"mean": mean.tolist(), "sd": sd.tolist(), "rhat": rhat}
         return found
@@ -196,9 +323,11 @@ class Chained(Method):
         chain, rng = self.chains_[k], stream(self.seed_, "chained", "rows", k)
         completion = Completion.start(self.design_, rows, self.pools_, rng)
         order = completion.order()
+        if self.outcome_ is not None:
+            order.sort(key=self.outcome_.column.__eq__)
         for j in order:
             if j not in chain.laws:
-                chain.learn(j, self._plan(j))
+                chain.learn(j, self._plan(j), rng)
         for sweep in range(self.sweeps):
             for j in order:
                 completion.fill(j, chain.laws[j], rng)
