@@ -127,7 +127,7 @@ def test_the_slope_of_a_product_is_not_diluted(analysis: str | None):
         estimates.append(pooled.estimate[0])
         covered.append(abs(pooled.estimate[0] - 1) < 2.2 * pooled.se[0])
     assert np.mean(estimates) == pytest.approx(1, abs=0.06 if analysis else 0.12)  # mice, pmm: 0.74
-    assert sum(covered) >= 6  # without a formula the outcome is not found in one of the tables
+    assert sum(covered) >= 6
 
 
 def test_an_outcome_is_found_where_products_make_one_and_only_there():
@@ -185,9 +185,14 @@ def test_an_analysis_is_of_the_columns_in_their_own_units():
     x = rng.uniform(1e6, 3e6, size=300)
     table = pd.DataFrame({"x": x, "y": np.log(x) + 0.01 * rng.normal(size=300)})
     blank = table.assign(x=table.x.where(np.arange(300) % 4 > 0))
-    done = Imputer("chained", method_options={"analysis": "y ~ log(x)", "chains": 2}).fit(blank).draws(blank, 1)[0]
+    done = Imputer("chained", analysis="y ~ log(x)", method_options={"chains": 2}).fit(blank).draws(blank, 1)[0]
     hidden = blank.x.isna()
     np.testing.assert_allclose(np.log(done.x[hidden]) - table.y[hidden], 0, atol=0.08)
+
+
+def test_a_method_that_takes_no_analysis_says_so():
+    with pytest.raises(UserError, match="analysis"):
+        Imputer("knn", analysis="y ~ count").fit(of_all_kinds())
 
 
 def test_choices_that_do_not_exist():

@@ -295,8 +295,8 @@ def gain_of_weighing(
 
 
 def clearly_below_0(gains: np.ndarray) -> bool:
-    """Whether the sum of gains (n,) is, by half a standard error."""
-    return bool(gains.sum() < -0.5 * gains.std() * np.sqrt(len(gains)))
+    """Whether the sum of gains (n,) is, by more than chance alone."""
+    return bool(gains.sum() < -1.5 * gains.std() * np.sqrt(len(gains)))
 
 
 def _parts(rows: np.ndarray, at_once: int) -> list[np.ndarray]:
