@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.stats import norm
 
-from lacuna.methods.selective.observation import ObservationProcess
+
 from lacuna.types import Incomplete
 
 LEVEL = 0.05
@@ -43,7 +43,7 @@ class ColumnDiagnosis:
         hidden: np.ndarray,
         ordinary: np.ndarray,
         meaning: np.ndarray,
-        process: ObservationProcess,
+        process: Any,
     ) -> Self:
         """Compare blanks (n,) with the probability (n,) of an ordinary one.
 
@@ -107,7 +107,7 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 1e-3 else f"= {value:.3f}"
 
 
-def warnings_for(train: Incomplete, process: ObservationProcess, columns: Sequence[ColumnDiagnosis]) -> list[str]:
+def warnings_for(train: Incomplete, process: Any, columns: Sequence[ColumnDiagnosis]) -> list[str]:
     """Where an assumption is in doubt, and what to do."""
     names = [c.name for c in train.columns]
     reference = process.reference

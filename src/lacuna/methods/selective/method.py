@@ -8,7 +8,7 @@ import numpy as np
 
 from lacuna.crossfit import Boosting
 from lacuna.methods.base import Method
-from lacuna.methods.boosting import BoostedTrees
+from lacuna.methods.chained import Chained
 from lacuna.methods.selective.observation import Ordinary
 from lacuna.methods.selective.posterior import MeaningfulPosterior
 from lacuna.rng import stream
@@ -35,7 +35,7 @@ class Selective(Method):
     at one average rate for all columns; ``Imputation.diagnostics`` says how far the data bear that out.
 
     Args:
-        base: the imputer of regular values; None: ``BoostedTrees``. One that gives points only is credited with
+        base: the imputer of regular values; None: ``Chained``. One that gives points only is credited with
             the probability of being right that it reaches on observed cells held out of its training.
         ordinary: probability of an ordinary blank: ``per_row``, ``common`` or a rate; see ``MeaningfulPosterior``.
         rounds, learning_rate, leaves, folds: of the models of what is meaningful, see ``crossfit.Boosting``.
@@ -57,7 +57,7 @@ class Selective(Method):
     ) -> None:
         if not 0 < hold_out < 1:
             raise ValueError(f"hold_out must lie in (0, 1), got {hold_out}")
-        self.base = BoostedTrees() if base is None else base
+        self.base = Chained() if base is None else base
         self.posterior = MeaningfulPosterior(ordinary, Boosting(rounds, learning_rate, leaves, folds=folds))
         self.hold_out = hold_out
 
@@ -72,12 +72,12 @@ class Selective(Method):
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.monitor.progress("blanks", 0, 1)
-        self.posterior.fit(train, seed)
         self.base.monitor = self.monitor
         self.reached_ = np.zeros(len(train.columns))
         judged = where(train.columns, mm_candidate=True, discrete=True)
         if isinstance(self.base, GivesLevels) or not judged.any():
             self.base.fit(train, seed)
+            self.posterior.fit(train, seed, self.base if isinstance(self.base, Chained) else None)
             return
         held_out = train.observed & judged & (stream(seed, "hold out").random(train.values.shape) < self.hold_out)
         held_out &= (train.observed & ~held_out).any(0)  # something of each column must be left to learn from
@@ -85,6 +85,7 @@ class Selective(Method):
         rows = held_out.any(1)
         guessed = self.base.fit(shown, seed).impute(shown.take(rows)).values
         right = ((guessed == train.values[rows]) & held_out[rows]).sum(0)
+        self.posterior.fit(train, seed)
         self.reached_ = (right + 1) / (held_out.sum(0) + 2)  # Laplace's rule: never quite sure
 
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:

@@ -13,10 +13,11 @@ from typing import Literal, Self
 import numpy as np
 from scipy.special import logit
 
-from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fit
 from lacuna.errors import UserError
+from lacuna.methods.selective.blanks import BlankScores
 from lacuna.methods.selective.drivers import find_drivers, leading_directions
 from lacuna.methods.selective.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
+from lacuna.methods.selective.references import References
 from lacuna.types import Column, Incomplete
 
 Ordinary = Literal["common", "per_row"] | float
@@ -24,40 +25,10 @@ Ordinary = Literal["common", "per_row"] | float
 LEVEL = 1e-3  # of the tests that look for drivers
 MAX_DRIVERS = 10
 
-BASE_SPREAD = 0.05  # columns under one process still differ by so much, in log-odds
-SPARED = 1e-12  # prior probability that the process is milder on a column: the data have to insist, by some 30 nats
+SPARED = 1e-3  # prior probability that the process treats a column in a way of its own
 SPARED_DRIVER = 0.5  # on one that drives it
 SUREST = 0.25  # share of the rows that the process is learned from, at least
 SCORE_LIMIT = 5.0  # standard scores beyond are drawn in
-DRIVER_BOOSTING = Boosting(rounds=50, leaves=8, folds=2)
-
-
-@dataclass(frozen=True)
-class ReferenceRate:
-    """The rate of ordinary blanks in the columns that hold no others."""
-
-    mean: float | None  # None: there is no such column
-    spread: float  # sd of a column's rate around it, on the scale of log-odds
-    n_cells: int  # that it rests on
-    lowest: float  # rate of a column
-    highest: float
-
-    @classmethod
-    def of(cls, train: Incomplete) -> Self:
-        """Columns without any blank are taken to be spared by the process, unless all are."""
-        reference = ~train.candidates
-        if not reference.any():
-            return cls(None, np.inf, 0, np.nan, np.nan)
-        rates = train.hidden[:, reference].mean(0)
-        n = len(train)
-        if not rates.any():
-            return cls(0.0, BASE_SPREAD, n * len(rates), 0.0, 0.0)
-        rates = rates[rates > 0]
-        log_odds = logit(np.clip(rates, 0.5 / n, 1 - 0.5 / n))
-        sampling = (1 / (n * rates * np.maximum(1 - rates, 1 / n))).mean()
-        extra = max(float(log_odds.var(ddof=1)) - sampling, 0.0) if len(rates) > 1 else 0.0
-        mean = float(rates.mean())
-        return cls(mean, float(np.hypot(BASE_SPREAD, extra**0.5)), n * len(rates), rates.min(), rates.max())
 
 
 @dataclass(frozen=True)
@@ -84,73 +55,43 @@ class ColumnCode:
 
 
 @dataclass(frozen=True)
-class Driver:
-    """A column that moves the blanks of one other, by a score whose weight is about 1 in size."""
-
-    code: ColumnCode
-    direction: np.ndarray  # (f,) of the codes
-    drop: np.ndarray  # columns that do not help to guess a hidden score: the driver's own and the one it moves
-    guess: CrossFitted | None  # of the score where it is hidden; None: never hidden in training
-    variance: float  # of the guess
-
-    @classmethod
-    def fit(
-        cls,
-        train: Incomplete,
-        code: ColumnCode,
-        direction: np.ndarray,
-        target: int,
-        rng: np.random.Generator,
-    ) -> Self:
-        seen = train.observed[:, code.index]
-        drop = np.array([code.index, target])
-        if seen.all():
-            return cls(code, direction, drop, None, float((code(train.values) @ direction).var()))
-        score = code(train.values[seen]) @ direction
-        categorical = np.delete(categorical_columns(train.columns), drop)
-        features = np.delete(train.values[seen], drop, axis=1)
-        guess = cross_fit(features, score, 0, categorical, DRIVER_BOOSTING, rng)
-        return cls(code, direction, drop, guess, float(((score - guess.out_of_fold[:, 0]) ** 2).mean()))
-
-    def score(self, rows: Incomplete, meaningful: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance (n,) of the score; where the driver is meaningfully missing it is 0.
-
-        Args:
-            meaningful: (n,) probability of that, for rows in which the driver is hidden.
-        """
-        mean, variance = self.code(rows.values) @ self.direction, np.zeros(len(rows))
-        hidden = rows.hidden[:, self.code.index]
-        if hidden.any():
-            regular = 1 - meaningful[hidden]
-            guess = np.zeros(hidden.sum())
-            if self.guess is not None:
-                guess = self.guess.predict(np.delete(rows.values[hidden], self.drop, axis=1))[:, 0]
-            mean[hidden] = regular * guess
-            variance[hidden] = regular * (self.variance + guess**2) - mean[hidden] ** 2
-        return mean, variance
-
-
-@dataclass(frozen=True)
 class ColumnProcess:
-    """Ordinary blanks of one candidate column."""
+    """Ordinary blanks of one candidate column: logistic in values of drivers and in blanks of reference columns."""
 
     column: int
-    drivers: tuple[Driver, ...]
+    codes: tuple[ColumnCode, ...]  # of the drivers
+    directions: tuple[np.ndarray, ...]
+    blanks: BlankScores | None
     rate: OrdinaryRate
 
-    def probability(self, rows: Incomplete, meaningful: np.ndarray) -> np.ndarray:
-        """(n,); ``meaningful`` (n, d) is needed in the driving columns only."""
-        return self.rate.probability(*driver_scores(self.drivers, rows, meaningful))
+    def scores(self, shown: np.ndarray, blank: np.ndarray) -> np.ndarray:
+        """(m, n, f) of completed tables (m, n, d), NaN where meaningful, of rows with blanks (n, d)."""
+        return all_scores(self.codes, self.directions, self.blanks, shown, blank)
+
+    def probability(self, shown: np.ndarray, blank: np.ndarray) -> np.ndarray:
+        """(m, n)"""
+        scores = self.scores(shown, blank)
+        flat = scores.reshape(scores.shape[0] * scores.shape[1], -1) if scores.size else np.empty((scores.shape[0] * scores.shape[1], 0))
+        return self.rate.probability(flat, np.zeros_like(flat)).reshape(scores.shape[:2])
 
 
-def driver_scores(
-    drivers: tuple[Driver, ...], rows: Incomplete, meaningful: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance, (n, f) each, of the scores of f drivers."""
-    both = np.zeros((2, len(rows), len(drivers)))
-    for i, driver in enumerate(drivers):
-        both[:, :, i] = driver.score(rows, meaningful[:, driver.code.index])
-    return both[0], both[1]
+def all_scores(
+    codes: tuple[ColumnCode, ...],
+    directions: tuple[np.ndarray, ...],
+    blanks: BlankScores | None,
+    shown: np.ndarray,
+    blank: np.ndarray,
+) -> np.ndarray:
+    """(m, n, f); a driver that is meaningfully missing scores 0."""
+    m, n, _ = shown.shape
+    parts = [
+        (code(shown.reshape(m * n, -1)) @ direction).reshape(m, n, 1)
+        for code, direction in zip(codes, directions, strict=True)
+    ]
+    if blanks is not None:
+        of_blanks = blanks(blank)
+        parts.append(np.broadcast_to(of_blanks, (m, *of_blanks.shape)))
+    return np.concatenate(parts, axis=2) if parts else np.empty((m, n, 0))
 
 
 def surest(variances: np.ndarray) -> np.ndarray:
@@ -166,21 +107,22 @@ def surest(variances: np.ndarray) -> np.ndarray:
 class ObservationProcess:
     """What the other columns tell of the process, and how it bears on a candidate column."""
 
-    reference: ReferenceRate
+    references: References
     constant: float | None  # probability of an ordinary blank, the same everywhere; None: by column and row
     drivers: tuple[int, ...]  # columns that move the process
     codes: tuple[ColumnCode, ...]  # of the drivers
     directions: tuple[np.ndarray, ...]  # of the drivers
+    blanks: BlankScores | None
 
     @property
     def given(self) -> bool:
         """Whether the rate came from the user rather than from other columns."""
-        return self.constant is not None and self.constant != self.reference.mean
+        return self.constant is not None and self.constant != self.references.mean
 
     @property
     def identified(self) -> bool:
         """Whether anything says how probable an ordinary blank is."""
-        return self.given or self.reference.mean is not None
+        return self.given or self.references.mean is not None
 
     @classmethod
     def fit(cls, train: Incomplete, ordinary: Ordinary) -> Self:
@@ -192,49 +134,68 @@ class ObservationProcess:
         Raises:
             UserError: ``common`` without a column that cannot be meaningful.
         """
-        reference = ReferenceRate.of(train)
-        if ordinary == "common" and reference.mean is None:
+        references = References.of(train.hidden, train.candidates, ())
+        if ordinary == "common" and references.mean is None:
             raise UserError(
                 "every column may hold meaningful missingness, so none shows the rate of ordinary blanks: "
                 "give it (method.ordinary=0.1) or use method.ordinary=per_row"
             )
-        if ordinary != "per_row" or reference.mean == 0:
-            constant = reference.mean if isinstance(ordinary, str) else float(ordinary)
-            return cls(reference, constant, (), (), ())
+        if ordinary != "per_row" or references.mean == 0:
+            constant = references.mean if isinstance(ordinary, str) else float(ordinary)
+            return cls(references, constant, (), (), (), None)
         codes = [ColumnCode.of(c, j, train.values[train.observed[:, j], j]) for j, c in enumerate(train.columns)]
         encoded = [code(train.values) for code in codes]
         targets = np.flatnonzero(~train.candidates & train.hidden.any(0) & train.observed.any(0))
         drivers = find_drivers(encoded, train.observed, list(targets), LEVEL, MAX_DRIVERS)
         directions = leading_directions(encoded, train.observed, list(targets), drivers)
         return cls(
-            reference,
+            References.of(train.hidden, train.candidates, tuple(drivers)),
             None,
             tuple(drivers),
             tuple(codes[k] for k in drivers),
             tuple(directions[k] for k in drivers),
+            BlankScores.of(train.hidden, targets) if len(targets) else None,
         )
 
+    def blank_scores(self, column: int, scored: np.ndarray, blank: np.ndarray) -> BlankScores | None:
+        """Which blanks of reference columns go with those of a candidate."""
+        if self.blanks is None:
+            return None
+        by_value = all_scores(*self._drivers(column), None, scored, blank)
+        return self.blanks.choose(blank, blank[:, column], by_value.mean(0), np.array([], int))
+
+    def _drivers(self, column: int) -> tuple[tuple[ColumnCode, ...], tuple[np.ndarray, ...]]:
+        used = [i for i, code in enumerate(self.codes) if code.index != column]
+        return tuple(self.codes[i] for i in used), tuple(self.directions[i] for i in used)
+
     def of_column(
-        self, train: Incomplete, column: int, meaningful: np.ndarray, rng: np.random.Generator
+        self,
+        column: int,
+        blanks: BlankScores | None,
+        scored: np.ndarray,
+        shown: np.ndarray,
+        blank: np.ndarray,
+        rng: np.random.Generator,
     ) -> ColumnProcess:
         """Its ordinary blanks in one candidate column.
 
         Args:
-            meaningful: (n, d) P(meaningful) where a driver is hidden.
+            blanks: of reference columns, that go with its own.
+            scored: (m, n, d) completed tables, NaN where meaningful.
+            shown: (k, n, d) what tells how probable a meaningful blank is.
+            blank: (n, d) bool.
         """
         if self.constant is not None:
             rate = OrdinaryRate(np.empty((1, 0)), np.array([logit(self.constant)]), np.ones(1))
-            return ColumnProcess(column, (), rate)
-        drivers = tuple(
-            Driver.fit(train, code, direction, column, rng)
-            for code, direction in zip(self.codes, self.directions, strict=True)
-            if code.index != column
-        )
-        hidden = train.hidden[:, column]
-        scores = driver_scores(drivers, train, meaningful)
-        known = surest(scores[1])
-        strata = np.full(len(train), -1)
-        strata[known] = crossed_strata(np.delete(train.values[known], column, axis=1), hidden[known], rng)
+            return ColumnProcess(column, (), (), None, rate)
+        codes, directions = self._drivers(column)
+        hidden = blank[:, column]
+        scores = all_scores(codes, directions, blanks, scored, blank)
+        mean, variance = scores.mean(0), scores.var(0)
+        variance[variance < 1e-12] = 0
+        known = surest(variance)
+        strata = np.full(len(blank), -1)
+        strata[known] = crossed_strata(np.delete(shown[0, known], column, axis=1), hidden[known], rng)
         spared = SPARED_DRIVER if column in self.drivers else SPARED
-        rate = fit_ordinary_rate(hidden, *scores, strata, self.reference.mean, self.reference.spread, spared, rng)
-        return ColumnProcess(column, drivers, rate)
+        rate = fit_ordinary_rate(hidden, mean, variance, strata, self.references.prior, spared, rng)
+        return ColumnProcess(column, codes, directions, blanks, rate)
