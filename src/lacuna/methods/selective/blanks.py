@@ -49,24 +49,18 @@ class BlankScores:
         scale[1 + patterns.shape[1] :] = 1 / STEP
         return cls(columns, patterns, (), raw.mean(0), scale)
 
-    def choose(self, blank: np.ndarray, hidden: np.ndarray, known: np.ndarray, exclude: np.ndarray) -> Self:
+    def choose(self, blank: np.ndarray, hidden: np.ndarray, known: np.ndarray) -> Self:
         """Those that go with a column's blanks, the clearest first, by score tests.
 
         Args:
             blank: (n, d) bool.
             hidden: (n,) the column's.
             known: (n, f) scores that are in the model already.
-            exclude: columns whose own blanks are not to be used.
         """
         scores = (self._raw(blank) - self.centre) / self.scale
         chosen: list[int] = []
-        first_single = 1 + self.patterns.shape[1]
         while len(chosen) < AT_MOST and len(self.columns) and 0 < hidden.sum() < len(hidden):
-            rest = [
-                i
-                for i in range(scores.shape[1])
-                if i not in chosen and np.ptp(scores[:, i]) > 0 and not (i >= first_single and self.columns[i - first_single] in exclude)
-            ]
+            rest = [i for i in range(scores.shape[1]) if i not in chosen and np.ptp(scores[:, i]) > 0]
             if not rest:
                 break
             found = np.array(score_statistics(np.column_stack([known, scores[:, chosen]]), [scores[:, [i]] for i in rest], hidden))
@@ -85,3 +79,12 @@ class BlankScores:
         k = len(self.columns)
         share = logit((shown.sum(1) + 0.5) / (k + 1))
         return np.column_stack([share, shown @ self.patterns, shown])
+
+    def partners(self, blank: np.ndarray, column: int) -> list[int]:
+        """The reference columns whose blanks go most with a column's, where any do."""
+        if not self.chosen:
+            return []
+        own = blank[:, column] - blank[:, column].mean()
+        shown = blank[:, self.columns] - blank[:, self.columns].mean(0)
+        strength = own @ shown / np.sqrt(np.maximum((shown**2).sum(0), 1e-9))
+        return [int(self.columns[i]) for i in np.argsort(-strength) if strength[i] >= strength.max() / 2]

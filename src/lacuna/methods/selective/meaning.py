@@ -69,10 +69,11 @@ class MeaningRate:
             shown: (m, n, d), NaN where meaningful.
             hidden: (n,) the column's blanks.
             first: (n,) int, the first row that each is equal to.
-            ordinary: (m, n) probability of an ordinary blank, below 1.
+            ordinary: (1 or m, n) probability of an ordinary blank, below 1.
             copy_weights: (m, n) sum 1 by row.
         """
         m, n, _ = shown.shape
+        ordinary = np.broadcast_to(ordinary, (m, n))
         target = (hidden - ordinary) / (1 - ordinary)
         share = np.clip(np.average(target, weights=(1 - ordinary) ** 2), 0.01, 0.99)
         blank = 1 - (1 - ordinary) * (1 - share)

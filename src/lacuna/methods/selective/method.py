@@ -12,7 +12,7 @@ from lacuna.methods.chained import Chained
 from lacuna.methods.selective.observation import Ordinary
 from lacuna.methods.selective.posterior import MeaningfulPosterior
 from lacuna.rng import stream
-from lacuna.types import Imputation, Incomplete, where
+from lacuna.types import Column, Imputation, Incomplete, where
 
 
 @runtime_checkable
@@ -68,16 +68,16 @@ class Selective(Method):
 
     def open_ends(self) -> np.ndarray:
         """As the base imputer."""
-        return self.base.open_ends()
+        return self.base.open_ends()[:, : len(self.columns_)]
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.monitor.progress("blanks", 0, 1)
         self.base.monitor = self.monitor
+        self.posterior.fit(train, seed)
         self.reached_ = np.zeros(len(train.columns))
         judged = where(train.columns, mm_candidate=True, discrete=True)
         if isinstance(self.base, GivesLevels) or not judged.any():
-            self.base.fit(train, seed)
-            self.posterior.fit(train, seed, self.base if isinstance(self.base, Chained) else None)
+            self.base.fit(self._with_blanks(train), seed)
             return
         held_out = train.observed & judged & (stream(seed, "hold out").random(train.values.shape) < self.hold_out)
         held_out &= (train.observed & ~held_out).any(0)  # something of each column must be left to learn from
@@ -85,20 +85,29 @@ class Selective(Method):
         rows = held_out.any(1)
         guessed = self.base.fit(shown, seed).impute(shown.take(rows)).values
         right = ((guessed == train.values[rows]) & held_out[rows]).sum(0)
-        self.posterior.fit(train, seed)
         self.reached_ = (right + 1) / (held_out.sum(0) + 2)  # Laplace's rule: never quite sure
 
+    def _with_blanks(self, rows: Incomplete) -> Incomplete:
+        """Rows as the base sees them: to chained equations, blanks that are meant are values too."""
+        meant = self.posterior.meant if isinstance(self.base, Chained) else []
+        return Incomplete(
+            rows.columns + tuple(Column(f"{rows.columns[j].name} is blank", "categorical", (0, 1)) for j in meant),
+            np.column_stack([rows.values, rows.hidden[:, meant]]),
+            np.column_stack([rows.observed, np.ones((len(rows), len(meant)), bool)]),
+        )
+
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
-        done = self.base.impute(rows, draws)
+        seen = self._with_blanks(rows)
+        done = self.base.impute(seen, draws)
         probability = self.posterior.predict(rows)
         best = np.ones(rows.values.shape)  # probability of the best regular value; a number has no rivals
         discrete = where(rows.columns, discrete=True)
         best[:, discrete] = self.reached_[discrete]
         if isinstance(self.base, GivesLevels):
-            for j, levels in self.base.level_probabilities(rows).items():
+            for j, levels in self.base.level_probabilities(seen).items():
                 best[rows.hidden[:, j], j] = levels.max(1)
         return Imputation(
-            done.values,
+            done.values[:, : len(rows.columns)],
             rows.hidden & rows.candidates & (probability > (1 - probability) * best),
             probability,
             done.draws,

@@ -27,6 +27,7 @@ MAX_DRIVERS = 10
 
 SPARED = 1e-3  # prior probability that the process treats a column in a way of its own
 SPARED_DRIVER = 0.5  # on one that drives it
+FEWEST_ROWS = 100  # with all drivers observed, that blanks which come together are looked for in
 SUREST = 0.25  # share of the rows that the process is learned from, at least
 SCORE_LIMIT = 5.0  # standard scores beyond are drawn in
 
@@ -71,7 +72,8 @@ class ColumnProcess:
     def probability(self, shown: np.ndarray, blank: np.ndarray) -> np.ndarray:
         """(m, n)"""
         scores = self.scores(shown, blank)
-        flat = scores.reshape(scores.shape[0] * scores.shape[1], -1) if scores.size else np.empty((scores.shape[0] * scores.shape[1], 0))
+        m, n, f = scores.shape
+        flat = scores.reshape(m * n, f)
         return self.rate.probability(flat, np.zeros_like(flat)).reshape(scores.shape[:2])
 
 
@@ -140,7 +142,7 @@ class ObservationProcess:
                 "every column may hold meaningful missingness, so none shows the rate of ordinary blanks: "
                 "give it (method.ordinary=0.1) or use method.ordinary=per_row"
             )
-        if ordinary != "per_row" or references.mean == 0:
+        if ordinary != "per_row":
             constant = references.mean if isinstance(ordinary, str) else float(ordinary)
             return cls(references, constant, (), (), (), None)
         codes = [ColumnCode.of(c, j, train.values[train.observed[:, j], j]) for j, c in enumerate(train.columns)]
@@ -161,8 +163,12 @@ class ObservationProcess:
         """Which blanks of reference columns go with those of a candidate."""
         if self.blanks is None:
             return None
-        by_value = all_scores(*self._drivers(column), None, scored, blank)
-        return self.blanks.choose(blank, blank[:, column], by_value.mean(0), np.array([], int))
+        by_value = all_scores(*self._drivers(column), None, scored, blank).mean(0)
+        # where a driver is hidden, whatever goes with it would stand in for it
+        rows = ~blank[:, [k for k in self.drivers if k != column]].any(1)
+        if rows.sum() < FEWEST_ROWS:
+            rows[:] = True
+        return self.blanks.choose(blank[rows], blank[rows, column], by_value[rows])
 
     def _drivers(self, column: int) -> tuple[tuple[ColumnCode, ...], tuple[np.ndarray, ...]]:
         used = [i for i, code in enumerate(self.codes) if code.index != column]

@@ -9,23 +9,31 @@ import numpy as np
 from scipy.special import expit
 
 from lacuna.crossfit import Boosting
-from lacuna.methods.selective.diagnosis import ColumnDiagnosis
 from lacuna.methods.base import Method
 from lacuna.methods.chained import Chained
-from lacuna.methods.selective.drivers import blank_coefficients
+from lacuna.methods.selective.dependence import dependence_p_value
+from lacuna.methods.selective.diagnosis import ColumnDiagnosis, Together, warnings_for
+from lacuna.methods.selective.evidence import (
+    by_row,
+    given_row,
+    log_likelihood_without,
+    probability_of_any,
+    rate_evidence,
+    rate_interval,
+)
 from lacuna.methods.selective.meaning import MeaningRate
-from lacuna.methods.selective.observation import ColumnProcess, ObservationProcess, Ordinary
+from lacuna.methods.selective.observation import ColumnCode, ColumnProcess, ObservationProcess, Ordinary
 from lacuna.numerics.rows import RowLookup
 from lacuna.rng import stream
 from lacuna.types import Incomplete
 
-MAX_ROWS = 20_000  # that the posterior is learned from
+MAX_ROWS = 20_000  # that are learned from; a random subset where there are more
 COPIES = 5  # completed tables
-CHEAP_SWEEPS = 5
+CHEAP_SWEEPS = 5  # of the chains that complete them where nothing else does
 PASSES = 2
-N_FITS = 2  # of a column to completed tables
-LOG_PRIOR_ODDS = -1.0
-TRACE = False
+N_FITS = 2  # of a column's model to completed tables, which the first fit weighs
+SURE = 0.01  # p-value below which blanks depend on values
+TOGETHER = 5.0  # standard errors beyond which blanks of two candidates come together
 
 
 @dataclass(frozen=True)
@@ -33,43 +41,37 @@ class CandidateColumn:
     """Both kinds of blanks of one candidate column."""
 
     index: int
-    native: np.ndarray  # (d,) bool: columns whose blanks its model sees as they are
+    native: np.ndarray  # (d,) bool: columns whose blanks the model of meaning sees as they are
     blanks: ColumnProcess
     meaning: MeaningRate
-    weight: float  # probability that the column has meaningful blanks at all
-
-
-def given_hidden(meaning: np.ndarray, ordinary: np.ndarray) -> np.ndarray:
-    """P(meaningful | hidden) from P(meaningful) and P(ordinary blank), both given the rest of the row.
-
-    With P(hidden) = P = 1 - (1 - meaning) (1 - ordinary) this is (P - ordinary) / (P (1 - ordinary)).
-
-    >>> given_hidden(np.array([0.0, 0.1, 1.0]), np.array([0.1, 0.1, 0.1])).round(3)
-    array([0.   , 0.526, 1.   ])
-    """
-    hidden = 1 - (1 - meaning) * (1 - ordinary)
-    return np.divide(meaning, hidden, out=np.zeros_like(hidden), where=hidden > 0)
+    probability: float  # that the column has meaningful blanks at all
 
 
 class MeaningfulPosterior:
     """P(meaningful | hidden, rest of the row) for the candidate columns of a table.
 
-    A blank's propensity, from boosted trees with native blanks, is divided into its ordinary part, from the
-    observation process, and the rest. It needs no imputation and can be put beside any imputer.
+    A blank's propensity is divided into its ordinary part, logistic in values and in blanks of the columns that cannot
+    be meaningful, and the rest, by boosted trees on the rest of the row. Where a column's blanks go with those of
+    reference columns, or with those of another candidate that nothing shows to be meant, the trees see completed
+    values in their place: what blanks share is ordinary. Elsewhere they see blanks as they are.
+
+    All of it counts with the probability that the column has meaningful blanks at all: by how much they explain its
+    blanks, out of fold, beyond the ordinary ones at a rate of its own. So no blank is kept on the rate alone, unless
+    the rate is given.
 
     Args:
-        ordinary: probability of an ordinary blank. ``per_row``: it averages to the rate of the columns that
-            cannot be meaningful and may depend on the columns that are found to drive it; ``common``: that rate
-            for every cell; a number in [0, 1): the rate.
+        ordinary: probability of an ordinary blank. ``per_row``: it averages to about the rate of the columns that
+            cannot be meaningful, as far as those agree, and may depend on the columns that are found to drive it;
+            ``common``: that rate for every cell; a number in [0, 1): the rate.
         boosting: of the propensities.
 
     >>> from lacuna.datasets.bayesnet import BayesNet
     >>> from lacuna.masks.mcar import MCAR
     >>> from lacuna.problem import hide
-    >>> table = BayesNet(2_000, 0).load(stream(0, "dataset"), stream(0, "split"))
+    >>> table = BayesNet(500, 0).load(stream(0, "dataset"), stream(0, "split"))
     >>> train = hide(table, MCAR().draw(table, 0.1, stream(0, "mask"))).train
     >>> MeaningfulPosterior().fit(train).predict(train).shape
-    (2000, 5)
+    (500, 5)
     """
 
     def __init__(self, ordinary: Ordinary = "per_row", boosting: Boosting | None = None) -> None:
@@ -87,62 +89,163 @@ class MeaningfulPosterior:
             completer: fitted to them, gives draws of hidden cells; None: ``Chained``, at a cheap setting.
         """
         rng = stream(seed, "selective")
-        some = np.sort(rng.permutation(len(train))[:MAX_ROWS])
-        sample = train.take(some)
+        sample = train.take(np.sort(rng.permutation(len(train))[:MAX_ROWS]))
         self.process_ = ObservationProcess.fit(sample, self.ordinary)
         self.lookup_ = RowLookup.of(sample.values)
-        first = self.lookup_.find(sample.values)
-        modelled = np.flatnonzero(sample.candidates & sample.hidden.any(0) & sample.observed.any(0))
-        self.columns_: list[CandidateColumn] = []
+        self.passes_: list[list[CandidateColumn]] = []
         self.diagnoses_: list[ColumnDiagnosis] = []
         self.warnings_: list[str] = []
+        modelled = np.flatnonzero(sample.candidates & sample.hidden.any(0) & sample.observed.any(0))
         if not len(modelled):
             return self
-        self.completer_ = Chained(chains=COPIES, sweeps=CHEAP_SWEEPS).fit(train, seed) if completer is None else completer
-        completed = self._completed(sample)
+        self.completer_ = completer or Chained(chains=COPIES, sweeps=CHEAP_SWEEPS).fit(train, seed)
+        first, completed = self.lookup_.find(sample.values), self._completed(sample)
         # A driver that may be meaningful comes first: what it is where hidden bears on the others.
         order = sorted(modelled.tolist(), key=lambda j: j not in self.process_.drivers)
         # What values and reference columns say of each column comes first. Blanks of other candidates count where
-        # that has shown that they are meant; at once, columns that are lost together would vouch for each other.
+        # that has shown that they are meant: else columns that are lost together would vouch for each other.
+        meant = np.full(len(sample.columns), self.process_.constant is not None)
         state = np.zeros(completed.shape, bool)
-        meant = np.zeros(len(sample.columns), bool)
-        self.passes_: list[list[CandidateColumn]] = []
-        for _ in range(PASSES):
-            columns, new_state, new_meant = [], np.zeros(completed.shape, bool), np.zeros(len(meant), bool)
+        for last in np.arange(PASSES) == PASSES - 1:
             scored = np.where(state, np.nan, completed)
+            columns, next_state, next_meant = [], np.zeros(completed.shape, bool), meant.copy()
             for j in order:
-                hidden = sample.hidden[:, j]
-                found = self.process_.blank_scores(j, scored, sample.hidden)
-                lost_together = found is not None and bool(found.chosen)
-                native = meant | (~sample.candidates & (not lost_together))
-                if self.process_.constant is not None:
-                    native[:] = True
-                shown = shown_to(j, native, completed, sample.hidden)
-                blanks = self.process_.of_column(j, found, scored, shown, sample.hidden, rng)
-                ordinary = blanks.probability(scored, sample.hidden).mean(0)[None]
-                copy_weights = np.full(shown.shape[:2], 1 / len(shown))
-                for _ in range(N_FITS if len(shown) > 1 else 1):
-                    meaning = MeaningRate.fit(
-                        sample.columns, shown, hidden, first, j, np.tile(ordinary, (len(shown), 1)), copy_weights, self.boosting, rng
-                    )
-                    likelihood = given_row(meaning.out_of_fold, ordinary, hidden)
-                    copy_weights = likelihood / likelihood.sum(0)
-                gain = np.log(likelihood.mean(0)).sum() - null_log_likelihood(blanks, scored, sample.hidden, self.process_.constant)
-                weight = float(expit(gain + LOG_PRIOR_ODDS))
-                columns.append(CandidateColumn(j, native, blanks, meaning, weight))
-                if TRACE:
-                    print(sample.columns[j].name, "gain", round(float(gain), 1), "w", round(weight, 3), "q", ordinary.mean().round(3), "blank", hidden.mean().round(3), "scores", blanks.rate.weights.mean(0).round(2), "chosen", blanks.blanks and blanks.blanks.chosen, "rounds", meaning.rounds, "copies", len(shown))
-                p = (likelihood * given_hidden(meaning.out_of_fold, ordinary)).sum(0) / likelihood.sum(0)
-                new_state[:, :, j] = hidden & (rng.random(completed.shape[:2]) < weight * p)
-                new_meant[j] = weight > 0.5
+                column, p = self._fit_column(j, sample, first, completed, scored, meant, last, rng)
+                next_state[:, :, j] = rng.random(completed.shape[:2]) < p
+                next_meant[j] = column.probability > 0.5 or self.process_.constant is not None
+                columns.append(column)
             self.passes_.append(columns)
-            state, meant = new_state, new_meant
-        self.columns_ = self.passes_[-1]
+            state, meant = next_state, next_meant
+        self.warnings_ = self._warnings(sample)
         return self
+
+    def _fit_column(
+        self,
+        j: int,
+        sample: Incomplete,
+        first: np.ndarray,
+        completed: np.ndarray,
+        scored: np.ndarray,
+        meant: np.ndarray,
+        diagnose: bool,
+        rng: np.random.Generator,
+    ) -> tuple[CandidateColumn, np.ndarray]:
+        """A column and its (n,) P(meaningful and hidden), out of fold.
+
+        Args:
+            completed: (m, n, d).
+            scored: (m, n, d), NaN where another candidate is meaningful.
+            meant: (d,) bool: columns that are known to have meaningful blanks.
+        """
+        process, blank, hidden = self.process_, sample.hidden, sample.hidden[:, j]
+        together = process.blank_scores(j, scored, blank)
+        native = meant | (~sample.candidates & (together is None or not together.chosen))
+        shown = shown_to(j, native, completed, blank)
+        blanks = process.of_column(j, together, scored, shown, blank, rng)
+        ordinary = blanks.probability(scored, blank).mean(0)[None]
+        copy_weights = np.full(shown.shape[:2], 1 / len(shown))
+        for _ in range(N_FITS if len(shown) > 1 else 1):
+            meaning = MeaningRate.fit(
+                sample.columns, shown, hidden, first, j, ordinary, copy_weights, self.boosting, rng
+            )
+            likelihood = given_row(meaning.out_of_fold, ordinary, hidden)
+            copy_weights = likelihood / likelihood.sum(0)
+        gain = np.log(likelihood.mean(0)).sum() - log_likelihood_without(blanks, scored, blank, process.constant)
+        depends, by_rate, p_rate = self._tests(j, sample, blanks, scored, rng)
+        # a rate above those of the references speaks for meaning where values move the blanks, and not by itself
+        if depends[1] < SURE and process.references.agree and process.constant is None:
+            gain += by_rate
+        column = CandidateColumn(j, native, blanks, meaning, probability_of_any(gain))
+        p = np.where(hidden, column.probability * by_row(meaning.out_of_fold, ordinary, hidden), 0.0)
+        if diagnose:
+            self.diagnoses_.append(self._diagnosis(column, sample, scored, ordinary[0], depends[0], p_rate, by_rate))
+        return column, p
+
+    def _tests(
+        self, j: int, sample: Incomplete, blanks: ColumnProcess, scored: np.ndarray, rng: np.random.Generator
+    ) -> tuple[tuple[float, float], float, float | None]:
+        """P-values of no dependence on values, beyond drivers and at all; evidence and p-value of the rate."""
+        process, hidden = self.process_, sample.hidden[:, j]
+        filled = np.where(np.isnan(scored), 0.0, scored).mean(0)
+        others = [k for k in range(len(sample.columns)) if k != j]
+        parts = [ColumnCode.of(sample.columns[k], k, np.round(filled[:, k]) if sample.columns[k].discrete else filled[:, k])(np.where(sample.columns[k].discrete, np.round(filled), filled)) for k in others]
+        features = np.column_stack([np.empty((len(hidden), 0)), *parts])
+        # Blanks of reference columns are no part of this: where nothing is meaningful, neither kind depends on values.
+        by_value = blanks.scores(scored, sample.hidden).mean(0)[:, : len(blanks.codes)]
+        beyond = dependence_p_value(features, hidden, by_value, rng)
+        at_all = dependence_p_value(features, hidden, by_value[:, :0], rng) if len(blanks.codes) else beyond
+        if process.constant is not None:
+            variance = process.constant * (1 - process.constant) / len(hidden)
+            from scipy.stats import norm
+
+            z = (hidden.mean() - process.constant) / np.sqrt(variance) if variance else np.inf
+            return (beyond, at_all), 0.0, float(norm.sf(z))
+        if process.references.prior is None:
+            return (beyond, at_all), 0.0, None
+        return (beyond, at_all), *rate_evidence(hidden, process.references.prior)
+
+    def _diagnosis(
+        self,
+        column: CandidateColumn,
+        sample: Incomplete,
+        scored: np.ndarray,
+        ordinary: np.ndarray,
+        p_pattern: float,
+        p_rate: float | None,
+        by_rate: float,
+    ) -> ColumnDiagnosis:
+        j, w = column.index, column.probability
+        hidden = sample.hidden[:, j]
+        meaning = column.meaning.out_of_fold.mean(0)
+        rate = column.blanks.rate
+        scores = column.blanks.scores(scored, sample.hidden).mean(0)
+        by_draw = expit(rate.weights @ scores.T + rate.intercepts[:, None])
+        mean, low, high = rate_interval(meaning, by_draw, rate.masses, hidden, w)
+        blank = float(hidden.mean())
+        given, identified = self.process_.constant is not None, self.process_.identified
+        references = self.process_.references
+        more = bool(references.mean is not None and blank > references.mean and (by_rate > 0 or not references.agree))
+        return ColumnDiagnosis(
+            sample.columns[j].name,
+            blank,
+            float(w * ordinary.mean() + (1 - w) * blank),
+            mean,
+            low,
+            high,
+            w,
+            None if not identified else p_pattern if not given or p_rate is None else min(1.0, 2 * min(p_rate, p_pattern)),
+            p_rate if identified else None,
+            p_pattern if identified else None,
+            identified,
+            rate_alone=not given and w <= 0.5 and more and (p_rate or 0.0) < 0.025 + 0.2 * (not references.agree),
+        )
+
+    def _warnings(self, sample: Incomplete) -> list[str]:
+        names = [c.name for c in sample.columns]
+        process, blank = self.process_, sample.hidden
+        columns = self.passes_[-1]
+        ordinary = [c.index for c in columns if c.probability <= 0.5]
+        groups = []
+        for column in columns:
+            j, scores = column.index, column.blanks.blanks
+            partners = [] if scores is None else [names[k] for k in scores.partners(blank, j)]
+            others = [
+                names[k] for k in (c.index for c in columns)
+                if k != j and j in ordinary and _excess(blank[:, j], blank[:, k]) > TOGETHER
+            ] if not partners and process.constant is None else []
+            groups.append(Together(names[j], tuple(partners), tuple(others)))
+        drivers = [(names[k], float(blank[:, k].mean())) for k in process.drivers]
+        return warnings_for(process.references, process.constant is not None and process.given, drivers, groups, self.diagnoses_)
+
+    @property
+    def meant(self) -> list[int]:
+        """Columns that have meaningful blanks, as far as one can tell."""
+        return sorted(c.index for c in (self.passes_[-1] if self.passes_ else ()) if c.probability > 0.5)
 
     def _completed(self, rows: Incomplete) -> np.ndarray:
         """(m, n, d)"""
         draws = self.completer_.impute(rows, COPIES).draws
+        assert draws is not None and draws.samples is not None
         completed = np.tile(rows.values, (COPIES, 1, 1))
         completed[:, draws.cells[:, 0], draws.cells[:, 1]] = draws.samples
         return completed
@@ -154,7 +257,7 @@ class MeaningfulPosterior:
         """
         probability = np.zeros(rows.values.shape)
         asked = np.flatnonzero((rows.hidden & rows.candidates).any(1))
-        for start in range(0, len(asked) if self.columns_ else 0, MAX_ROWS):
+        for start in range(0, len(asked) if self.passes_ else 0, MAX_ROWS):
             at = asked[start : start + MAX_ROWS]
             probability[at] = self._predict(rows.take(at))
         return probability
@@ -162,21 +265,16 @@ class MeaningfulPosterior:
     def _predict(self, rows: Incomplete) -> np.ndarray:
         probability = np.zeros(rows.values.shape)
         rng = stream(0, "selective", "predict")
-        first = self.lookup_.find(rows.values)
-        completed = self._completed(rows)
+        first, completed = self.lookup_.find(rows.values), self._completed(rows)
         state = np.zeros(completed.shape, bool)
         for columns in self.passes_:
             scored = np.where(state, np.nan, completed)
             state = np.zeros(completed.shape, bool)
             for column in columns:
-                j = column.index
-                hidden = rows.hidden[:, j]
-                shown = shown_to(j, column.native, completed, rows.hidden)
+                j, hidden = column.index, rows.hidden[:, column.index]
                 ordinary = column.blanks.probability(scored, rows.hidden).mean(0)[None]
-                meaning = column.meaning.predict(shown, first)
-                likelihood = given_row(meaning, ordinary, hidden)
-                p = (likelihood * given_hidden(meaning, ordinary)).sum(0) / likelihood.sum(0)
-                probability[:, j] = np.where(hidden, column.weight * p, 0.0)
+                meaning = column.meaning.predict(shown_to(j, column.native, completed, rows.hidden), first)
+                probability[:, j] = np.where(hidden, column.probability * by_row(meaning, ordinary, hidden), 0.0)
                 state[:, :, j] = rng.random(completed.shape[:2]) < probability[:, j]
         return probability
 
@@ -188,28 +286,17 @@ class MeaningfulPosterior:
         }
 
 
-def given_row(meaning: np.ndarray, ordinary: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """(m, n) probability of what is seen of a column, hidden (n,) or not."""
-    seen = (1 - meaning) * (1 - ordinary)
-    return np.clip(np.where(hidden, 1 - seen, seen), 1e-9, 1.0)
-
-
 def shown_to(j: int, native: np.ndarray, completed: np.ndarray, blank: np.ndarray) -> np.ndarray:
     """(m, n, d) what the model of column j sees: blanks of ``native`` columns (d,), and completed values of others.
 
-    One table where none differs.
+    One table where all are the same.
     """
     filled = ~native & (np.arange(len(native)) != j)
     some = completed if blank[:, filled].any() else completed[:1]
     return np.where(blank & ~filled, np.nan, some)
 
 
-def null_log_likelihood(blanks: ColumnProcess, scored: np.ndarray, blank: np.ndarray, constant: float | None) -> float:
-    """Of a column's blanks by the scores of its ordinary ones alone, at the rate that is given or one of its own."""
-    hidden = blank[:, blanks.column]
-    if constant is not None:
-        rate = np.clip(constant, 1e-9, 1 - 1e-9)
-        return float(np.where(hidden, np.log(rate), np.log1p(-rate)).sum())
-    scores = blanks.scores(scored, blank).mean(0)
-    linear = np.column_stack([np.ones(len(hidden)), scores]) @ blank_coefficients(scores, hidden)
-    return float(-np.logaddexp(0, np.where(hidden, -linear, linear)).sum())
+def _excess(one: np.ndarray, other: np.ndarray) -> float:
+    """Standard errors by which two columns are blank in the same rows more often than by chance."""
+    n, expected = len(one), one.mean() * other.mean()
+    return float((np.mean(one & other) - expected) / np.sqrt(max(expected * (1 - one.mean()) * (1 - other.mean()) / n, 1e-12)))

@@ -59,10 +59,9 @@ class RatePrior:
 class References:
     """The columns that cannot be meaningful, as far as they are examples of the process."""
 
-    columns: np.ndarray  # (k,) int: with blanks, those that lie apart or drive blanks left out
+    columns: np.ndarray  # (k,) int: those with blanks, unless none has; without such as lie apart or drive blanks
     rates: np.ndarray  # (k,)
     prior: RatePrior | None  # None: there are none
-    none_blank: bool  # there are columns that cannot be meaningful, and they have no blanks
 
     @classmethod
     def of(cls, hidden: np.ndarray, candidates: np.ndarray, drivers: tuple[int, ...]) -> Self:
@@ -77,15 +76,15 @@ class References:
             from_median = np.abs(log_odds - np.median(log_odds))
             scale = 1.4826 * np.median(from_median) + 2 / np.sqrt(n * np.median(rates[columns]))
             columns = columns[from_median <= OUTLYING * scale]
+        if not len(columns):
+            columns = np.flatnonzero(~candidates)
         prior = RatePrior.of(rates[columns], n) if len(columns) else None
-        return cls(columns, rates[columns], prior, bool((~candidates).any() and not len(columns)))
+        return cls(columns, rates[columns], prior)
 
     @property
     def mean(self) -> float | None:
         """The common rate; None: nothing shows it."""
-        if self.prior is None:
-            return 0.0 if self.none_blank else None
-        return float(self.rates.mean())
+        return None if self.prior is None else float(self.rates.mean())
 
     @property
     def agree(self) -> bool:
