@@ -4,64 +4,58 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.special import expit
-from sklearn.ensemble import RandomTreesEmbedding
 
 from lacuna.methods.selective.drivers import blank_coefficients
 
 RESAMPLES = 399
 MAX_ROWS = 5_000
-TREES, LEAVES = 20, 8  # of partitions of the rows that have not seen the blanks
+GROUPS = 10  # of rows that are blank about as often, within which blanks are permuted
 
 
 def dependence_p_value(
-    features: np.ndarray, hidden: np.ndarray, known: np.ndarray, rng: np.random.Generator
-) -> float:
-    """P-value of no dependence of blanks on features, beyond what is known.
+    features: np.ndarray,
+    hidden: np.ndarray,
+    by_value: np.ndarray,
+    by_blanks: np.ndarray,
+    rng: np.random.Generator,
+) -> float | None:
+    """P-value of no dependence of blanks on features, beyond what is known; None where no row is free to be blank.
 
-    Two statistics, the sums of squared scores of the features and of the leaves of random trees, are compared with
-    those of blanks that are permuted, or drawn anew from a logistic model of what is known; the smaller of both ranks counts, and
-    is ranked itself.
+    The sum of squared scores of the features is compared with that of other blanks: permuted among rows that are
+    alike in what ``by_blanks`` says, or, where values are known to matter, drawn anew from the logistic model.
 
     Args:
-        features: (n, f) without NaN.
+        features: (n, f), 0 where a value is hidden: a value in its place would show that it is.
         hidden: (n,) bool.
-        known: (n, k) scores of the logistic model.
+        by_value: (n, k) scores of values that are known to matter; k may be 0.
+        by_blanks: (n, b) scores of other columns' blanks; b may be 0.
     """
     if len(hidden) > MAX_ROWS:
         rows = rng.choice(len(hidden), MAX_ROWS, replace=False)
-        features, hidden, known = features[rows], hidden[rows], known[rows]
-    n = len(hidden)
-    sd = features.std(0)
-    features = (features - features.mean(0))[:, sd > 0] / sd[sd > 0]
-    if not features.shape[1] or hidden.all() or not hidden.any():
-        return 1.0
-    if known.shape[1]:
-        design = np.column_stack([np.ones(n), known])
-        p = expit(design @ blank_coefficients(known, hidden))
-        drawn = np.vstack([hidden, rng.random((RESAMPLES, n)) < p]) - p  # (1 + b, n)
+        features, hidden, by_value, by_blanks = features[rows], hidden[rows], by_value[rows], by_blanks[rows]
+    features = features[:, features.any(0)]
+    if not features.shape[1]:
+        return None
+    known = np.column_stack([by_value, by_blanks])
+    design = np.column_stack([np.ones(len(hidden)), known])
+    p = expit(design @ blank_coefficients(known, hidden))
+    if by_value.shape[1]:
+        drawn = np.vstack([hidden, rng.random((RESAMPLES, len(hidden))) < p]) - p  # (1 + r, n)
         # the fit takes off the projection on what is known, and would of each sample
         information = (p * (1 - p))[:, None] * design
-        drawn = drawn - (drawn @ design) @ np.linalg.pinv(information.T @ design) @ information.T
+        drawn -= (drawn @ design) @ np.linalg.pinv(information.T @ design) @ information.T
     else:
-        drawn = np.vstack([hidden, *(rng.permutation(hidden) for _ in range(RESAMPLES))]) - hidden.mean()
-    embedding = RandomTreesEmbedding(
-        TREES, max_leaf_nodes=LEAVES, max_depth=None, random_state=int(rng.integers(2**31)), sparse_output=False
-    )
-    leaves = embedding.fit_transform(features)
-    statistics = np.stack([_sum_of_squares(drawn, x) for x in (features, leaves)])  # (2, 1 + b)
-    ranks = _ranks(statistics)
-    smallest = ranks.min(0)
-    return float((smallest <= smallest[0]).mean())
-
-
-def _sum_of_squares(drawn: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """(1 + b,) of standardised scores of features (n, f)."""
+        group = np.searchsorted(np.unique(np.quantile(p, np.arange(1, GROUPS) / GROUPS)), p.round(12), side="right")
+        mean = (np.bincount(group, hidden) / np.maximum(np.bincount(group), 1))[group]
+        if not ((mean > 0) & (mean < 1)).any():
+            return None
+        order = np.argsort(group, kind="stable")
+        drawn = np.empty((1 + RESAMPLES, len(hidden)))
+        drawn[0] = hidden
+        for i in range(1, 1 + RESAMPLES):
+            drawn[i, order] = hidden[np.lexsort((rng.random(len(hidden)), group))]
+        drawn -= mean
     scores = drawn @ features
-    return (scores**2 / np.maximum(scores.var(0), 1e-12)).sum(1)
-
-
-def _ranks(statistics: np.ndarray) -> np.ndarray:
-    """(s, b) share of the b that are as large, itself included."""
-    ordered = np.sort(statistics, axis=1)
-    b = statistics.shape[1]
-    return np.stack([(b - np.searchsorted(o, s, side="left")) / b for o, s in zip(ordered, statistics, strict=True)])
+    spread = scores[1:].std(0)
+    statistics = ((scores[:, spread > 0] / spread[spread > 0]) ** 2).sum(1)
+    return float((statistics >= statistics[0] * (1 - 1e-12)).mean())

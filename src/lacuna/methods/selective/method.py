@@ -9,6 +9,7 @@ import numpy as np
 from lacuna.crossfit import Boosting
 from lacuna.methods.base import Method
 from lacuna.methods.chained import Chained
+from lacuna.methods.selective.levels import NativeLevels
 from lacuna.methods.selective.observation import Ordinary
 from lacuna.methods.selective.posterior import MeaningfulPosterior
 from lacuna.rng import stream
@@ -78,6 +79,8 @@ class Selective(Method):
         judged = where(train.columns, mm_candidate=True, discrete=True)
         if isinstance(self.base, GivesLevels) or not judged.any():
             self.base.fit(self._with_blanks(train), seed)
+            blanks_tell = isinstance(self.base, Chained) and bool(self.posterior.meant)
+            self.levels_ = NativeLevels.fit(train, seed) if blanks_tell else None
             return
         held_out = train.observed & judged & (stream(seed, "hold out").random(train.values.shape) < self.hold_out)
         held_out &= (train.observed & ~held_out).any(0)  # something of each column must be left to learn from
@@ -99,15 +102,21 @@ class Selective(Method):
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
         seen = self._with_blanks(rows)
         done = self.base.impute(seen, draws)
+        values = done.values[:, : len(rows.columns)].copy()
         probability = self.posterior.predict(rows)
         best = np.ones(rows.values.shape)  # probability of the best regular value; a number has no rivals
         discrete = where(rows.columns, discrete=True)
         best[:, discrete] = self.reached_[discrete]
         if isinstance(self.base, GivesLevels):
             for j, levels in self.base.level_probabilities(seen).items():
+                if j >= len(rows.columns):
+                    continue
+                if self.levels_ is not None:
+                    levels = (levels + self.levels_.predict(rows, j)) / 2
+                    values[rows.hidden[:, j], j] = levels.argmax(1)
                 best[rows.hidden[:, j], j] = levels.max(1)
         return Imputation(
-            done.values[:, : len(rows.columns)],
+            values,
             rows.hidden & rows.candidates & (probability > (1 - probability) * best),
             probability,
             done.draws,

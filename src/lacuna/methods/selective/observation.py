@@ -25,7 +25,7 @@ Ordinary = Literal["common", "per_row"] | float
 LEVEL = 1e-3  # of the tests that look for drivers
 MAX_DRIVERS = 10
 
-SPARED = 1e-3  # prior probability that the process treats a column in a way of its own
+SPARED = 1e-12  # prior probability that the process has a rate of its own on a column: the data have to insist
 SPARED_DRIVER = 0.5  # on one that drives it
 FEWEST_ROWS = 100  # with all drivers observed, that blanks which come together are looked for in
 SUREST = 0.25  # share of the rows that the process is learned from, at least
@@ -198,8 +198,8 @@ class ObservationProcess:
         hidden = blank[:, column]
         scores = all_scores(codes, directions, blanks, scored, blank)
         mean, variance = scores.mean(0), scores.var(0)
-        variance[variance < 1e-12] = 0
-        known = surest(variance)
+        variance[variance < 1e-12] = 0  # of rounding
+        known = surest(variance + blank[:, [code.index for code in codes]].any(1)[:, None] * 1e-6)
         strata = np.full(len(blank), -1)
         strata[known] = crossed_strata(np.delete(shown[0, known], column, axis=1), hidden[known], rng)
         spared = SPARED_DRIVER if column in self.drivers else SPARED

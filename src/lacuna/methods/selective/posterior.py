@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit
+from scipy.stats import norm
 
 from lacuna.crossfit import Boosting
 from lacuna.methods.base import Method
@@ -98,6 +99,7 @@ class MeaningfulPosterior:
         modelled = np.flatnonzero(sample.candidates & sample.hidden.any(0) & sample.observed.any(0))
         if not len(modelled):
             return self
+        self.features_, self.feature_of_ = value_features(sample)
         self.completer_ = completer or Chained(chains=COPIES, sweeps=CHEAP_SWEEPS).fit(train, seed)
         first, completed = self.lookup_.find(sample.values), self._completed(sample)
         # A driver that may be meaningful comes first: what it is where hidden bears on the others.
@@ -117,6 +119,7 @@ class MeaningfulPosterior:
             self.passes_.append(columns)
             state, meant = next_state, next_meant
         self.warnings_ = self._warnings(sample)
+        del self.features_
         return self
 
     def _fit_column(
@@ -153,7 +156,7 @@ class MeaningfulPosterior:
         gain = np.log(likelihood.mean(0)).sum() - log_likelihood_without(blanks, scored, blank, process.constant)
         depends, by_rate, p_rate = self._tests(j, sample, blanks, scored, rng)
         # a rate above those of the references speaks for meaning where values move the blanks, and not by itself
-        if depends[1] < SURE and process.references.agree and process.constant is None:
+        if depends[1] is not None and depends[1] < SURE and process.references.agree and process.constant is None:
             gain += by_rate
         column = CandidateColumn(j, native, blanks, meaning, probability_of_any(gain))
         p = np.where(hidden, column.probability * by_row(meaning.out_of_fold, ordinary, hidden), 0.0)
@@ -163,21 +166,16 @@ class MeaningfulPosterior:
 
     def _tests(
         self, j: int, sample: Incomplete, blanks: ColumnProcess, scored: np.ndarray, rng: np.random.Generator
-    ) -> tuple[tuple[float, float], float, float | None]:
+    ) -> tuple[tuple[float | None, float | None], float, float | None]:
         """P-values of no dependence on values, beyond drivers and at all; evidence and p-value of the rate."""
         process, hidden = self.process_, sample.hidden[:, j]
-        filled = np.where(np.isnan(scored), 0.0, scored).mean(0)
-        others = [k for k in range(len(sample.columns)) if k != j]
-        parts = [ColumnCode.of(sample.columns[k], k, np.round(filled[:, k]) if sample.columns[k].discrete else filled[:, k])(np.where(sample.columns[k].discrete, np.round(filled), filled)) for k in others]
-        features = np.column_stack([np.empty((len(hidden), 0)), *parts])
-        # Blanks of reference columns are no part of this: where nothing is meaningful, neither kind depends on values.
-        by_value = blanks.scores(scored, sample.hidden).mean(0)[:, : len(blanks.codes)]
-        beyond = dependence_p_value(features, hidden, by_value, rng)
-        at_all = dependence_p_value(features, hidden, by_value[:, :0], rng) if len(blanks.codes) else beyond
+        features = self.features_[:, self.feature_of_ != j]
+        scores = blanks.scores(scored, sample.hidden).mean(0)
+        by_value, by_blanks = np.split(scores, [len(blanks.codes)], axis=1)
+        beyond = dependence_p_value(features, hidden, by_value, by_blanks, rng)
+        at_all = dependence_p_value(features, hidden, by_value[:, :0], by_blanks, rng) if len(blanks.codes) else beyond
         if process.constant is not None:
             variance = process.constant * (1 - process.constant) / len(hidden)
-            from scipy.stats import norm
-
             z = (hidden.mean() - process.constant) / np.sqrt(variance) if variance else np.inf
             return (beyond, at_all), 0.0, float(norm.sf(z))
         if process.references.prior is None:
@@ -190,7 +188,7 @@ class MeaningfulPosterior:
         sample: Incomplete,
         scored: np.ndarray,
         ordinary: np.ndarray,
-        p_pattern: float,
+        p_pattern: float | None,
         p_rate: float | None,
         by_rate: float,
     ) -> ColumnDiagnosis:
@@ -213,7 +211,7 @@ class MeaningfulPosterior:
             low,
             high,
             w,
-            None if not identified else p_pattern if not given or p_rate is None else min(1.0, 2 * min(p_rate, p_pattern)),
+            _combined([p_rate, p_pattern] if given else [p_pattern]) if identified else None,
             p_rate if identified else None,
             p_pattern if identified else None,
             identified,
@@ -294,6 +292,27 @@ def shown_to(j: int, native: np.ndarray, completed: np.ndarray, blank: np.ndarra
     filled = ~native & (np.arange(len(native)) != j)
     some = completed if blank[:, filled].any() else completed[:1]
     return np.where(blank & ~filled, np.nan, some)
+
+
+def value_features(rows: Incomplete) -> tuple[np.ndarray, np.ndarray]:
+    """(n, f) codes of all values and squares of numbers, each with mean 0, and 0 where hidden; (f,) their columns."""
+    parts, of = [], []
+    for j, column in enumerate(rows.columns):
+        seen = rows.observed[:, j]
+        code = ColumnCode.of(column, j, rows.values[seen, j])(rows.values)
+        if not column.discrete:
+            code = np.column_stack([code, code**2])
+        code[seen] -= code[seen].mean(0)
+        code[~seen] = 0
+        parts.append(code)
+        of += [j] * code.shape[1]
+    return np.column_stack(parts), np.array(of)
+
+
+def _combined(p_values: list[float | None]) -> float | None:
+    """By Bonferroni's rule, of those that there are."""
+    known = [p for p in p_values if p is not None]
+    return min(1.0, len(known) * min(known)) if known else None
 
 
 def _excess(one: np.ndarray, other: np.ndarray) -> float:

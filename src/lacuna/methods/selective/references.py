@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import logit, logsumexp
 from scipy.stats import halfcauchy, norm
 
-SPREADS = np.geomspace(0.02, 5.0, 40)  # sds between columns, in log-odds, that are weighed
+COMMON_SPREAD = 0.03  # sd between columns, in log-odds, where there is one common rate
+SPREADS = np.r_[COMMON_SPREAD, np.geomspace(0.02, 5.0, 40)]  # that are weighed; the first as likely as all others
 SPREAD_SCALE = 0.5  # of the half-Cauchy prior of the spread
 FEWEST = 3  # columns that can say how far rates lie apart
 WIDE_SPREAD = 0.5  # log-odds: columns with 10% and 16% of blanks are so far apart
@@ -34,7 +35,9 @@ class RatePrior:
         means = (log_odds / total).sum(1) / precision
         fit = norm.logpdf(log_odds, means[:, None], np.sqrt(total)).sum(1) - np.log(precision) / 2
         # the grid is even in log spread
-        log_mass = fit + halfcauchy.logpdf(SPREADS, scale=SPREAD_SCALE) + np.log(SPREADS)
+        log_prior = halfcauchy.logpdf(SPREADS, scale=SPREAD_SCALE) + np.log(SPREADS)
+        log_prior[0] = logsumexp(log_prior[1:])
+        log_mass = fit + log_prior
         masses = np.exp(log_mass - logsumexp(log_mass))
         return cls(masses, means, np.sqrt(SPREADS**2 + 1 / precision))
 
@@ -46,7 +49,8 @@ class RatePrior:
     @property
     def spread(self) -> float:
         """The median sd between columns, in log-odds."""
-        return float(SPREADS[np.searchsorted(self.masses.cumsum(), 0.5)])
+        order = np.argsort(SPREADS)
+        return float(SPREADS[order][np.searchsorted(self.masses[order].cumsum(), 0.5)])
 
     def log_density(self, log_odds: float) -> tuple[float, float]:
         """And its slope."""
