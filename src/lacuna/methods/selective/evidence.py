@@ -7,7 +7,6 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from lacuna.methods.selective.drivers import blank_coefficients
-from lacuna.methods.selective.observation import ColumnProcess
 from lacuna.methods.selective.references import RatePrior
 
 LOG_PRIOR_ODDS = -2.0  # of a column with meaningful blanks, beside one without
@@ -41,15 +40,11 @@ def by_row(meaning: np.ndarray, ordinary: np.ndarray, hidden: np.ndarray) -> np.
     return (likelihood * given_hidden(meaning, ordinary)).sum(0) / likelihood.sum(0)
 
 
-def log_likelihood_without(
-    blanks: ColumnProcess, scored: np.ndarray, blank: np.ndarray, constant: float | None
-) -> float:
+def log_likelihood_without(scores: np.ndarray, hidden: np.ndarray, constant: float | None) -> float:
     """Of a column's blanks without meaning: by its scores, at a rate of its own, or at the rate that is given."""
-    hidden = blank[:, blanks.column]
     if constant is not None:
         rate = np.clip(constant, 1e-9, 1 - 1e-9)
         return float(np.where(hidden, np.log(rate), np.log1p(-rate)).sum())
-    scores = blanks.scores(scored, blank).mean(0)
     linear = np.column_stack([np.ones(len(hidden)), scores]) @ blank_coefficients(scores, hidden)
     return float(-np.logaddexp(0, np.where(hidden, -linear, linear)).sum())
 

@@ -112,7 +112,8 @@ class Selective(Method):
                 if j >= len(rows.columns):
                     continue
                 if self.levels_ is not None:
-                    levels = (levels + self.levels_.predict(rows, j)) / 2
+                    share = self.levels_.shares[j]
+                    levels = (1 - share) * levels + share * self.levels_.predict(rows, j)
                     values[rows.hidden[:, j], j] = levels.argmax(1)
                 best[rows.hidden[:, j], j] = levels.max(1)
         return Imputation(

@@ -7,12 +7,13 @@ own, and average to about the common rate; ``numerics.ordinary`` parts them from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
 from scipy.special import logit
 
+from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fit
 from lacuna.errors import UserError
 from lacuna.methods.selective.blanks import BlankScores
 from lacuna.methods.selective.drivers import find_drivers, leading_directions
@@ -30,6 +31,7 @@ SPARED_DRIVER = 0.5  # on one that drives it
 FEWEST_ROWS = 100  # with all drivers observed, that blanks which come together are looked for in
 SUREST = 0.25  # share of the rows that the process is learned from, at least
 SCORE_LIMIT = 5.0  # standard scores beyond are drawn in
+DRIVER_BOOSTING = Boosting(rounds=50, leaves=8, folds=2)
 
 
 @dataclass(frozen=True)
@@ -56,44 +58,82 @@ class ColumnCode:
 
 
 @dataclass(frozen=True)
+class Driver:
+    """A column that moves the blanks of one other, by a score whose weight is about 1 in size."""
+
+    code: ColumnCode
+    direction: np.ndarray  # (f,) of the codes
+    drop: np.ndarray  # columns that do not help to guess a hidden score: the driver's own and the one it moves
+    guess: CrossFitted | None  # of the score where it is hidden; None: never hidden in training
+    variance: float  # of the guess
+
+    @classmethod
+    def fit(
+        cls,
+        train: Incomplete,
+        code: ColumnCode,
+        direction: np.ndarray,
+        target: int,
+        rng: np.random.Generator,
+    ) -> Self:
+        seen = train.observed[:, code.index]
+        drop = np.array([code.index, target])
+        if seen.all():
+            return cls(code, direction, drop, None, float((code(train.values) @ direction).var()))
+        score = code(train.values[seen]) @ direction
+        categorical = np.delete(categorical_columns(train.columns), drop)
+        features = np.delete(train.values[seen], drop, axis=1)
+        guess = cross_fit(features, score, 0, categorical, DRIVER_BOOSTING, rng)
+        return cls(code, direction, drop, guess, float(((score - guess.out_of_fold[:, 0]) ** 2).mean()))
+
+    def score(self, rows: Incomplete, meaningful: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance (n,) of the score; where the driver is meaningfully missing it is 0.
+
+        Args:
+            meaningful: (n,) probability of that, for rows in which the driver is hidden.
+        """
+        mean, variance = self.code(rows.values) @ self.direction, np.zeros(len(rows))
+        hidden = rows.hidden[:, self.code.index]
+        if hidden.any():
+            regular = 1 - meaningful[hidden]
+            guess = np.zeros(hidden.sum())
+            if self.guess is not None:
+                guess = self.guess.predict(np.delete(rows.values[hidden], self.drop, axis=1))[:, 0]
+            mean[hidden] = regular * guess
+            variance[hidden] = regular * (self.variance + guess**2) - mean[hidden] ** 2
+        return mean, variance
+
+
+@dataclass(frozen=True)
 class ColumnProcess:
     """Ordinary blanks of one candidate column: logistic in values of drivers and in blanks of reference columns."""
 
     column: int
-    codes: tuple[ColumnCode, ...]  # of the drivers
-    directions: tuple[np.ndarray, ...]
+    drivers: tuple[Driver, ...]
     blanks: BlankScores | None
     rate: OrdinaryRate
 
-    def scores(self, shown: np.ndarray, blank: np.ndarray) -> np.ndarray:
-        """(m, n, f) of completed tables (m, n, d), NaN where meaningful, of rows with blanks (n, d)."""
-        return all_scores(self.codes, self.directions, self.blanks, shown, blank)
+    def scores(self, rows: Incomplete, meaningful: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance, (n, f) each, those of drivers first; ``meaningful`` (n, d) is needed in drivers only."""
+        mean, variance = driver_scores(self.drivers, rows, meaningful)
+        if self.blanks is None:
+            return mean, variance
+        of_blanks = self.blanks(rows.hidden)
+        return np.column_stack([mean, of_blanks]), np.column_stack([variance, np.zeros(of_blanks.shape)])
 
-    def probability(self, shown: np.ndarray, blank: np.ndarray) -> np.ndarray:
-        """(m, n)"""
-        scores = self.scores(shown, blank)
-        m, n, f = scores.shape
-        flat = scores.reshape(m * n, f)
-        return self.rate.probability(flat, np.zeros_like(flat)).reshape(scores.shape[:2])
+    def probability(self, rows: Incomplete, meaningful: np.ndarray) -> np.ndarray:
+        """(n,)"""
+        return self.rate.probability(*self.scores(rows, meaningful))
 
 
-def all_scores(
-    codes: tuple[ColumnCode, ...],
-    directions: tuple[np.ndarray, ...],
-    blanks: BlankScores | None,
-    shown: np.ndarray,
-    blank: np.ndarray,
-) -> np.ndarray:
-    """(m, n, f); a driver that is meaningfully missing scores 0."""
-    m, n, _ = shown.shape
-    parts = [
-        (code(shown.reshape(m * n, -1)) @ direction).reshape(m, n, 1)
-        for code, direction in zip(codes, directions, strict=True)
-    ]
-    if blanks is not None:
-        of_blanks = blanks(blank)
-        parts.append(np.broadcast_to(of_blanks, (m, *of_blanks.shape)))
-    return np.concatenate(parts, axis=2) if parts else np.empty((m, n, 0))
+def driver_scores(
+    drivers: tuple[Driver, ...], rows: Incomplete, meaningful: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance, (n, f) each, of the scores of f drivers."""
+    both = np.zeros((2, len(rows), len(drivers)))
+    for i, driver in enumerate(drivers):
+        both[:, :, i] = driver.score(rows, meaningful[:, driver.code.index])
+    return both[0], both[1]
 
 
 def surest(variances: np.ndarray) -> np.ndarray:
@@ -159,49 +199,55 @@ class ObservationProcess:
             BlankScores.of(train.hidden, targets) if len(targets) else None,
         )
 
-    def blank_scores(self, column: int, scored: np.ndarray, blank: np.ndarray) -> BlankScores | None:
+    def drivers_of(
+        self, train: Incomplete, column: int, rng: np.random.Generator
+    ) -> tuple[Driver, ...]:
+        """The columns that move the blanks of one other."""
+        return tuple(
+            Driver.fit(train, code, direction, column, rng)
+            for code, direction in zip(self.codes, self.directions, strict=True)
+            if code.index != column
+        )
+
+    def blank_scores(
+        self, train: Incomplete, column: int, drivers: tuple[Driver, ...], meaningful: np.ndarray
+    ) -> BlankScores | None:
         """Which blanks of reference columns go with those of a candidate."""
         if self.blanks is None:
             return None
-        by_value = all_scores(*self._drivers(column), None, scored, blank).mean(0)
+        blank = train.hidden
         # where a driver is hidden, whatever goes with it would stand in for it
-        rows = ~blank[:, [k for k in self.drivers if k != column]].any(1)
+        rows = ~blank[:, [driver.code.index for driver in drivers]].any(1)
         if rows.sum() < FEWEST_ROWS:
             rows[:] = True
-        return self.blanks.choose(blank[rows], blank[rows, column], by_value[rows])
-
-    def _drivers(self, column: int) -> tuple[tuple[ColumnCode, ...], tuple[np.ndarray, ...]]:
-        used = [i for i, code in enumerate(self.codes) if code.index != column]
-        return tuple(self.codes[i] for i in used), tuple(self.directions[i] for i in used)
+        known = driver_scores(drivers, train, meaningful)[0][rows]
+        return self.blanks.choose(blank[rows], blank[rows, column], known)
 
     def of_column(
         self,
+        train: Incomplete,
         column: int,
+        drivers: tuple[Driver, ...],
         blanks: BlankScores | None,
-        scored: np.ndarray,
+        meaningful: np.ndarray,
         shown: np.ndarray,
-        blank: np.ndarray,
         rng: np.random.Generator,
     ) -> ColumnProcess:
         """Its ordinary blanks in one candidate column.
 
         Args:
             blanks: of reference columns, that go with its own.
-            scored: (m, n, d) completed tables, NaN where meaningful.
-            shown: (k, n, d) what tells how probable a meaningful blank is.
-            blank: (n, d) bool.
+            meaningful: (n, d) P(meaningful) where a driver is hidden.
+            shown: (n, d) what tells how probable a meaningful blank is.
         """
         if self.constant is not None:
             rate = OrdinaryRate(np.empty((1, 0)), np.array([logit(self.constant)]), np.ones(1))
-            return ColumnProcess(column, (), (), None, rate)
-        codes, directions = self._drivers(column)
-        hidden = blank[:, column]
-        scores = all_scores(codes, directions, blanks, scored, blank)
-        mean, variance = scores.mean(0), scores.var(0)
-        variance[variance < 1e-12] = 0  # of rounding
-        known = surest(variance + blank[:, [code.index for code in codes]].any(1)[:, None] * 1e-6)
-        strata = np.full(len(blank), -1)
-        strata[known] = crossed_strata(np.delete(shown[0, known], column, axis=1), hidden[known], rng)
+            return ColumnProcess(column, (), None, rate)
+        hidden = train.hidden[:, column]
+        process = ColumnProcess(column, drivers, blanks, OrdinaryRate(np.empty((1, 0)), np.zeros(1), np.ones(1)))
+        mean, variance = process.scores(train, meaningful)
+        known = surest(variance)
+        strata = np.full(len(train), -1)
+        strata[known] = crossed_strata(np.delete(shown[known], column, axis=1), hidden[known], rng)
         spared = SPARED_DRIVER if column in self.drivers else SPARED
-        rate = fit_ordinary_rate(hidden, mean, variance, strata, self.references.prior, spared, rng)
-        return ColumnProcess(column, codes, directions, blanks, rate)
+        return replace(process, rate=fit_ordinary_rate(hidden, mean, variance, strata, self.references.prior, spared, rng))

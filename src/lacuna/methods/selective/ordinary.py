@@ -43,11 +43,12 @@ class OrdinaryRate:
 
     def probability(self, scores: np.ndarray, variances: np.ndarray) -> np.ndarray:
         """(n,) of scores (n, f), the mean of each, and variances (n, f), 0 where a score is known."""
-        average = np.zeros(len(scores))
-        for weights, intercept, mass in zip(self.weights, self.intercepts, self.masses, strict=True):
-            flatter = 1 / np.sqrt(1 + PROBIT * variances @ weights**2)
-            average += mass * expit((scores @ weights + intercept) * flatter)
-        return average
+        return self.masses @ self.by_draw(scores, variances)
+
+    def by_draw(self, scores: np.ndarray, variances: np.ndarray) -> np.ndarray:
+        """(k, n) by each draw of the parameters."""
+        flatter = 1 / np.sqrt(1 + PROBIT * self.weights**2 @ variances.T)
+        return expit((self.weights @ scores.T + self.intercepts[:, None]) * flatter)
 
 
 @dataclass(frozen=True)

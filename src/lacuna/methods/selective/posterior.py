@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import expit
 from scipy.stats import norm
 
 from lacuna.crossfit import Boosting
@@ -23,7 +22,7 @@ from lacuna.methods.selective.evidence import (
     rate_interval,
 )
 from lacuna.methods.selective.meaning import MeaningRate
-from lacuna.methods.selective.observation import ColumnCode, ColumnProcess, ObservationProcess, Ordinary
+from lacuna.methods.selective.observation import ColumnCode, ColumnProcess, Driver, ObservationProcess, Ordinary
 from lacuna.numerics.rows import RowLookup
 from lacuna.rng import stream
 from lacuna.types import Incomplete
@@ -107,17 +106,18 @@ class MeaningfulPosterior:
         # What values and reference columns say of each column comes first. Blanks of other candidates count where
         # that has shown that they are meant: else columns that are lost together would vouch for each other.
         meant = np.full(len(sample.columns), self.process_.constant is not None)
-        state = np.zeros(completed.shape, bool)
+        meaningful = np.zeros(sample.values.shape)
+        drivers = {j: self.process_.drivers_of(sample, j, rng) for j in order}
         for last in np.arange(PASSES) == PASSES - 1:
-            scored = np.where(state, np.nan, completed)
-            columns, next_state, next_meant = [], np.zeros(completed.shape, bool), meant.copy()
+            columns, next_meant = [], meant.copy()
             for j in order:
-                column, p = self._fit_column(j, sample, first, completed, scored, meant, last, rng)
-                next_state[:, :, j] = rng.random(completed.shape[:2]) < p
+                column, meaningful[:, j] = self._fit_column(
+                    j, sample, first, completed, drivers[j], meaningful, meant, last, rng
+                )
                 next_meant[j] = column.probability > 0.5 or self.process_.constant is not None
                 columns.append(column)
             self.passes_.append(columns)
-            state, meant = next_state, next_meant
+            meant = next_meant
         self.warnings_ = self._warnings(sample)
         del self.features_
         return self
@@ -128,7 +128,8 @@ class MeaningfulPosterior:
         sample: Incomplete,
         first: np.ndarray,
         completed: np.ndarray,
-        scored: np.ndarray,
+        drivers: tuple[Driver, ...],
+        meaningful: np.ndarray,
         meant: np.ndarray,
         diagnose: bool,
         rng: np.random.Generator,
@@ -137,15 +138,17 @@ class MeaningfulPosterior:
 
         Args:
             completed: (m, n, d).
-            scored: (m, n, d), NaN where another candidate is meaningful.
+            drivers: of its ordinary blanks.
+            meaningful: (n, d) that probability of the other columns.
             meant: (d,) bool: columns that are known to have meaningful blanks.
         """
-        process, blank, hidden = self.process_, sample.hidden, sample.hidden[:, j]
-        together = process.blank_scores(j, scored, blank)
+        process, hidden = self.process_, sample.hidden[:, j]
+        together = process.blank_scores(sample, j, drivers, meaningful)
         native = meant | (~sample.candidates & (together is None or not together.chosen))
-        shown = shown_to(j, native, completed, blank)
-        blanks = process.of_column(j, together, scored, shown, blank, rng)
-        ordinary = blanks.probability(scored, blank).mean(0)[None]
+        shown = shown_to(j, native, completed, sample.hidden)
+        blanks = process.of_column(sample, j, drivers, together, meaningful, shown[0], rng)
+        scores, variances = blanks.scores(sample, meaningful)
+        ordinary = blanks.rate.probability(scores, variances)[None]
         copy_weights = np.full(shown.shape[:2], 1 / len(shown))
         for _ in range(N_FITS if len(shown) > 1 else 1):
             meaning = MeaningRate.fit(
@@ -153,27 +156,27 @@ class MeaningfulPosterior:
             )
             likelihood = given_row(meaning.out_of_fold, ordinary, hidden)
             copy_weights = likelihood / likelihood.sum(0)
-        gain = np.log(likelihood.mean(0)).sum() - log_likelihood_without(blanks, scored, blank, process.constant)
-        depends, by_rate, p_rate = self._tests(j, sample, blanks, scored, rng)
+        gain = np.log(likelihood.mean(0)).sum() - log_likelihood_without(scores, hidden, process.constant)
+        depends, by_rate, p_rate = self._tests(j, hidden, scores, len(blanks.drivers), rng)
         # a rate above those of the references speaks for meaning where values move the blanks, and not by itself
         if depends[1] is not None and depends[1] < SURE and process.references.agree and process.constant is None:
             gain += by_rate
         column = CandidateColumn(j, native, blanks, meaning, probability_of_any(gain))
-        p = np.where(hidden, column.probability * by_row(meaning.out_of_fold, ordinary, hidden), 0.0)
         if diagnose:
-            self.diagnoses_.append(self._diagnosis(column, sample, scored, ordinary[0], depends[0], p_rate, by_rate))
-        return column, p
+            found = self._diagnosis(column, sample, scores, variances, depends[0], p_rate, by_rate)
+            self.diagnoses_.append(found)
+        p = column.probability * by_row(meaning.out_of_fold, ordinary, hidden)
+        return column, np.where(hidden, p, 0.0)
 
     def _tests(
-        self, j: int, sample: Incomplete, blanks: ColumnProcess, scored: np.ndarray, rng: np.random.Generator
+        self, j: int, hidden: np.ndarray, scores: np.ndarray, n_drivers: int, rng: np.random.Generator
     ) -> tuple[tuple[float | None, float | None], float, float | None]:
         """P-values of no dependence on values, beyond drivers and at all; evidence and p-value of the rate."""
-        process, hidden = self.process_, sample.hidden[:, j]
+        process = self.process_
         features = self.features_[:, self.feature_of_ != j]
-        scores = blanks.scores(scored, sample.hidden).mean(0)
-        by_value, by_blanks = np.split(scores, [len(blanks.codes)], axis=1)
+        by_value, by_blanks = np.split(scores, [n_drivers], axis=1)
         beyond = dependence_p_value(features, hidden, by_value, by_blanks, rng)
-        at_all = dependence_p_value(features, hidden, by_value[:, :0], by_blanks, rng) if len(blanks.codes) else beyond
+        at_all = dependence_p_value(features, hidden, by_value[:, :0], by_blanks, rng) if n_drivers else beyond
         if process.constant is not None:
             variance = process.constant * (1 - process.constant) / len(hidden)
             z = (hidden.mean() - process.constant) / np.sqrt(variance) if variance else np.inf
@@ -186,8 +189,8 @@ class MeaningfulPosterior:
         self,
         column: CandidateColumn,
         sample: Incomplete,
-        scored: np.ndarray,
-        ordinary: np.ndarray,
+        scores: np.ndarray,
+        variances: np.ndarray,
         p_pattern: float | None,
         p_rate: float | None,
         by_rate: float,
@@ -196,8 +199,8 @@ class MeaningfulPosterior:
         hidden = sample.hidden[:, j]
         meaning = column.meaning.out_of_fold.mean(0)
         rate = column.blanks.rate
-        scores = column.blanks.scores(scored, sample.hidden).mean(0)
-        by_draw = expit(rate.weights @ scores.T + rate.intercepts[:, None])
+        by_draw = rate.by_draw(scores, variances)
+        ordinary = rate.masses @ by_draw
         mean, low, high = rate_interval(meaning, by_draw, rate.masses, hidden, w)
         blank = float(hidden.mean())
         given, identified = self.process_.constant is not None, self.process_.identified
@@ -262,18 +265,13 @@ class MeaningfulPosterior:
 
     def _predict(self, rows: Incomplete) -> np.ndarray:
         probability = np.zeros(rows.values.shape)
-        rng = stream(0, "selective", "predict")
         first, completed = self.lookup_.find(rows.values), self._completed(rows)
-        state = np.zeros(completed.shape, bool)
         for columns in self.passes_:
-            scored = np.where(state, np.nan, completed)
-            state = np.zeros(completed.shape, bool)
             for column in columns:
                 j, hidden = column.index, rows.hidden[:, column.index]
-                ordinary = column.blanks.probability(scored, rows.hidden).mean(0)[None]
+                ordinary = column.blanks.probability(rows, probability)[None]
                 meaning = column.meaning.predict(shown_to(j, column.native, completed, rows.hidden), first)
                 probability[:, j] = np.where(hidden, column.probability * by_row(meaning, ordinary, hidden), 0.0)
-                state[:, :, j] = rng.random(completed.shape[:2]) < probability[:, j]
         return probability
 
     def diagnostics(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import logit, logsumexp
 from scipy.stats import halfcauchy, norm
 
-COMMON_SPREAD = 0.03  # sd between columns, in log-odds, where there is one common rate
+COMMON_SPREAD = 0.05  # sd between columns, in log-odds, where there is one common rate
 SPREADS = np.r_[COMMON_SPREAD, np.geomspace(0.02, 5.0, 40)]  # that are weighed; the first as likely as all others
 SPREAD_SCALE = 0.5  # of the half-Cauchy prior of the spread
 FEWEST = 3  # columns that can say how far rates lie apart
@@ -39,6 +39,8 @@ class RatePrior:
         log_prior[0] = logsumexp(log_prior[1:])
         log_mass = fit + log_prior
         masses = np.exp(log_mass - logsumexp(log_mass))
+        if masses[0] > 0.5:  # they agree within their sampling error
+            masses = np.eye(1, len(SPREADS))[0]
         return cls(masses, means, np.sqrt(SPREADS**2 + 1 / precision))
 
     @property
@@ -54,7 +56,7 @@ class RatePrior:
 
     def log_density(self, log_odds: float) -> tuple[float, float]:
         """And its slope."""
-        parts = np.log(self.masses) + norm.logpdf(log_odds, self.means, self.sds)
+        parts = np.log(np.maximum(self.masses, 1e-300)) + norm.logpdf(log_odds, self.means, self.sds)
         total = logsumexp(parts)
         return float(total), float(np.exp(parts - total) @ ((self.means - log_odds) / self.sds**2))
 
