@@ -9,7 +9,7 @@ from scipy.stats import norm
 from lacuna.methods.selective.drivers import blank_coefficients
 from lacuna.methods.selective.references import RatePrior
 
-LOG_PRIOR_ODDS = -2.0  # of a column with meaningful blanks, beside one without
+LOG_PRIOR_ODDS = -3.0  # of a column with meaningful blanks, beside one without
 RATE_WIDTH = 10.0  # log-odds over which a rate is spread evenly where the references say nothing
 MOST_BY_RATE = 10.0  # nats that the rate may add
 SUREST_ORDINARY = 0.9  # where an ordinary blank is more probable, a blank tells nothing of meaning

@@ -94,5 +94,7 @@ class References:
 
     @property
     def agree(self) -> bool:
-        """Whether they tell the rate of another column."""
-        return self.prior is not None and len(self.columns) >= FEWEST and self.prior.spread < WIDE_SPREAD
+        """Whether they tell the rate of another column: several that lie near each other, or two that are as one."""
+        if self.prior is None or len(self.columns) < 2:
+            return False
+        return self.prior.spread < (WIDE_SPREAD if len(self.columns) >= FEWEST else 2 * COMMON_SPREAD)
