@@ -36,4 +36,7 @@ def test_it_is_small_where_values_matter():
 
 def test_where_no_blank_is_free_there_is_none():
     hidden = np.arange(150) % 2 == 0
-    assert dependence_p_value(np.ones((150, 1)), hidden, NONE, hidden[:, None].astype(float), np.random.default_rng(0)) is None
+    assert (
+        dependence_p_value(np.ones((150, 1)), hidden, NONE, hidden[:, None].astype(float), np.random.default_rng(0))
+        is None
+    )

@@ -336,5 +336,7 @@ def test_a_clear_relation_is_used_from_twenty_rows():
         hidden[::4, 1] = True
         rows = table_of(truth, hidden, "")
         error = (Selective().fit(rows).impute(rows).values - truth)[hidden]
-        ratios.append(np.sqrt((error**2).mean()) / np.sqrt(((truth[hidden] - truth[~hidden[:, 1], 1].mean()) ** 2).mean()))
+        ratios.append(
+            np.sqrt((error**2).mean()) / np.sqrt(((truth[hidden] - truth[~hidden[:, 1], 1].mean()) ** 2).mean())
+        )
     assert np.mean(ratios) < 0.5

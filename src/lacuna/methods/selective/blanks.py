@@ -63,7 +63,9 @@ class BlankScores:
             rest = [i for i in range(scores.shape[1]) if i not in chosen and np.ptp(scores[:, i]) > 0]
             if not rest:
                 break
-            found = np.array(score_statistics(np.column_stack([known, scores[:, chosen]]), [scores[:, [i]] for i in rest], hidden))
+            found = np.array(
+                score_statistics(np.column_stack([known, scores[:, chosen]]), [scores[:, [i]] for i in rest], hidden)
+            )
             if chi2.logsf(found.max(), 1) > np.log(LEVEL / scores.shape[1]):
                 break
             chosen.append(rest[int(found.argmax())])

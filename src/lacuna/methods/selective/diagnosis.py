@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from lacuna.methods.selective.references import FEWEST, References
 
 LEVEL = 0.05
@@ -111,8 +109,8 @@ def warnings_for(
     for group in together:
         if group.references:
             found.append(
-                f"blanks of {group.name} go with those of {_listed(group.references)}, outside mm_candidates: what they "
-                "share counts as lost together"
+                f"blanks of {group.name} go with those of {_listed(group.references)}, outside mm_candidates: what "
+                "they share counts as lost together"
             )
         if group.candidates:
             found.append(
@@ -137,8 +135,8 @@ def _rate_alone(column: ColumnDiagnosis, references: References) -> str:
     excess = max(column.blank_rate - rate, 0.0) / (1 - rate)
     return (
         f"{column.name} is blank in {column.blank_rate:.1%} of the rows, columns outside mm_candidates in {others}: "
-        f"either it is lost more often, or about {excess:.1%} of the rows are meaningful; the rate alone cannot tell, and "
-        "no blank is kept on it (method.ordinary=common or a rate says that rates are equal)"
+        f"either it is lost more often, or about {excess:.1%} of the rows are meaningful; the rate alone cannot tell, "
+        "and no blank is kept on it (method.ordinary=common or a rate says that rates are equal)"
     )
 
 

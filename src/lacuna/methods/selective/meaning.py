@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 import numpy as np
@@ -85,7 +86,6 @@ class MeaningRate:
         fold = balanced_folds(hidden.astype(float), boosting.folds, rng)
         categorical = np.delete(categorical_columns(columns), column)
         flat_target, flat_weights, flat_fold = target.ravel(), weights.ravel(), np.tile(fold, m)
-        # completed tables are alike where nothing is hidden: a few times the rows of one teach all there is
         some = np.arange(m * n)
         models: list[HistGradientBoostingRegressor | None] = []
         starts, losses, stages = [], [], []
@@ -107,8 +107,12 @@ class MeaningRate:
                         n_iter_no_change=PATIENCE,
                         random_state=int(rng.integers(2**31)),
                     ).fit(
-                        features[rows], flat_target[rows], flat_weights[rows],
-                        X_val=features[held], y_val=flat_target[held], sample_weight_val=flat_weights[held],
+                        features[rows],
+                        flat_target[rows],
+                        flat_weights[rows],
+                        X_val=features[held],
+                        y_val=flat_target[held],
+                        sample_weight_val=flat_weights[held],
                     )
                 models.append(model)
                 staged = [np.full(len(held), starts[-1])]
@@ -149,13 +153,13 @@ class MeaningRate:
             for k, model in enumerate(self.models):
                 raw = np.full(m * n, self.start[k])
                 if model is not None and self.rounds[k]:
-                    raw = model.predict(features) if self.rounds[k] >= model.n_iter_ else _staged(model, features, self.rounds[k])
+                    raw = _at_round(model, features, int(self.rounds[k]))
                 total += weights[:, k] * self.calibrations[k](raw).reshape(m, n)
         return total
 
 
-def _staged(model: HistGradientBoostingRegressor, features: np.ndarray, rounds: int) -> np.ndarray:
-    for i, predicted in enumerate(model.staged_predict(features), start=1):
-        if i == rounds:
-            return predicted
-    raise AssertionError
+def _at_round(model: HistGradientBoostingRegressor, features: np.ndarray, n: int) -> np.ndarray:
+    """After n rounds, at least one, or the last one."""
+    if n >= model.n_iter_:  # the same as the last stage, but faster
+        return model.predict(features)
+    return next(islice(model.staged_predict(features), n - 1, None))

@@ -32,8 +32,14 @@ class Selective(Method):
     P(meaningful) exceeds 1/2. ``values`` hold the best regular value in either case, and draws, where the base
     gives them, are draws of the regular value.
 
-    Assumes that ordinary blanks do not depend on what they hide beyond the columns that are seen to drive them,
-    at one average rate for all columns; ``Imputation.diagnostics`` says how far the data bear that out.
+    Assumes that ordinary blanks do not depend on what they hide beyond the columns that are seen to drive them, and that
+    whether a blank is meaningful depends on values and on other meaningful blanks, not on ordinary ones: what blanks
+    share with those of columns that cannot be meaningful is ordinary. No blank is kept because a column is blank more
+    often than others, unless ``ordinary`` says what the rate is. ``Imputation.diagnostics`` says how far the data bear
+    all that out.
+
+    Where blanks are meant, other columns are imputed with that known: ``chained`` gets an indicator of them, and levels
+    of categorical columns come in part of trees that see blanks, the more so the more rows there are.
 
     Args:
         base: the imputer of regular values; None: ``Chained``. One that gives points only is credited with
@@ -108,12 +114,13 @@ class Selective(Method):
         discrete = where(rows.columns, discrete=True)
         best[:, discrete] = self.reached_[discrete]
         if isinstance(self.base, GivesLevels):
-            for j, levels in self.base.level_probabilities(seen).items():
+            for j, of_base in self.base.level_probabilities(seen).items():
                 if j >= len(rows.columns):
                     continue
+                levels = of_base
                 if self.levels_ is not None:
                     share = self.levels_.shares[j]
-                    levels = (1 - share) * levels + share * self.levels_.predict(rows, j)
+                    levels = (1 - share) * of_base + share * self.levels_.predict(rows, j)
                     values[rows.hidden[:, j], j] = levels.argmax(1)
                 best[rows.hidden[:, j], j] = levels.max(1)
         return Imputation(

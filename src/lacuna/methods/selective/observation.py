@@ -1,8 +1,10 @@
 """The observation process: how probable an ordinary blank is, by row, in each column that may hold others too.
 
-What is known: columns that cannot be meaningful show the process bare. From them come its rate and the columns
-that drive it. In a candidate column the blanks of the process are logistic in the drivers, with weights of its
-own, and average to about the common rate; ``numerics.ordinary`` parts them from the meaningful ones.
+What is known: columns that cannot be meaningful show the process bare, its dependence included. From them come its
+rate, the columns whose values drive it, and the blanks that come together. In a candidate column the blanks of the
+process are logistic in the drivers and in the blanks of reference columns that go with its own, with weights of its
+own, and average to about the rate of the reference columns, as far as those agree; ``ordinary`` parts them from the
+meaningful ones.
 """
 
 from __future__ import annotations
@@ -199,9 +201,7 @@ class ObservationProcess:
             BlankScores.of(train.hidden, targets) if len(targets) else None,
         )
 
-    def drivers_of(
-        self, train: Incomplete, column: int, rng: np.random.Generator
-    ) -> tuple[Driver, ...]:
+    def drivers_of(self, train: Incomplete, column: int, rng: np.random.Generator) -> tuple[Driver, ...]:
         """The columns that move the blanks of one other."""
         return tuple(
             Driver.fit(train, code, direction, column, rng)
@@ -217,9 +217,9 @@ class ObservationProcess:
             return None
         blank = train.hidden
         # where a driver is hidden, whatever goes with it would stand in for it
-        rows = ~blank[:, [driver.code.index for driver in drivers]].any(1)
+        rows = np.asarray(~blank[:, [driver.code.index for driver in drivers]].any(1))
         if rows.sum() < FEWEST_ROWS:
-            rows[:] = True
+            rows = np.ones(len(blank), bool)
         known = driver_scores(drivers, train, meaningful)[0][rows]
         return self.blanks.choose(blank[rows], blank[rows, column], known)
 
@@ -250,4 +250,6 @@ class ObservationProcess:
         strata = np.full(len(train), -1)
         strata[known] = crossed_strata(np.delete(shown[known], column, axis=1), hidden[known], rng)
         spared = SPARED_DRIVER if column in self.drivers else SPARED
-        return replace(process, rate=fit_ordinary_rate(hidden, mean, variance, strata, self.references.prior, spared, rng))
+        return replace(
+            process, rate=fit_ordinary_rate(hidden, mean, variance, strata, self.references.prior, spared, rng)
+        )

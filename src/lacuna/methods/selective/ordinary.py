@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, logit, logsumexp, softmax
-from lacuna.methods.selective.references import RatePrior
 from sklearn.tree import DecisionTreeClassifier
+
+from lacuna.methods.selective.references import RatePrior
 
 ATOMS = np.array([0.0, 0.03, 0.08, 0.15, 0.22, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 1.0])  # values of phi
 MAX_LEAVES = 64

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from lacuna.crossfit import Boosting
+from lacuna.errors import UserError
 from lacuna.methods.base import Method
 from lacuna.methods.chained import Chained
 from lacuna.methods.selective.dependence import dependence_p_value
@@ -230,13 +231,20 @@ class MeaningfulPosterior:
         for column in columns:
             j, scores = column.index, column.blanks.blanks
             partners = [] if scores is None else [names[k] for k in scores.partners(blank, j)]
-            others = [
-                names[k] for k in (c.index for c in columns)
-                if k != j and j in ordinary and _excess(blank[:, j], blank[:, k]) > TOGETHER
-            ] if not partners and process.constant is None else []
+            others = (
+                [
+                    names[k]
+                    for k in (c.index for c in columns)
+                    if k != j and j in ordinary and _excess(blank[:, j], blank[:, k]) > TOGETHER
+                ]
+                if not partners and process.constant is None
+                else []
+            )
             groups.append(Together(names[j], tuple(partners), tuple(others)))
         drivers = [(names[k], float(blank[:, k].mean())) for k in process.drivers]
-        return warnings_for(process.references, process.constant is not None and process.given, drivers, groups, self.diagnoses_)
+        return warnings_for(
+            process.references, process.constant is not None and process.given, drivers, groups, self.diagnoses_
+        )
 
     @property
     def meant(self) -> list[int]:
@@ -246,7 +254,8 @@ class MeaningfulPosterior:
     def _completed(self, rows: Incomplete) -> np.ndarray:
         """(m, n, d)"""
         draws = self.completer_.impute(rows, COPIES).draws
-        assert draws is not None and draws.samples is not None
+        if draws is None or draws.samples is None:
+            raise UserError(f"{COPIES} draws of {len(rows)} rows do not fit in memory: give fewer rows")
         completed = np.tile(rows.values, (COPIES, 1, 1))
         completed[:, draws.cells[:, 0], draws.cells[:, 1]] = draws.samples
         return completed
@@ -316,4 +325,6 @@ def _combined(p_values: list[float | None]) -> float | None:
 def _excess(one: np.ndarray, other: np.ndarray) -> float:
     """Standard errors by which two columns are blank in the same rows more often than by chance."""
     n, expected = len(one), one.mean() * other.mean()
-    return float((np.mean(one & other) - expected) / np.sqrt(max(expected * (1 - one.mean()) * (1 - other.mean()) / n, 1e-12)))
+    return float(
+        (np.mean(one & other) - expected) / np.sqrt(max(expected * (1 - one.mean()) * (1 - other.mean()) / n, 1e-12))
+    )
