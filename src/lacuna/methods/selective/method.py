@@ -32,7 +32,7 @@ class Selective(Method):
     P(meaningful) exceeds 1/2. ``values`` hold the best regular value in either case, and draws, where the base
     gives them, are draws of the regular value.
 
-    Assumes that ordinary blanks do not depend on what they hide beyond the columns that are seen to drive them, and that
+    Assumes that ordinary blanks do not depend on what they hide beyond the columns seen to drive them, and that
     whether a blank is meaningful depends on values and on other meaningful blanks, not on ordinary ones: what blanks
     share with those of columns that cannot be meaningful is ordinary. No blank is kept because a column is blank more
     often than others, unless ``ordinary`` says what the rate is. ``Imputation.diagnostics`` says how far the data bear
