@@ -29,7 +29,7 @@ from lacuna.rng import stream
 from lacuna.types import Incomplete
 
 MAX_ROWS = 20_000  # that are learned from; a random subset where there are more
-COPIES = 5  # completed tables
+COPIES = 3  # completed tables
 CHEAP_SWEEPS = 5  # of the chains that complete them where nothing else does
 PASSES = 2
 N_FITS = 2  # of a column's model to completed tables, which the first fit weighs
