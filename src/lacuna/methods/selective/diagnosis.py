@@ -52,7 +52,7 @@ class ColumnDiagnosis:
         if self.rate_alone:
             return f"{blank}; what is meaningful is not identified: the rate alone speaks for it, and nothing is kept"
         shares = f"{blank}, {self.ordinary_rate:.1%} by the ordinary rate"
-        p = "" if self.p_value is None else f"p {_p(self.p_value)}"
+        p = "no test" if self.p_value is None else f"p {_p(self.p_value)}"
         if self.explained:
             return f"{shares}: that explains the blanks ({p}); few, if any, are meaningful"
         return (
