@@ -32,7 +32,7 @@ def test_the_base_of_a_method_is_its_configuration() -> None:
     design = CATALOGUE.tables["diffjoint/1"].design
     composed = plain(compose(["experiment=diffjoint_table1", "method=selective", "budget=paper", "device=cpu"]))
     assert design.expected({"method": "selective"}, "paper")["method"] == composed["method"]
-    assert composed["method"]["base"]["_target_"] == "lacuna.methods.boosting.BoostedTrees"
+    assert composed["method"]["base"]["_target_"] == "lacuna.methods.chained.Chained"
 
 
 def test_one_class_is_called_by_what_it_is_set_to() -> None:

@@ -14,6 +14,7 @@ from lacuna.masks.mar import MAR
 from lacuna.masks.mcar import MCAR
 from lacuna.masks.mnar import MNAR
 from lacuna.methods.base import Method
+from lacuna.methods.boosting import BoostedTrees
 from lacuna.methods.mean_mode import MeanMode
 from lacuna.methods.oracle import Oracle
 from lacuna.methods.selective import MeaningfulPosterior, Selective
@@ -134,7 +135,7 @@ def test_a_rate_by_row_follows_what_drives_it():
     rows, meaningful = switched(driven=True)
     ordinary = 1 / (1 + np.exp(2.0 - 2 * rows.values[:, 1]))
     by_row = MeaningfulPosterior("per_row").fit(rows)
-    (column,) = by_row.columns_
+    (column,) = by_row.passes_[-1]
     fitted = column.blanks.probability(rows, np.zeros(rows.values.shape))
     assert [rows.columns[k].name for k in by_row.process_.drivers] == ["b"]
     assert np.abs(fitted - ordinary)[~meaningful].mean() < 0.05
@@ -214,16 +215,128 @@ def test_a_pattern_is_not_found_where_there_is_none():
     observed = rng.random(truth.shape) > 0.1
     columns = tuple(Column(name, mm_candidate=name in "ab") for name in "abcde")
     posterior = MeaningfulPosterior().fit(Incomplete(columns, np.where(observed, truth, np.nan), observed), 3)
-    assert max(column.meaning.trees.rounds for column in posterior.columns_) > 0
+    assert max(column.meaning.rounds.max() for column in posterior.passes_[-1]) > 0
     for found in posterior.diagnostics()["columns"].values():
         assert found["p_pattern"] > 0.025
+        assert found["probability"] < 0.5
         assert found["explained_by_ordinary_rate"]
 
 
 def test_rows_one_at_a_time_are_rows_all_at_once():
-    method, rows = Selective().fit(SMALL.train, 0), SMALL.test.take(slice(0, 15))
+    method, rows = Selective(BoostedTrees()).fit(SMALL.train, 0), SMALL.test.take(slice(0, 15))
     whole = method.impute(rows)
     for i in range(15):
         one = method.impute(rows.take([i]))
         np.testing.assert_allclose(one.values[0], whole.values[i])
         np.testing.assert_array_equal(one.meaningful[0], whole.meaningful[i])
+
+
+# --- blanks that are ordinary in ways that tables know ------------------------------------------------------
+
+
+def lost(kind: str, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Blanks (n, 6) that have nothing to do with values."""
+    if kind == "pages":
+        return np.repeat(rng.random((n, 3)) < 0.12, 2, axis=1)
+    if kind == "respondents":
+        return rng.random((n, 6)) < rng.beta(0.5, 4.5, n)[:, None]
+    if kind == "dropout":
+        return np.arange(6) >= (1 + rng.geometric(0.08, n))[:, None]
+    if kind == "rates":
+        return rng.random((n, 6)) < np.array([0.05, 0.15, 0.05, 0.15, 0.05, 0.05])
+    return np.column_stack([rng.random((n, 2)) < 0.05, *[rng.random(n) < 0.2] * 2, rng.random((n, 2)) < 0.05])  # pair
+
+
+def table_of(truth: np.ndarray, hidden: np.ndarray, candidates: str) -> Incomplete:
+    columns = tuple(Column(name, mm_candidate=name in candidates) for name in "abcdef"[: truth.shape[1]])
+    return Incomplete(columns, np.where(hidden, np.nan, truth), ~hidden)
+
+
+@pytest.mark.parametrize(
+    ("kind", "candidates", "said"),
+    [
+        ("pages", "bd", "what they share counts as lost together"),
+        ("respondents", "bd", "what they share counts as lost together"),
+        ("dropout", "be", None),
+        ("rates", "bd", "the rate alone cannot tell"),
+        ("pair", "cd", "lost together or meaningful together is not identified"),
+    ],
+)
+def test_blanks_that_have_nothing_to_do_with_values_are_filled(kind: str, candidates: str, said: str | None):
+    rng = np.random.default_rng(5)
+    truth = 0.7 * rng.normal(size=(800, 1)) + 0.7 * rng.normal(size=(800, 6))
+    posterior = MeaningfulPosterior().fit(table_of(truth, lost(kind, 800, rng), candidates), 0)
+    found = posterior.diagnostics()
+    for column in found["columns"].values():
+        assert column["probability"] <= 0.5
+        assert column["meaningful_low"] == 0
+        assert column["p_value"] is None or column["p_value"] > 0.01
+    assert not (posterior.predict(table_of(truth, lost(kind, 800, rng), candidates)) > 0.5).any()
+    assert said is None or any(said in text for text in found["warnings"])
+
+
+def test_a_user_may_say_that_rates_are_equal():
+    rng = np.random.default_rng(5)
+    truth, hidden = rng.normal(size=(800, 6)), lost("rates", 800, rng)
+    (column,) = MeaningfulPosterior("common").fit(table_of(truth, hidden, "b")).diagnostics()["columns"].values()
+    assert column["p_rate"] < 0.001
+    assert column["meaningful_low"] < 0.1 < column["meaningful_high"]
+
+
+@pytest.mark.slow
+def test_meaning_is_found_beside_lost_pages():
+    """a is blank where e exceeds its median, or with its page; only the first is meant."""
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=(1500, 6))
+    page, meant = lost("pages", 1500, rng), truth[:, 4] > 0
+    hidden = page.copy()
+    hidden[:, 0] |= meant
+    rows = table_of(truth, hidden, "a")
+    posterior = MeaningfulPosterior().fit(rows, 0)
+    blank = hidden[:, 0] & ~hidden[:, 4]
+    assert ((posterior.predict(rows)[:, 0] > 0.5) == meant)[blank].mean() > 0.97
+    (found,) = posterior.diagnostics()["columns"].values()
+    assert found["meaningful_low"] < meant.mean() < found["meaningful_high"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost_by", [None, 1])
+def test_a_driver_that_is_blank_itself_costs_no_more_than_calling_all_meant(lost_by: int | None):
+    """a is blank where b > -0.5, and b is hidden in 40% of the rows, at random or by another column."""
+    rng = np.random.default_rng(2)
+    truth = 0.6 * rng.normal(size=(1000, 1)) + 0.8 * rng.normal(size=(1000, 6))
+    meant = truth[:, 1] > -0.5
+    hidden = rng.random(truth.shape) < 0.15
+    hidden[:, 1] = rng.random(1000) < (0.4 if lost_by is None else 0.8 * (truth[:, 2] > 0))
+    hidden[:, 0] |= meant
+    rows = table_of(truth, hidden, "a")
+    p = MeaningfulPosterior().fit(rows, 0).predict(rows)[hidden[:, 0], 0]
+    meant = meant[hidden[:, 0]]
+    floor = 2 * meant.sum() / (len(meant) + meant.sum())
+    assert 2 * (meant & (p > 0.5)).sum() / (meant.sum() + (p > 0.5).sum()) >= floor
+    assert ((p - meant) ** 2).mean() < meant.mean() * (1 - meant.mean())
+
+
+def test_of_a_hundred_rows_little_is_said():
+    rng = np.random.default_rng(7)
+    rows = table_of(rng.normal(size=(100, 6)), rng.random((100, 6)) < 0.2, "ab")
+    method = Selective(MeanMode()).fit(rows)
+    done = method.impute(rows)
+    assert not done.meaningful.any()
+    assert (done.meaningful_probability[rows.hidden] < 0.3).all()
+
+
+def test_a_clear_relation_is_used_from_twenty_rows():
+    ratios = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=20)
+        truth = np.column_stack([x, 3 * x + 0.3 * rng.normal(size=20), rng.normal(size=20)])
+        hidden = np.zeros(truth.shape, bool)
+        hidden[::4, 1] = True
+        rows = table_of(truth, hidden, "")
+        error = (Selective().fit(rows).impute(rows).values - truth)[hidden]
+        ratios.append(
+            np.sqrt((error**2).mean()) / np.sqrt(((truth[hidden] - truth[~hidden[:, 1], 1].mean()) ** 2).mean())
+        )
+    assert np.mean(ratios) < 0.5

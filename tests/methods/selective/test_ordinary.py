@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from lacuna.methods.selective.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
+from lacuna.methods.selective.references import RatePrior
 
 
 def blanks(n: int, unknown: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -26,7 +27,8 @@ def blanks(n: int, unknown: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 
 def fitted(score: np.ndarray, variance: np.ndarray, hidden: np.ndarray, strata: np.ndarray) -> OrdinaryRate:
     mean_rate = float(expit(np.array([-1.0, 1.0]) - 0.5).mean())
-    return fit_ordinary_rate(hidden, score, variance, strata, mean_rate, 0.05, 0.05, np.random.default_rng(1))
+    prior = RatePrior(np.ones(1), np.array([logit(mean_rate)]), np.array([0.05]))
+    return fit_ordinary_rate(hidden, score, variance, strata, prior, 0.05, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("unknown", [0.0, 0.4])

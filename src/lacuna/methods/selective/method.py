@@ -8,11 +8,12 @@ import numpy as np
 
 from lacuna.crossfit import Boosting
 from lacuna.methods.base import Method
-from lacuna.methods.boosting import BoostedTrees
+from lacuna.methods.chained import Chained
+from lacuna.methods.selective.levels import NativeLevels
 from lacuna.methods.selective.observation import Ordinary
 from lacuna.methods.selective.posterior import MeaningfulPosterior
 from lacuna.rng import stream
-from lacuna.types import Imputation, Incomplete, where
+from lacuna.types import Column, Imputation, Incomplete, where
 
 
 @runtime_checkable
@@ -31,11 +32,17 @@ class Selective(Method):
     P(meaningful) exceeds 1/2. ``values`` hold the best regular value in either case, and draws, where the base
     gives them, are draws of the regular value.
 
-    Assumes that ordinary blanks do not depend on what they hide beyond the columns that are seen to drive them,
-    at one average rate for all columns; ``Imputation.diagnostics`` says how far the data bear that out.
+    Assumes that ordinary blanks do not depend on what they hide beyond the columns seen to drive them, and that
+    whether a blank is meaningful depends on values and on other meaningful blanks, not on ordinary ones: what blanks
+    share with those of columns that cannot be meaningful is ordinary. No blank is kept because a column is blank more
+    often than others, unless ``ordinary`` says what the rate is. ``Imputation.diagnostics`` says how far the data bear
+    all that out.
+
+    Where blanks are meant, other columns are imputed with that known: ``chained`` gets an indicator of them, and levels
+    of categorical columns come in part of trees that see blanks, the more so the more rows there are.
 
     Args:
-        base: the imputer of regular values; None: ``BoostedTrees``. One that gives points only is credited with
+        base: the imputer of regular values; None: ``Chained``. One that gives points only is credited with
             the probability of being right that it reaches on observed cells held out of its training.
         ordinary: probability of an ordinary blank: ``per_row``, ``common`` or a rate; see ``MeaningfulPosterior``.
         rounds, learning_rate, leaves, folds: of the models of what is meaningful, see ``crossfit.Boosting``.
@@ -57,7 +64,7 @@ class Selective(Method):
     ) -> None:
         if not 0 < hold_out < 1:
             raise ValueError(f"hold_out must lie in (0, 1), got {hold_out}")
-        self.base = BoostedTrees() if base is None else base
+        self.base = Chained() if base is None else base
         self.posterior = MeaningfulPosterior(ordinary, Boosting(rounds, learning_rate, leaves, folds=folds))
         self.hold_out = hold_out
 
@@ -73,16 +80,18 @@ class Selective(Method):
 
     def open_ends(self) -> np.ndarray:
         """As the base imputer."""
-        return self.base.open_ends()
+        return self.base.open_ends()[:, : len(self.columns_)]
 
     def _fit(self, train: Incomplete, seed: int) -> None:
         self.monitor.progress("blanks", 0, 1)
-        self.posterior.fit(train, seed)
         self.base.monitor = self.monitor
+        self.posterior.fit(train, seed)
         self.reached_ = np.zeros(len(train.columns))
         judged = where(train.columns, mm_candidate=True, discrete=True)
         if isinstance(self.base, GivesLevels) or not judged.any():
-            self.base.fit(train, seed)
+            self.base.fit(self._with_blanks(train), seed)
+            blanks_tell = isinstance(self.base, Chained) and bool(self.posterior.meant)
+            self.levels_ = NativeLevels.fit(train, seed) if blanks_tell else None
             return
         held_out = train.observed & judged & (stream(seed, "hold out").random(train.values.shape) < self.hold_out)
         held_out &= (train.observed & ~held_out).any(0)  # something of each column must be left to learn from
@@ -92,17 +101,35 @@ class Selective(Method):
         right = ((guessed == train.values[rows]) & held_out[rows]).sum(0)
         self.reached_ = (right + 1) / (held_out.sum(0) + 2)  # Laplace's rule: never quite sure
 
+    def _with_blanks(self, rows: Incomplete) -> Incomplete:
+        """Rows as the base sees them: to chained equations, blanks that are meant are values too."""
+        meant = self.posterior.meant if isinstance(self.base, Chained) else []
+        return Incomplete(
+            rows.columns + tuple(Column(f"{rows.columns[j].name} is blank", "categorical", (0, 1)) for j in meant),
+            np.column_stack([rows.values, rows.hidden[:, meant]]),
+            np.column_stack([rows.observed, np.ones((len(rows), len(meant)), bool)]),
+        )
+
     def _impute(self, rows: Incomplete, draws: int) -> Imputation:
-        done = self.base.impute(rows, draws)
+        seen = self._with_blanks(rows)
+        done = self.base.impute(seen, draws)
+        values = done.values[:, : len(rows.columns)].copy()
         probability = self.posterior.predict(rows)
         best = np.ones(rows.values.shape)  # probability of the best regular value; a number has no rivals
         discrete = where(rows.columns, discrete=True)
         best[:, discrete] = self.reached_[discrete]
         if isinstance(self.base, GivesLevels):
-            for j, levels in self.base.level_probabilities(rows).items():
+            for j, of_base in self.base.level_probabilities(seen).items():
+                if j >= len(rows.columns):
+                    continue
+                levels = of_base
+                if self.levels_ is not None:
+                    share = self.levels_.shares[j]
+                    levels = (1 - share) * of_base + share * self.levels_.predict(rows, j)
+                    values[rows.hidden[:, j], j] = levels.argmax(1)
                 best[rows.hidden[:, j], j] = levels.max(1)
         return Imputation(
-            done.values,
+            values,
             rows.hidden & rows.candidates & (probability > (1 - probability) * best),
             probability,
             done.draws,

@@ -1,13 +1,15 @@
 """The observation process: how probable an ordinary blank is, by row, in each column that may hold others too.
 
-What is known: columns that cannot be meaningful show the process bare. From them come its rate and the columns
-that drive it. In a candidate column the blanks of the process are logistic in the drivers, with weights of its
-own, and average to about the common rate; ``numerics.ordinary`` parts them from the meaningful ones.
+What is known: columns that cannot be meaningful show the process bare, its dependence included. From them come its
+rate, the columns whose values drive it, and the blanks that come together. In a candidate column the blanks of the
+process are logistic in the drivers and in the blanks of reference columns that go with its own, with weights of its
+own, and average to about the rate of the reference columns, as far as those agree; ``ordinary`` parts them from the
+meaningful ones.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -15,8 +17,10 @@ from scipy.special import logit
 
 from lacuna.crossfit import Boosting, CrossFitted, categorical_columns, cross_fit
 from lacuna.errors import UserError
+from lacuna.methods.selective.blanks import BlankScores
 from lacuna.methods.selective.drivers import find_drivers, leading_directions
 from lacuna.methods.selective.ordinary import OrdinaryRate, crossed_strata, fit_ordinary_rate
+from lacuna.methods.selective.references import References
 from lacuna.types import Column, Incomplete
 
 Ordinary = Literal["common", "per_row"] | float
@@ -24,40 +28,12 @@ Ordinary = Literal["common", "per_row"] | float
 LEVEL = 1e-3  # of the tests that look for drivers
 MAX_DRIVERS = 10
 
-BASE_SPREAD = 0.05  # columns under one process still differ by so much, in log-odds
-SPARED = 1e-12  # prior probability that the process is milder on a column: the data have to insist, by some 30 nats
+SPARED = 1e-12  # prior probability that the process has a rate of its own on a column: the data have to insist
 SPARED_DRIVER = 0.5  # on one that drives it
+FEWEST_ROWS = 100  # with all drivers observed, that blanks which come together are looked for in
 SUREST = 0.25  # share of the rows that the process is learned from, at least
 SCORE_LIMIT = 5.0  # standard scores beyond are drawn in
 DRIVER_BOOSTING = Boosting(rounds=50, leaves=8, folds=2)
-
-
-@dataclass(frozen=True)
-class ReferenceRate:
-    """The rate of ordinary blanks in the columns that hold no others."""
-
-    mean: float | None  # None: there is no such column
-    spread: float  # sd of a column's rate around it, on the scale of log-odds
-    n_cells: int  # that it rests on
-    lowest: float  # rate of a column
-    highest: float
-
-    @classmethod
-    def of(cls, train: Incomplete) -> Self:
-        """Columns without any blank are taken to be spared by the process, unless all are."""
-        reference = ~train.candidates
-        if not reference.any():
-            return cls(None, np.inf, 0, np.nan, np.nan)
-        rates = train.hidden[:, reference].mean(0)
-        n = len(train)
-        if not rates.any():
-            return cls(0.0, BASE_SPREAD, n * len(rates), 0.0, 0.0)
-        rates = rates[rates > 0]
-        log_odds = logit(np.clip(rates, 0.5 / n, 1 - 0.5 / n))
-        sampling = (1 / (n * rates * np.maximum(1 - rates, 1 / n))).mean()
-        extra = max(float(log_odds.var(ddof=1)) - sampling, 0.0) if len(rates) > 1 else 0.0
-        mean = float(rates.mean())
-        return cls(mean, float(np.hypot(BASE_SPREAD, extra**0.5)), n * len(rates), rates.min(), rates.max())
 
 
 @dataclass(frozen=True)
@@ -132,15 +108,24 @@ class Driver:
 
 @dataclass(frozen=True)
 class ColumnProcess:
-    """Ordinary blanks of one candidate column."""
+    """Ordinary blanks of one candidate column: logistic in values of drivers and in blanks of reference columns."""
 
     column: int
     drivers: tuple[Driver, ...]
+    blanks: BlankScores | None
     rate: OrdinaryRate
 
+    def scores(self, rows: Incomplete, meaningful: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance, (n, f) each, those of drivers first; ``meaningful`` (n, d) is needed in drivers only."""
+        mean, variance = driver_scores(self.drivers, rows, meaningful)
+        if self.blanks is None:
+            return mean, variance
+        of_blanks = self.blanks(rows.hidden)
+        return np.column_stack([mean, of_blanks]), np.column_stack([variance, np.zeros(of_blanks.shape)])
+
     def probability(self, rows: Incomplete, meaningful: np.ndarray) -> np.ndarray:
-        """(n,); ``meaningful`` (n, d) is needed in the driving columns only."""
-        return self.rate.probability(*driver_scores(self.drivers, rows, meaningful))
+        """(n,)"""
+        return self.rate.probability(*self.scores(rows, meaningful))
 
 
 def driver_scores(
@@ -166,21 +151,22 @@ def surest(variances: np.ndarray) -> np.ndarray:
 class ObservationProcess:
     """What the other columns tell of the process, and how it bears on a candidate column."""
 
-    reference: ReferenceRate
+    references: References
     constant: float | None  # probability of an ordinary blank, the same everywhere; None: by column and row
     drivers: tuple[int, ...]  # columns that move the process
     codes: tuple[ColumnCode, ...]  # of the drivers
     directions: tuple[np.ndarray, ...]  # of the drivers
+    blanks: BlankScores | None
 
     @property
     def given(self) -> bool:
         """Whether the rate came from the user rather than from other columns."""
-        return self.constant is not None and self.constant != self.reference.mean
+        return self.constant is not None and self.constant != self.references.mean
 
     @property
     def identified(self) -> bool:
         """Whether anything says how probable an ordinary blank is."""
-        return self.given or self.reference.mean is not None
+        return self.given or self.references.mean is not None
 
     @classmethod
     def fit(cls, train: Incomplete, ordinary: Ordinary) -> Self:
@@ -192,49 +178,78 @@ class ObservationProcess:
         Raises:
             UserError: ``common`` without a column that cannot be meaningful.
         """
-        reference = ReferenceRate.of(train)
-        if ordinary == "common" and reference.mean is None:
+        references = References.of(train.hidden, train.candidates, ())
+        if ordinary == "common" and references.mean is None:
             raise UserError(
                 "every column may hold meaningful missingness, so none shows the rate of ordinary blanks: "
                 "give it (method.ordinary=0.1) or use method.ordinary=per_row"
             )
-        if ordinary != "per_row" or reference.mean == 0:
-            constant = reference.mean if isinstance(ordinary, str) else float(ordinary)
-            return cls(reference, constant, (), (), ())
+        if ordinary != "per_row":
+            constant = references.mean if isinstance(ordinary, str) else float(ordinary)
+            return cls(references, constant, (), (), (), None)
         codes = [ColumnCode.of(c, j, train.values[train.observed[:, j], j]) for j, c in enumerate(train.columns)]
         encoded = [code(train.values) for code in codes]
         targets = np.flatnonzero(~train.candidates & train.hidden.any(0) & train.observed.any(0))
         drivers = find_drivers(encoded, train.observed, list(targets), LEVEL, MAX_DRIVERS)
         directions = leading_directions(encoded, train.observed, list(targets), drivers)
         return cls(
-            reference,
+            References.of(train.hidden, train.candidates, tuple(drivers)),
             None,
             tuple(drivers),
             tuple(codes[k] for k in drivers),
             tuple(directions[k] for k in drivers),
+            BlankScores.of(train.hidden, targets) if len(targets) else None,
         )
 
-    def of_column(
-        self, train: Incomplete, column: int, meaningful: np.ndarray, rng: np.random.Generator
-    ) -> ColumnProcess:
-        """Its ordinary blanks in one candidate column.
-
-        Args:
-            meaningful: (n, d) P(meaningful) where a driver is hidden.
-        """
-        if self.constant is not None:
-            rate = OrdinaryRate(np.empty((1, 0)), np.array([logit(self.constant)]), np.ones(1))
-            return ColumnProcess(column, (), rate)
-        drivers = tuple(
+    def drivers_of(self, train: Incomplete, column: int, rng: np.random.Generator) -> tuple[Driver, ...]:
+        """The columns that move the blanks of one other."""
+        return tuple(
             Driver.fit(train, code, direction, column, rng)
             for code, direction in zip(self.codes, self.directions, strict=True)
             if code.index != column
         )
+
+    def blank_scores(
+        self, train: Incomplete, column: int, drivers: tuple[Driver, ...], meaningful: np.ndarray
+    ) -> BlankScores | None:
+        """Which blanks of reference columns go with those of a candidate."""
+        if self.blanks is None:
+            return None
+        blank = train.hidden
+        # where a driver is hidden, whatever goes with it would stand in for it
+        rows = np.asarray(~blank[:, [driver.code.index for driver in drivers]].any(1))
+        if rows.sum() < FEWEST_ROWS:
+            rows = np.ones(len(blank), bool)
+        known = driver_scores(drivers, train, meaningful)[0][rows]
+        return self.blanks.choose(blank[rows], blank[rows, column], known)
+
+    def of_column(
+        self,
+        train: Incomplete,
+        column: int,
+        drivers: tuple[Driver, ...],
+        blanks: BlankScores | None,
+        meaningful: np.ndarray,
+        shown: np.ndarray,
+        rng: np.random.Generator,
+    ) -> ColumnProcess:
+        """Its ordinary blanks in one candidate column.
+
+        Args:
+            blanks: of reference columns, that go with its own.
+            meaningful: (n, d) P(meaningful) where a driver is hidden.
+            shown: (n, d) what tells how probable a meaningful blank is.
+        """
+        if self.constant is not None:
+            rate = OrdinaryRate(np.empty((1, 0)), np.array([logit(self.constant)]), np.ones(1))
+            return ColumnProcess(column, (), None, rate)
         hidden = train.hidden[:, column]
-        scores = driver_scores(drivers, train, meaningful)
-        known = surest(scores[1])
+        process = ColumnProcess(column, drivers, blanks, OrdinaryRate(np.empty((1, 0)), np.zeros(1), np.ones(1)))
+        mean, variance = process.scores(train, meaningful)
+        known = surest(variance)
         strata = np.full(len(train), -1)
-        strata[known] = crossed_strata(np.delete(train.values[known], column, axis=1), hidden[known], rng)
+        strata[known] = crossed_strata(np.delete(shown[known], column, axis=1), hidden[known], rng)
         spared = SPARED_DRIVER if column in self.drivers else SPARED
-        rate = fit_ordinary_rate(hidden, *scores, strata, self.reference.mean, self.reference.spread, spared, rng)
-        return ColumnProcess(column, drivers, rate)
+        return replace(
+            process, rate=fit_ordinary_rate(hidden, mean, variance, strata, self.references.prior, spared, rng)
+        )

@@ -20,6 +20,8 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, logit, logsumexp, softmax
 from sklearn.tree import DecisionTreeClassifier
 
+from lacuna.methods.selective.references import RatePrior
+
 ATOMS = np.array([0.0, 0.03, 0.08, 0.15, 0.22, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 1.0])  # values of phi
 MAX_LEAVES = 64
 SPARED_WIDTH = 10.0  # how far below, on the scale of log-odds
@@ -42,11 +44,12 @@ class OrdinaryRate:
 
     def probability(self, scores: np.ndarray, variances: np.ndarray) -> np.ndarray:
         """(n,) of scores (n, f), the mean of each, and variances (n, f), 0 where a score is known."""
-        average = np.zeros(len(scores))
-        for weights, intercept, mass in zip(self.weights, self.intercepts, self.masses, strict=True):
-            flatter = 1 / np.sqrt(1 + PROBIT * variances @ weights**2)
-            average += mass * expit((scores @ weights + intercept) * flatter)
-        return average
+        return self.masses @ self.by_draw(scores, variances)
+
+    def by_draw(self, scores: np.ndarray, variances: np.ndarray) -> np.ndarray:
+        """(k, n) by each draw of the parameters."""
+        flatter = 1 / np.sqrt(1 + PROBIT * self.weights**2 @ variances.T)
+        return expit((self.weights @ scores.T + self.intercepts[:, None]) * flatter)
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,7 @@ def fit_ordinary_rate(
     scores: np.ndarray,
     variances: np.ndarray,
     strata: np.ndarray,
-    mean_rate: float | None,
-    spread: float,
+    prior: RatePrior | None,
     spared: float,
     rng: np.random.Generator,
 ) -> OrdinaryRate:
@@ -99,13 +101,12 @@ def fit_ordinary_rate(
         variances: (n, f) of each score, 0 where it is known.
         strata: (n,) int from 0, see ``crossed_strata``; -1 for rows that count in the average of p only. Let them be
             those with uncertain scores: where phi depends on what is not known of a score, the factors are tied.
-        mean_rate: in (0, 1), where p should be on average; None: anywhere, so that p takes all it can explain.
-        spread: sd around ``mean_rate`` on the scale of log-odds.
-        spared: prior probability that the process is milder on this column, or leaves it alone.
+        prior: of the rate that p should have on average; None: anywhere, so that p takes all it can explain.
+        spared: prior probability that the process has a rate of its own on this column.
     """
     counts = _count(hidden, scores, variances, strata)
     n_scores = scores.shape[1]
-    start = logit(np.clip(hidden.mean(), 0.01, 0.99) / 2) if mean_rate is None else logit(mean_rate)
+    start = logit(np.clip(hidden.mean(), 0.01, 0.99) / 2) if prior is None else prior.mean
     atom_start = np.where(ATOMS == 0, 2.0, 0.0)
     # The likelihood has a mode for either direction of the strongest score.
     directions = [np.zeros(n_scores)] + [s * np.eye(n_scores)[0] for s in (1.0, -1.0) if n_scores]
@@ -114,7 +115,7 @@ def fit_ordinary_rate(
         minimize(
             _objective,
             np.concatenate([direction, [start], atom_start]),
-            args=(counts, mean_rate, spread, spared),
+            args=(counts, prior, spared),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
@@ -129,7 +130,7 @@ def fit_ordinary_rate(
             modes.append(fit)
     draws, masses = [], []
     for fit in modes:
-        covariance = _covariance(fit.x, n_scores + 1, (counts, mean_rate, spread, spared))
+        covariance = _covariance(fit.x, n_scores + 1, (counts, prior, spared))
         draws.append(rng.multivariate_normal(fit.x[: n_scores + 1], covariance, size=N_DRAWS, method="eigh"))
         masses.append(np.exp(least - fit.fun) * np.sqrt(max(np.linalg.det(covariance), 1e-30)))
     parameters = np.concatenate(draws)
@@ -149,7 +150,7 @@ def _covariance(at, k, args):
 
 
 def _objective(
-    parameters: np.ndarray, counts: _Counts, mean_rate: float | None, spread: float, spared: float
+    parameters: np.ndarray, counts: _Counts, prior: RatePrior | None, spared: float
 ) -> tuple[float, np.ndarray]:
     """Minus the log posterior of (weights, intercept, log of the atoms' masses), and its gradient."""
     n_scores = counts.scores.shape[1]
@@ -170,8 +171,8 @@ def _objective(
     by_p = (slope * (1 - ATOMS) * responsibility[counts.stratum]).sum(1)
     mean = np.clip(counts.share @ p, 1e-9, 1 - 1e-9)
     log_prior, by_mean = GREED * logit(mean), GREED
-    if mean_rate is not None:
-        log_prior, by_mean = _log_prior(logit(mean) - logit(mean_rate), spread, spared)
+    if prior is not None:
+        log_prior, by_mean = _log_prior(logit(mean), prior, spared)
     by_p += by_mean / (mean * (1 - mean)) * counts.share
     by_score = by_p * p * (1 - p)
     by_flatter = by_score * linear * -PROBIT * flatter**3
@@ -181,12 +182,12 @@ def _objective(
     return -(evidence.sum() + log_prior - weights @ weights / 2), -gradient
 
 
-def _log_prior(difference: float, spread: float, spared: float) -> tuple[float, float]:
-    """Log density and slope, at a difference in log-odds from the common rate: near 0, or anywhere below."""
-    near = np.log1p(-spared) - (difference / spread) ** 2 / 2 - np.log(spread * np.sqrt(2 * np.pi))
-    below = np.log(spared / SPARED_WIDTH) if difference < 0 else -np.inf
-    log_density = np.logaddexp(near, below)
-    return float(log_density), float(np.exp(near - log_density) * -difference / spread**2)
+def _log_prior(log_odds: float, prior: RatePrior, spared: float) -> tuple[float, float]:
+    """Log density and slope of a column's rate: as the references say, or anywhere."""
+    near, slope = prior.log_density(log_odds)
+    near += np.log1p(-spared)
+    log_density = np.logaddexp(near, np.log(spared / SPARED_WIDTH))
+    return float(log_density), float(np.exp(near - log_density) * slope)
 
 
 def _count(hidden: np.ndarray, scores: np.ndarray, variances: np.ndarray, strata: np.ndarray) -> _Counts:
