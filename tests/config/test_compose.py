@@ -141,7 +141,6 @@ def test_a_version_of_the_code_changes_the_id_and_nothing_else():
     assert vars(instantiate(newer["method"], "method")).keys() == vars(instantiate(config["method"], "method")).keys()
 
 
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit, logsumexp
 from scipy.stats import chi2
 
-from lacuna.methods.selection.identification import Index, shape_log_likelihood
+from lacuna.methods.selection.identification import NO_INDEX, Index, shape_log_likelihood
 from lacuna.methods.selection.likelihood import (
     GRID,
     MASS,
@@ -125,7 +125,7 @@ class Evidence:
     ratio: float  # of likelihoods, against k = 0 with residuals of any tails
     rivals: np.ndarray  # (r,) log likelihoods of what has no threshold, less what Schwarz's criterion takes
     value_rival: float = 0.0  # the largest of what has no threshold in the value
-    index: Index = Index(0.0, 0.0, 0)
+    index: Index = NO_INDEX
     misfit: float = 0.0  # of the likeliest threshold in the residual, where its density is bent
     shape: np.ndarray | None = None  # see ``shape_log_likelihood``; None: nothing to be told
 
@@ -233,10 +233,8 @@ def weigh(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarra
     asked = bool(by_residual) and ratio > ASKED
     at_random = max(blank_share, slope.log_likelihood - np.log(len(values)) / 2)
     rivals = _rivals(straightened, none - blank_share, asked) + at_random
-    value_rival = max(
-        float(rivals.max()), cut_off_log_likelihood(predicted, values) + at_random if by_value else -np.inf
-    )
-    found = Evidence(cells, residuals, by_residual, by_value, slope, ratio, rivals, value_rival)
+    cut_off = cut_off_log_likelihood(predicted, values) + at_random if by_value else -np.inf
+    found = Evidence(cells, residuals, by_residual, by_value, slope, ratio, rivals, max(float(rivals.max()), cut_off))
     if not asked:
         return found
     likeliest = max(by_residual, key=lambda fit: fit.log_likelihood)

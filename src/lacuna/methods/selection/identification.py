@@ -51,9 +51,9 @@ def shape_log_likelihood(cells: Cells, side: float) -> np.ndarray:
         taken[i], found[i] = share, joint - n_blank * np.log(share) - n * np.log1p(-share)
     best = np.full(len(MASSES), -np.inf)
     at = logit(MASSES)
-    for x, y in zip(logit(taken).T, found.T, strict=True):
-        increasing = np.append(True, np.diff(x) > 1e-3)  # fits of one k take more where there are more blanks
-        x, y = x[increasing], y[increasing]
+    for share, log_likelihood in zip(logit(taken).T, found.T, strict=True):
+        increasing = np.append(True, np.diff(share) > 1e-3)  # fits of one k take more where there are more blanks
+        x, y = share[increasing], log_likelihood[increasing]
         inside = (at >= x[0]) & (at <= x[-1])
         if inside.sum() and len(x) > 1:
             best[inside] = np.maximum(best[inside], CubicSpline(x, y)(at[inside]))
@@ -98,6 +98,9 @@ class Index:
         return float(chi2.sf(self.beyond, self.freedom)) if self.freedom else 1.0
 
 
+NO_INDEX = Index(0.0, 0.0, 0)
+
+
 def index(predicted: np.ndarray, blank: np.ndarray, features: np.ndarray) -> Index:
     """Of ``blank`` (n,) bool, what is predicted of the value (n,), from features (n, f).
 
@@ -106,14 +109,14 @@ def index(predicted: np.ndarray, blank: np.ndarray, features: np.ndarray) -> Ind
     rate = blank.mean()
     spread = rate * (1 - rate)
     if not 0 < rate < 1 or not features.shape[1] or predicted.std() < 1e-9:
-        return Index(0.0, 0.0, 0)
+        return NO_INDEX
     n, y = len(blank), blank - rate
     x = features - features.mean(0)
     left, singular, _ = np.linalg.svd(x, full_matrices=False)
     left = left[:, singular > 1e-6 * max(float(singular.max(initial=0.0)), 1e-300)]
     freedom = left.shape[1]
     if not freedom:
-        return Index(0.0, 0.0, 0)
+        return NO_INDEX
     total = float(((left.T @ y) ** 2).sum()) / spread
     norm = np.sqrt((x**2).sum(0))
     single = (x[:, norm > 0].T @ y / norm[norm > 0]) ** 2 / spread

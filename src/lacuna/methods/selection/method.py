@@ -1,4 +1,4 @@
-"""`selection`: impute values whose blanks depend on the very value, where data identify that; elsewhere as `chained`."""
+"""`selection`: impute values whose blanks depend on the very value, where identified; elsewhere as `chained`."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln, log_ndtr, logsumexp
@@ -63,7 +65,7 @@ def skewed_log_likelihoods(values: np.ndarray) -> np.ndarray:
 
     Gammas and Weibulls start beyond the value that the skewness leads away from.
     """
-    center, scale = values.mean(), max(float(values.std()), 1e-300)
+    n, center, scale = len(values), values.mean(), max(float(values.std()), 1e-300)
     x = (values - center) / scale
     x *= 1.0 if (x**3).sum() >= 0 else -1.0
     counts, edges = np.histogram(x, BINS)
@@ -81,15 +83,13 @@ def skewed_log_likelihoods(values: np.ndarray) -> np.ndarray:
         shape, log_z = 1 + np.exp(at[2]), np.log(x - low + np.exp(at[0])) + at[1]
         return at[1] + np.log(shape) + (shape - 1) * log_z - np.exp(np.minimum(shape * log_z, 500.0))
 
-    found = []
-    for log_density, start in (
-        (skew_normal, (-1.0, -0.3, 2.0)),
-        (gamma, (-2.0, 0.5, 0.7)),
-        (weibull, (-2.0, -0.7, 0.0)),
-    ):
-        loss = lambda at: -float(weights @ log_density(at)) / len(values)  # noqa: B023, E731
-        found.append(minimize(loss, start, method="L-BFGS-B", bounds=[(-8, 5), (-5, 5), (-8, 8)]).fun)
-    return -len(values) * (np.array(found) + np.log(scale))
+    def least(log_density: Callable[[np.ndarray], np.ndarray], *start: float) -> float:
+        bounds = [(-8, 5), (-5, 5), (-8, 8)]
+        fit = minimize(lambda at: -float(weights @ log_density(at)) / n, start, method="L-BFGS-B", bounds=bounds)
+        return float(fit.fun)
+
+    found = [least(skew_normal, -1.0, -0.3, 2.0), least(gamma, -2.0, 0.5, 0.7), least(weibull, -2.0, -0.7, 0.0)]
+    return -n * (np.array(found) + np.log(scale))
 
 
 def histogram_log_likelihood(values: np.ndarray) -> float:
