@@ -16,7 +16,7 @@ from lacuna.methods.selection.tilting import shrink
 
 SLOPES_LEVEL = 0.1  # of the level, for each of the two tests of slopes
 OTHERS_LEVEL = 0.2  # of the level, at which blanks that go with other columns keep a form from being used
-INDEX_LEVEL = 0.1  # at which the columns without a threshold must not go with others, taken together
+INDEX_LEVEL = 0.01  # at which the columns without a threshold must not go with others, taken together
 MANY = 4  # columns that agree, at least: two may do so by accident
 AGREED, APART = 1.0, 3.0  # log odds of a missing share: of the table, and against it in a column that is left out
 DOUBT = 0.01  # p-value from which on it is said that a column may be selected
@@ -140,9 +140,10 @@ def decide(evidence: Sequence[Evidence], level: float) -> list[Form]:
         "none" if doubtful else found.form(bool(chosen), alone)
         for found, chosen, doubtful in zip(evidence, edged, others, strict=True)
     ]
-    asked = [form == "none" and not doubtful for form, doubtful in zip(forms, others, strict=True)]
-    if not _index_holds([found.index for found, chosen in zip(evidence, asked, strict=True) if chosen]):
+    # columns in doubt count too: where some are driven by others, the rest may be
+    if not _index_holds([found.index for found, form in zip(evidence, forms, strict=True) if form == "none"]):
         return forms
+    asked = [form == "none" and not doubtful for form, doubtful in zip(forms, others, strict=True)]
     sloped = _slopes(evidence, asked, level * SLOPES_LEVEL)[0]
     return ["slope" if slope else form for form, slope in zip(forms, sloped, strict=True)]
 
