@@ -56,7 +56,8 @@ def test_a_column_goes_with_the_others_as_far_as_those_speak(middle: float, last
     def column(advantage: float) -> Any:
         return SimpleNamespace(
             p_value=1e-9, advantage=advantage, advantages=np.array([advantage]), slope=None, misfit=0.0,
-            shape=-0.5 * ((MASSES - 0.3) / 0.05) ** 2, cells=SimpleNamespace(blank_rate=0.3), index=NO_INDEX,
+            shape=-0.5 * ((MASSES - 0.3) / 0.05) ** 2, index=NO_INDEX,
+            cells=SimpleNamespace(counts=np.array([30.0]), n_seen=70.0),
             form=lambda chosen, _: "residual" if chosen else "none",
         )  # fmt: skip
 

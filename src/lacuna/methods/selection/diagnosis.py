@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from lacuna.methods.selection.blanks import Evidence, Form, Thresholded, Tilted
+from lacuna.methods.selection.blanks import EVEN, Evidence, Form, Thresholded, Tilted
 from lacuna.methods.selection.identification import Index, missing_share
 from lacuna.methods.selection.likelihood import Selected, pooled
 from lacuna.methods.selection.tilting import shrink
@@ -18,7 +18,7 @@ SLOPES_LEVEL = 0.1  # of the level, for each of the two tests of slopes
 OTHERS_LEVEL = 0.2  # of the level, at which blanks that go with other columns keep a form from being used
 INDEX_LEVEL = 0.01  # at which the columns without a threshold must not go with others, taken together
 MANY = 4  # columns that agree, at least: two may do so by accident
-AGREED, APART = 1.0, 3.0  # log odds of a missing share: of the table, and against it in a column that is left out
+AGREED, APART = 1.0, 6.0  # log odds of a missing share: of the table, and against it in a column that is left out
 DOUBT = 0.01  # p-value from which on it is said that a column may be selected
 SLACK, ALONE = 6.0, 5.0  # log likelihood: odds of 400 and 150
 
@@ -153,18 +153,24 @@ def _edged(evidence: Sequence[Evidence], discovered: np.ndarray) -> np.ndarray:
     discovered &= np.array([found.shape is not None and found.misfit < SLACK for found in evidence], bool)
     advantage = np.array([found.advantage for found in evidence])
     usual = advantage[discovered]
-    chosen = discovered & (advantage > -SLACK - max(0.0, float(np.median(usual)) if len(usual) else 0.0))
+    # an edge may be sharper than any threshold that is compared
+    slack = SLACK + EVEN * np.array([found.cells.n_seen for found in evidence])
+    chosen = discovered & (advantage > -slack - max(0.0, float(np.median(usual)) if len(usual) else 0.0))
     # rivals of each column as they come, and one for all
     alike = np.array([found.advantages for found, used in zip(evidence, chosen, strict=True) if used])
     if not chosen.any() or min(advantage[chosen].sum(), *alike.sum(0)) < ALONE:
         return np.zeros(len(evidence), bool)
-    shares = {i: found.shape for i, found in enumerate(evidence) if chosen[i] and found.shape is not None}
-    rates = {i: evidence[i].cells.blank_rate for i in shares}
-    agreeing = [i for i in shares if missing_share([shares[i]], [rates[i]]) > -APART]
-    if len(agreeing) < MANY:
+
+    def agreed(columns: list[int]) -> float:
+        cells = [evidence[i].cells for i in columns]
+        shapes = [shape for i in columns if (shape := evidence[i].shape) is not None]
+        blanks = [float(found.counts.sum()) for found in cells]
+        return missing_share(shapes, blanks, [n + found.n_seen for n, found in zip(blanks, cells, strict=True)])
+
+    agreeing = [i for i in np.flatnonzero(chosen).tolist() if agreed([i]) > -APART]
+    if len(agreeing) < MANY or agreed(agreeing) < AGREED:
         return np.zeros(len(evidence), bool)
-    agreed = missing_share([shares[i] for i in agreeing], [rates[i] for i in agreeing])
-    return np.isin(np.arange(len(evidence)), agreeing) & (agreed > AGREED)
+    return np.isin(np.arange(len(evidence)), agreeing)
 
 
 def _index_holds(found: Sequence[Index]) -> bool:

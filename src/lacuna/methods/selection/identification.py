@@ -28,6 +28,7 @@ MASSES = (np.arange(500) + 0.5) / 500  # shares that an edge may have taken
 LOG_SIZE = np.log(len(MASSES))
 PSEUDO_RATES = expit(np.linspace(-3.5, 3.5, 15))
 TOLERANCE = 0.04  # of a share
+ALIKE = 0.01  # p-value of rates that differ
 OUTSIDE = 50.0  # log likelihood that is lost where no fit reaches a share
 DRIVEN = 1.0  # prior sd of the log-odds of a blank by other columns
 TILTED = 0.5  # prior sd of the slope of log-odds in a value, per sd
@@ -60,28 +61,38 @@ def shape_log_likelihood(cells: Cells, side: float) -> np.ndarray:
     return np.where(np.isfinite(best), best, best.max() - OUTSIDE)
 
 
-def missing_share(shapes: Sequence[np.ndarray], rates: Sequence[float]) -> float:
+def missing_share(shapes: Sequence[np.ndarray], n_blank: Sequence[float], n: Sequence[float]) -> float:
     """Log odds of blanks that are the missing share of each column, against shapes that have nothing to do with them.
 
     The rival that is harder to beat counts: each column has a share of its own, or all have one in common, as columns
     of one law do. A sigmoid and a normal are not quite what data are: shares may be off by ``TOLERANCE``, each or all.
+    Columns whose rates differ by chance alone may have one in common too.
 
     Args:
         shapes: (500,) of each column, see ``shape_log_likelihood``.
-        rates: of its blanks.
+        n_blank: its blanks.
+        n: its cells.
 
     >>> pointed = -((MASSES - 0.3) ** 2) / (2 * 0.01**2)
-    >>> round(missing_share([pointed], [0.3]), 1), round(missing_share([pointed], [0.5]), 1)
-    (2.2, -9.6)
+    >>> [round(missing_share([pointed], [n_blank], [100]), 1) for n_blank in (30, 50)]
+    [2.2, -9.6]
     """
-    by_share = np.array(shapes)
-    off = np.linspace(-3, 3, 25) * TOLERANCE
-    chance = np.exp(-((off / TOLERANCE) ** 2) / 2)
-    near = np.array([np.interp(rate + off, MASSES, shape) for rate, shape in zip(rates, shapes, strict=True)])
-    weights = chance / chance.sum()
-    at_rate = max(logsumexp(near, axis=1, b=weights).sum(), logsumexp(near.sum(0), b=weights))
-    anywhere = max(logsumexp(by_share, axis=1).sum() - len(near) * LOG_SIZE, logsumexp(by_share.sum(0)) - LOG_SIZE)
-    return float(at_rate - anywhere)
+    by_share, blanks, cells = np.array(shapes), np.array(n_blank), np.array(n)
+    off = np.linspace(-3, 3, 241) * TOLERANCE
+    weights = np.exp(-((off / TOLERANCE) ** 2) / 2)
+    weights /= weights.sum()
+
+    def near(rates: np.ndarray) -> np.ndarray:
+        return np.array([np.interp(rate + off, MASSES, shape) for rate, shape in zip(rates, by_share, strict=True)])
+
+    rates, rate = blanks / cells, float(blanks.sum() / cells.sum())
+    own = near(rates)
+    at_rate = [logsumexp(own, axis=1, b=weights).sum(), logsumexp(own.sum(0), b=weights)]
+    scatter = ((blanks - cells * rate) ** 2 / (cells * rate * (1 - rate))).sum()
+    if chi2.sf(scatter, max(1, len(rates) - 1)) > ALIKE:
+        at_rate.append(logsumexp(near(np.full(len(rates), rate)).sum(0), b=weights))
+    anywhere = max(logsumexp(by_share, axis=1).sum() - len(rates) * LOG_SIZE, logsumexp(by_share.sum(0)) - LOG_SIZE)
+    return float(max(at_rate) - anywhere)
 
 
 @dataclass(frozen=True)
