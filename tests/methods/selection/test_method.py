@@ -161,9 +161,9 @@ def test_discoveries_are_those_of_benjamini_and_hochberg_by_the_share_of_true_nu
 
 
 def test_columns_of_few_rows_help_each_other():
-    """70% of each target hidden, some 300 cells seen."""
+    """60% of each target hidden, some 400 cells seen."""
     table = MNAROracle(1000, 20).load(stream(2, "dataset"), stream(2, "split"))
-    problem = hide(table, SelfMasking().draw(table, 0.7, stream(2, "mask")))
+    problem = hide(table, SelfMasking().draw(table, 0.6, stream(2, "mask")))
     done = completed(problem.train, mean="linear")
     exact = problem.law.posterior(problem.train).regular
     truth = problem.answers["train"].values[problem.train.hidden]

@@ -26,6 +26,7 @@ from lacuna.methods.selection.means import alike
 from lacuna.methods.selection.rivals import (
     cut_off_log_likelihood,
     histogram_log_likelihood,
+    limit_log_likelihood,
     polynomial_log_likelihoods,
     skewed_log_likelihoods,
 )
@@ -125,6 +126,7 @@ class Evidence:
     ratio: float  # of likelihoods, against k = 0 with residuals of any tails
     rivals: np.ndarray  # (r,) log likelihoods of what has no threshold, less what Schwarz's criterion takes
     value_rival: float = 0.0  # the largest of what has no threshold in the value
+    limit: float = -np.inf  # of a sharp limit of the value, by the same criterion
     index: Index = NO_INDEX
     misfit: float = 0.0  # of the likeliest threshold in the residual, where its density is bent
     shape: np.ndarray | None = None  # see ``shape_log_likelihood``; None: nothing to be told
@@ -169,7 +171,7 @@ class Evidence:
         else:
             likeliest = (self.rival, "none")
         likeliest = max(likeliest, (self.value_rival, likeliest[1]))
-        return max(likeliest, (_best(self.by_value) - margin, "value"))[1]
+        return max(likeliest, (max(_best(self.by_value), self.limit) - margin, "value"))[1]
 
     def blanks(
         self, form: Form, shares: np.ndarray, slope: float, error: float, width: float = 1.0
@@ -233,8 +235,14 @@ def weigh(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarra
     asked = bool(by_residual) and ratio > ASKED
     at_random = max(blank_share, slope.log_likelihood - np.log(len(values)) / 2)
     rivals = _rivals(straightened, none - blank_share, asked) + at_random
-    cut_off = cut_off_log_likelihood(predicted, values) + at_random if by_value else -np.inf
-    found = Evidence(cells, residuals, by_residual, by_value, slope, ratio, rivals, max(float(rivals.max()), cut_off))
+    limit = cut_off = -np.inf
+    if by_value:
+        cut_off = cut_off_log_likelihood(predicted, values) + at_random
+        # one parameter less: its end is where k and c would be
+        limit = limit_log_likelihood(predicted, values, predicted_blanks) + np.log(len(values)) / 2
+    found = Evidence(
+        cells, residuals, by_residual, by_value, slope, ratio, rivals, max(float(rivals.max()), cut_off), limit
+    )
     if not asked:
         return found
     likeliest = max(by_residual, key=lambda fit: fit.log_likelihood)

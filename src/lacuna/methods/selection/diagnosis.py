@@ -136,8 +136,9 @@ def decide(evidence: Sequence[Evidence], level: float) -> list[Form]:
     edged = _edged(evidence, discoveries(np.array([found.p_value for found in evidence]), level))
     others = discoveries(np.array([found.index.p_value for found in evidence]), level * OTHERS_LEVEL)
     alone = ALONE + np.log(max(1, len(evidence)))
+    # a limit of the value says itself how blanks go with other columns
     forms: list[Form] = [
-        "none" if doubtful else found.form(bool(chosen), alone)
+        found.form(bool(chosen and not doubtful), alone)
         for found, chosen, doubtful in zip(evidence, edged, others, strict=True)
     ]
     # columns in doubt count too: where some are driven by others, the rest may be

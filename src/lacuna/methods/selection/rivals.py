@@ -114,19 +114,35 @@ def cut_off_log_likelihood(predicted: np.ndarray, values: np.ndarray) -> float:
     return max(_cut_off_above(predicted, values), _cut_off_above(-predicted, -values))
 
 
-def _cut_off_above(predicted: np.ndarray, values: np.ndarray) -> float:
+def limit_log_likelihood(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarray) -> float:
+    """Of values (n,) and blanks (h,), normal about a line in their predictions: blank is what lies beyond an end.
+
+    That of Tobin (1958), at the least or the largest value.
+    """
+    return max(
+        _cut_off_above(predicted, values, predicted_blanks), _cut_off_above(-predicted, -values, -predicted_blanks)
+    )
+
+
+def _cut_off_above(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarray | None = None) -> float:
+    """Without blanks, of values that are known to lie below the end."""
     center, scale = values.mean(), max(float(values.std()), 1e-300)
-    y, design = (values - center) / scale, np.column_stack([np.ones(len(values)), (predicted - center) / scale])
+
+    def line_in(x: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones(len(x)), (x - center) / scale])
+
+    y, design = (values - center) / scale, line_in(predicted)
+    side, beside = (1.0, design) if predicted_blanks is None else (-1.0, line_in(predicted_blanks))
     end, n = float(y.max()), len(y)
 
     def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        line, inverse = design @ at[:2], at[2]
-        e, room = inverse * y - line, inverse * end - line
+        inverse = at[2]
+        e, room = inverse * y - design @ at[:2], side * (inverse * end - beside @ at[:2])
         log_mass = log_ndtr(room)
-        hazard = np.exp(-(room**2) / 2 - np.log(2 * np.pi) / 2 - log_mass)
-        by_line = -e - hazard
-        value = (e**2).sum() / 2 + log_mass.sum() - n * np.log(inverse)
-        return value / n, np.append(by_line @ design, e @ y + hazard.sum() * end - n / inverse) / n
+        hazard = side * np.exp(-(room**2) / 2 - np.log(2 * np.pi) / 2 - log_mass)
+        value = (e**2).sum() / 2 + side * log_mass.sum() - n * np.log(inverse)
+        by_line = -e @ design - side * hazard @ beside
+        return value / n, np.append(by_line, e @ y + side * hazard.sum() * end - n / inverse) / n
 
     line, *_ = np.linalg.lstsq(design, y, rcond=None)
     inverse = 1 / max(float((y - design @ line).std()), 1e-6)
