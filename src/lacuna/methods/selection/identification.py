@@ -75,7 +75,7 @@ def missing_share(shapes: Sequence[np.ndarray], n_blank: Sequence[float], n: Seq
 
     >>> pointed = -((MASSES - 0.3) ** 2) / (2 * 0.01**2)
     >>> [round(missing_share([pointed], [n_blank], [100]), 1) for n_blank in (30, 50)]
-    [2.2, -9.6]
+    [2.3, -36.8]
     """
     by_share, blanks, cells = np.array(shapes), np.array(n_blank), np.array(n)
     off = np.linspace(-3, 3, 241) * TOLERANCE
