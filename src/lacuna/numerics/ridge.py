@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-PENALTIES = np.geomspace(1e-4, 1e3, 22)  # times the number of rows
+PENALTIES = np.geomspace(1e-2, 1e3, 16)  # times the number of rows; less lets blanks of near-copies feed each other
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ridge:
 
         >>> x = np.arange(20.0)[:, None]
         >>> fit = Ridge.fit(x, 3 * x[:, 0] + 1)
-        >>> bool(np.abs(fit.predict(x) - 3 * x[:, 0] - 1).max() < 0.02)
+        >>> bool(np.abs(fit.predict(x) - 3 * x[:, 0] - 1).max() < 0.5)
         True
         """
         n = len(target)

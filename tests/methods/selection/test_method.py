@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.ensemble import ExtraTreesRegressor
 
-from lacuna.datasets.bayesnet import BayesNet
 from lacuna.datasets.mnar_oracle import MNAROracle
 from lacuna.masks.base import Mask
-from lacuna.masks.mcar import MCAR
 from lacuna.masks.self_masking import SelfMasking
+from lacuna.methods.chained import Chained
 from lacuna.methods.selection import Selection
 from lacuna.methods.selection.diagnosis import decide, discoveries
+from lacuna.methods.selection.identification import MASSES, NO_INDEX
 from lacuna.methods.selection.widths import widths
 from lacuna.metrics.numeric import rmse_all
 from lacuna.metrics.uncertainty import uq_coverage
@@ -30,7 +29,7 @@ from lacuna.types import Column, Imputation, Incomplete, Problem
 
 
 @cache
-def benchmark(mask: type[Mask], n: int = 600, p: int = 12, seed: int = 0) -> Problem:
+def benchmark(mask: type[Mask], n: int = 1000, p: int = 12, seed: int = 0) -> Problem:
     table = MNAROracle(n, p).load(stream(seed, "dataset"), stream(seed, "split"))
     return hide(table, mask().draw(table, 0.4, stream(seed, "mask")))
 
@@ -56,8 +55,11 @@ def table(values: np.ndarray, observed: np.ndarray, *columns: Column) -> Incompl
 def test_a_column_goes_with_the_others_as_far_as_those_speak(middle: float, last: str) -> None:
     def column(advantage: float) -> Any:
         return SimpleNamespace(
-            p_value=1e-9, advantage=advantage, slope=None, form=lambda chosen, _: "residual" if chosen else "none"
-        )
+            p_value=1e-9, advantage=advantage, advantages=np.array([advantage]), slope=None, misfit=0.0,
+            shape=-0.5 * ((MASSES - 0.3) / 0.05) ** 2, index=NO_INDEX,
+            cells=SimpleNamespace(counts=np.array([30.0]), n_seen=70.0),
+            form=lambda chosen, _: "residual" if chosen else "none",
+        )  # fmt: skip
 
     decided = decide([column(middle)] * 40 + [column(-10.0)], 0.05)
     assert decided == ["residual"] * 40 + [last]
@@ -83,25 +85,6 @@ def test_low_values_that_hide_are_found_low():
     np.testing.assert_allclose(down.values, -up.values, atol=0.1)
 
 
-def test_blanks_at_random_are_not_taken_for_selection():
-    flagged = []
-    for seed in range(8):
-        problem = benchmark(MCAR, 250, 8, seed)
-        done, plain = (completed(problem.train, mean="linear", sweeps=2, select=select) for select in (True, False))
-        flagged.append({*forms(done)} != {"none"})
-        assert rmse(problem, done) < 1.02 * rmse(problem, plain)
-    assert sum(flagged) <= 2  # 0.05 of the tables by thresholds, and as many by slopes
-
-
-@pytest.mark.parametrize("seed", [15, 18])
-def test_levels_that_are_filled_do_not_tell_of_the_value_that_filled_them(seed: int):
-    """What D2 and D3 are likely to be was learned from C2, where that is observed."""
-    law = BayesNet(3000, 10).load(stream(seed, "dataset"), stream(seed, "split"))
-    problem = hide(law, MCAR().draw(law, 0.3, stream(seed, "mask")))
-    done = completed(problem.train, mean="linear", sweeps=1)
-    assert done.diagnostics["columns"]["C2"]["selection"] == "none"
-
-
 def test_a_detection_limit_is_found_in_the_value():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1500, 2))
@@ -122,30 +105,6 @@ def test_a_detection_limit_is_found_in_the_value():
     assert inside.mean() == pytest.approx(0.95, abs=0.03)
 
 
-def test_soft_selection_by_the_value_is_pooled_over_columns():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(500, 1)) + 0.7 * rng.normal(size=(500, 8))
-    observed = rng.random(values.shape) > expit(1.2 * values - 1)
-    rows = table(values, observed)
-    done, plain = completed(rows, mean="linear"), completed(rows, mean="linear", select=False)
-    assert {"slope"} <= set(forms(done))
-    error, plain_error = (np.sqrt(np.mean((d.values - values)[~observed] ** 2)) for d in (done, plain))
-    assert error < 0.95 * plain_error
-
-
-def test_intervals_cover_where_blanks_of_a_row_are_filled_with_help_of_the_target():
-    """Two columns and their sum: an observed sum tells the blank part, which then tells the sum."""
-    rng = np.random.default_rng(0)
-    parts = rng.normal(size=(1500, 2))
-    values = np.column_stack([parts, parts.sum(1) + 0.4 * rng.normal(size=1500)])
-    observed = rng.random(values.shape) > 0.3
-    rows = table(values, observed)
-    draws = completed(rows, 200, mean="linear", select=False).draws
-    truth = values[draws.cells[:, 0], draws.cells[:, 1]]
-    inside = (draws.lower <= truth) & (truth <= draws.upper)
-    assert inside.mean() == pytest.approx(0.95, abs=0.025)
-
-
 def test_errors_of_cells_hidden_again_widen_what_is_left_out():
     rng = np.random.default_rng(0)
     left_out = [rng.normal(size=50_000), 2 * rng.normal(size=50_000)]
@@ -154,53 +113,6 @@ def test_errors_of_cells_hidden_again_widen_what_is_left_out():
     few = widths(left_out, [hidden[0], hidden[1][:1]])
     assert few[1] == pytest.approx(1.5, rel=0.1)  # that of the other column
     assert widths(left_out, [0.1 * errors for errors in hidden]).tolist() == [1.0, 1.0]
-
-
-def test_it_warns_where_blanks_go_with_other_columns():
-    rng = np.random.default_rng(0)
-    others = rng.normal(size=(2000, 2))
-    value = others[:, 0] + rng.normal(size=2000)
-    for log_odds, warned in ((1.5 * others.sum(1), True), (1.5 * value, False)):
-        observed = np.ones((2000, 3), bool)
-        observed[:, 2] = rng.random(2000) > expit(log_odds - 1)
-        done = completed(table(np.column_stack([others, value]), observed), mean="linear")
-        assert any("other columns" in line for line in done.diagnostics["warnings"]) == warned
-
-
-def test_trees_are_used_where_they_predict_better():
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-2, 2, (400, 2))
-    values = np.column_stack([x, np.cos(3 * x[:, 0]) + 0.1 * rng.normal(size=400)])
-    observed = np.ones(values.shape, bool)
-    observed[:, 2] = rng.random(400) > 0.3
-    rows = table(values, observed)
-    errors = {
-        mean: np.sqrt(np.mean((completed(rows, mean=mean).values - values)[~observed] ** 2))
-        for mean in ("auto", "linear", "boosted")
-    }
-    assert errors["auto"] < 0.5 * errors["linear"]
-    assert errors["boosted"] < 0.5 * errors["linear"]
-
-
-def test_integers_may_lie_beyond_what_was_seen_where_they_hide_there():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=2000)
-    e = rng.normal(size=2000)
-    count = np.round(20 + 6 * x + 8 * e)
-    observed = np.column_stack([np.ones(2000, bool), e < 0.6])
-    rows = table(np.column_stack([x, count]), observed, Column("x"), Column("count", "integer"))
-    done = completed(rows, 50, mean="linear")
-    assert np.array_equal(done.values, np.round(done.values)) or np.isclose(done.values[:, 1] % 1, 0).all()
-    assert done.draws.samples.max() > rows.values[observed[:, 1], 1].max()
-    assert (done.draws.samples % 1 == 0).all()
-
-
-def test_rows_one_at_a_time_are_rows_all_at_once():
-    rows = benchmark(SelfMasking, 100, 7).train
-    method = Selection(sweeps=2).fit(rows, 0)
-    whole = method.impute(rows.take(slice(0, 10)))
-    for i in range(10):
-        np.testing.assert_allclose(method.impute(rows.take([i])).values[0], whole.values[i], rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("mean", ["auto", "linear", "boosted"])
@@ -226,16 +138,6 @@ def test_little_to_go_by(mean: str):
     assert np.isfinite(method.impute(new, 5).draws.samples).all()
 
 
-def test_draws_that_do_not_fit_are_summarised():
-    rows = benchmark(SelfMasking).train
-    method = Selection(mean="linear", sweeps=2).fit(rows, 0)
-    kept = method.impute(rows, 20).draws
-    method.draws_gb = 0.0
-    summarised = method.impute(rows, 20).draws
-    assert summarised.samples is None
-    np.testing.assert_array_equal(summarised.lower, kept.lower)
-
-
 def test_verdicts_are_sentences_and_plain():
     done = completed(benchmark(SelfMasking).train, mean="linear", sweeps=2)
     found = done.diagnostics["columns"]["target1"]
@@ -259,9 +161,9 @@ def test_discoveries_are_those_of_benjamini_and_hochberg_by_the_share_of_true_nu
 
 
 def test_columns_of_few_rows_help_each_other():
-    """70% of each target hidden, some 150 cells seen."""
-    table = MNAROracle(500, 20).load(stream(2, "dataset"), stream(2, "split"))
-    problem = hide(table, SelfMasking().draw(table, 0.7, stream(2, "mask")))
+    """60% of each target hidden, some 400 cells seen."""
+    table = MNAROracle(1000, 20).load(stream(2, "dataset"), stream(2, "split"))
+    problem = hide(table, SelfMasking().draw(table, 0.6, stream(2, "mask")))
     done = completed(problem.train, mean="linear")
     exact = problem.law.posterior(problem.train).regular
     truth = problem.answers["train"].values[problem.train.hidden]
@@ -269,17 +171,107 @@ def test_columns_of_few_rows_help_each_other():
     assert rmse(problem, done) < 1.08 * np.sqrt(np.mean((exact.mean - truth) ** 2))
 
 
-def test_a_saved_model_with_random_trees_gives_the_same_draws(tmp_path: Path):
+LAWS = {
+    "gamma": lambda rng, size: (rng.gamma(4, 1, size) - 4) / 2,
+    "exponential": lambda rng, size: rng.exponential(size=size) - 1,
+    "uniform": lambda rng, size: rng.uniform(-1.7, 1.7, size),
+    "half normal": lambda rng, size: (np.abs(rng.normal(size=size)) - 0.8) / 0.6,
+    "t3": lambda rng, size: rng.standard_t(3, size) / 1.7,
+    "clipped": lambda rng, size: np.maximum(-1, rng.normal(size=size)),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_skewed_or_cut_off_population_is_not_taken_for_selection(law: str):
     rng = np.random.default_rng(0)
-    values = rng.uniform(-2, 2, (120, 3))
-    values[:, 2] = np.cos(3 * values[:, 0]) + 0.1 * rng.normal(size=120)
-    rows = table(values, rng.random(values.shape) > 0.2)
+    x = rng.normal(size=(800, 4))
+    y = x @ rng.normal(size=(4, 3)) * 0.5 + 0.7 * LAWS[law](rng, (800, 3))
+    observed = np.ones((800, 7), bool)
+    observed[:, 4:] = rng.random((800, 3)) > 0.2
+    rows = table(np.column_stack([x, y]), observed)
+    done, plain = completed(rows, 100), Chained().fit(rows, 0).impute(rows)
+    assert forms(done) == ["none"] * 3
+    np.testing.assert_array_equal(done.values, plain.values)
+    truth = y[~observed[:, 4:]]
+    inside = (done.draws.lower <= truth) & (truth <= done.draws.upper)
+    assert inside.mean() == pytest.approx(0.95, abs=0.04)
+
+
+def test_what_is_not_identified_is_said_with_its_range():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(800, 2))
+    y = x.sum(1) + rng.gamma(3, 1, 800)
+    observed = np.column_stack([np.ones((800, 2), bool), rng.random(800) > 0.3])
+    found = completed(table(np.column_stack([x, y]), observed)).diagnostics
+    (line,) = found["warnings"]
+    assert "not identified" in line
+    column = found["columns"]["x2"]
+    assert column["selection"] == "none"
+    assert column["lowest_mean"] < column["highest_mean"]
+    assert f"{column['highest_mean']:+.2f} sds" in column["verdict"]
+
+
+@pytest.mark.parametrize("by", ["value", "column"])
+def test_a_slope_is_used_where_blanks_go_with_the_prediction_alone(by: str):
+    """By one of the other columns they are at random given what is seen, with the same strength."""
+    rng = np.random.default_rng(0)
+    others = rng.normal(size=(600, 4))
+    values = np.column_stack([others, others @ rng.normal(size=(4, 6)) * 0.6 + 0.8 * rng.normal(size=(600, 6))])
+    observed = np.ones(values.shape, bool)
+    drives = values[:, 4:] if by == "value" else others[:, [0, 1, 2, 3, 0, 1]]
+    observed[:, 4:] = rng.random((600, 6)) > expit(1.2 * drives - 1)
+    rows = table(values, observed)
+    done, plain = completed(rows), Chained().fit(rows, 0).impute(rows)
+    if by == "value":
+        assert set(forms(done)) == {"slope"}
+        error, plain_error = (np.sqrt(np.mean((d.values - values)[~observed] ** 2)) for d in (done, plain))
+        assert error < 0.95 * plain_error
+    else:
+        assert set(forms(done)) == {"none"}
+        np.testing.assert_array_equal(done.values, plain.values)
+
+
+def test_columns_without_a_threshold_are_filled_by_chained_equations_given_those_with_one():
+    """Numbers that hide above, a number and a level at random; whole numbers stay whole, draws stay in bounds."""
+    problem = benchmark(SelfMasking, 1000, 12)
+    values, seen = problem.train.values.copy(), problem.train.observed.copy()
+    rng = np.random.default_rng(0)
+    truth = problem.answers["train"].values
+    values[:, 5] = np.round(10 * values[:, 5])
+    level = (truth[:, 6] + 0.3 * rng.normal(size=1000) > 0).astype(float)
+    values, seen = np.column_stack([values, level]), np.column_stack([seen, rng.random(1000) > 0.2])
+    seen[:, 0] &= rng.random(1000) > 0.1
+    columns = [Column("whole", "integer") if j == 5 else Column(f"x{j}") for j in range(12)]
+    rows = table(values, seen, *columns, Column("level", "categorical", ("no", "yes")))
+    method = Selection(mean="linear").fit(rows, 0)
+    done = method.impute(rows, 20)
+    assert forms(done).count("residual") == 7
+    hidden = ~seen
+    assert done.values[hidden[:, 5], 5].max() > np.nanmax(rows.values[:, 5])
+    drawn = done.draws.samples[:, done.draws.cells[:, 1] == 5]
+    assert (drawn % 1 == 0).all()
+    assert drawn.min() >= np.nanmin(rows.values[:, 5])
+    assert set(done.values[hidden[:, 12], 12]) == {0, 1}
+    assert set(method.level_probabilities(rows)) == {12}
+    new = rows.take(slice(0, 50))
+    assert np.isfinite(method.impute(new, 3).draws.samples).all()
+
+
+def test_a_saved_model_gives_the_same_draws(tmp_path: Path):
+    rows = benchmark(SelfMasking).train
     method = Selection(sweeps=2).fit(rows, 0)
-    assert any(isinstance(part, ExtraTreesRegressor) for m in method.models_.values() for part in m.mean.parts)
     save_object(method, tmp_path / "model")
     once, again = method.impute(rows, 20), load_object(tmp_path / "model").impute(rows, 20)
     np.testing.assert_array_equal(again.values, once.values)
     np.testing.assert_array_equal(again.draws.samples, once.draws.samples)
+
+
+def test_without_selection_it_is_chained_equations():
+    rows = benchmark(SelfMasking).train
+    done = completed(rows, 5, select=False)
+    plain = Chained().fit(rows, 0).impute(rows, 5)
+    np.testing.assert_array_equal(done.values, plain.values)
+    np.testing.assert_array_equal(done.draws.samples, plain.draws.samples)
 
 
 def test_nothing_is_sought_where_blanks_may_be_meaningful():

@@ -6,10 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
+from scipy.special import expit, logsumexp
 from scipy.stats import chi2
 
+from lacuna.methods.selection.identification import NO_INDEX, Index, shape_log_likelihood
 from lacuna.methods.selection.likelihood import (
+    GRID,
+    MASS,
     SLOPES,
+    STEP,
     Cells,
     Selected,
     blank_moments,
@@ -18,6 +23,13 @@ from lacuna.methods.selection.likelihood import (
     unselected_log_likelihood,
 )
 from lacuna.methods.selection.means import alike
+from lacuna.methods.selection.rivals import (
+    cut_off_log_likelihood,
+    histogram_log_likelihood,
+    limit_log_likelihood,
+    polynomial_log_likelihoods,
+    skewed_log_likelihoods,
+)
 from lacuna.methods.selection.sinh_arcsinh import max_log_likelihood
 from lacuna.methods.selection.tilting import Residuals, SlopeFit, fit_slope
 
@@ -26,6 +38,8 @@ FEW_SEEN, FEW_BLANK = 20, 5  # cells below which a column says nothing of its bl
 GROUPS = 25  # parameters drawn for any number of draws
 TIED = 0.1  # share of one value from which on a column is not taken for Gaussian
 BINS = 400  # of residuals, a fiftieth of their sd or so each
+ASKED = 2.7  # likelihood ratio from which on it is asked what share is missing
+EVEN = 1e-2  # log likelihood of a value
 SMALL_SHARE = 1e-3  # of a threshold, below which it is left out
 STRONG = 4.0  # standard errors of the slope from which on a threshold in the value is looked for
 
@@ -110,8 +124,12 @@ class Evidence:
     by_value: tuple[Selected, ...]  # none: not looked for
     slope: SlopeFit | None
     ratio: float  # of likelihoods, against k = 0 with residuals of any tails
-    rival: float  # log likelihood of the best without a threshold, less what Schwarz's criterion takes for parameters
-    others_p_value: float = 1.0  # of blanks that do not go with other columns but by what those tell of the value
+    rivals: np.ndarray  # (r,) log likelihoods of what has no threshold, less what Schwarz's criterion takes
+    value_rival: float = 0.0  # the largest of what has no threshold in the value
+    limit: float = -np.inf  # of a sharp limit of the value, by the same criterion
+    index: Index = NO_INDEX
+    misfit: float = 0.0  # of the likeliest threshold in the residual, where its density is bent
+    shape: np.ndarray | None = None  # see ``shape_log_likelihood``; None: nothing to be told
 
     @property
     def errors(self) -> np.ndarray:
@@ -126,6 +144,16 @@ class Evidence:
     def advantage(self) -> float:
         """Of a threshold in the residual over all that has none, in log likelihood by the criterion of Schwarz."""
         return _best(self.by_residual) - self.rival
+
+    @property
+    def rival(self) -> float:
+        """The mean of them as likelihoods."""
+        return float(logsumexp(self.rivals) - np.log(max(1, len(self.rivals))))
+
+    @property
+    def advantages(self) -> np.ndarray:
+        """(r,) over each of the rivals."""
+        return _best(self.by_residual) - self.rivals
 
     def models(self, form: Form) -> tuple[Selected, ...]:
         """Of each k that was compared, where the form is a threshold."""
@@ -142,7 +170,8 @@ class Evidence:
             likeliest: tuple[float, Form] = (_best(self.by_residual), "residual")
         else:
             likeliest = (self.rival, "none")
-        return max(likeliest, (_best(self.by_value) - margin, "value"))[1]
+        likeliest = max(likeliest, (self.value_rival, likeliest[1]))
+        return max(likeliest, (max(_best(self.by_value), self.limit) - margin, "value"))[1]
 
     def blanks(
         self, form: Form, shares: np.ndarray, slope: float, error: float, width: float = 1.0
@@ -188,7 +217,7 @@ def weigh(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarra
     cells = Cells(design, values, *_binned(predicted_blanks))
     n_blank = len(predicted_blanks)
     if len(values) < FEW_SEEN or n_blank < FEW_BLANK or float((values - predicted).std()) < 1e-6:
-        return Evidence(cells, residuals, (), (), None, 0.0, 0.0)
+        return Evidence(cells, residuals, (), (), None, 0.0, np.zeros(1))
     line, *_ = np.linalg.lstsq(design, values, rcond=None)
     straightened = values - design @ line
     none = unselected_log_likelihood(straightened, n_blank)
@@ -203,11 +232,47 @@ def weigh(predicted: np.ndarray, values: np.ndarray, predicted_blanks: np.ndarra
     # Residuals of rows with blanks here and there have long tails, which are no selection.
     symmetric = max(none, max_log_likelihood(straightened, symmetric=True) + blank_share)
     ratio = max(0.0, 2 * (_best(by_residual) - symmetric))
-    # parameters beyond those of a threshold: one less without it, two more for skewness and tails, one for a slope
-    price = np.log(len(values)) / 2
-    shape = max(none - blank_share + price, max_log_likelihood(straightened) - price)
-    rival = shape + max(blank_share, slope.log_likelihood - price)
-    return Evidence(cells, residuals, by_residual, by_value, slope, ratio, rival)
+    asked = bool(by_residual) and ratio > ASKED
+    at_random = max(blank_share, slope.log_likelihood - np.log(len(values)) / 2)
+    rivals = _rivals(straightened, none - blank_share, asked) + at_random
+    limit = cut_off = -np.inf
+    if by_value:
+        cut_off = cut_off_log_likelihood(predicted, values) + at_random
+        # one parameter less: its end is where k and c would be
+        limit = limit_log_likelihood(predicted, values, predicted_blanks) + np.log(len(values)) / 2
+    found = Evidence(
+        cells, residuals, by_residual, by_value, slope, ratio, rivals, max(float(rivals.max()), cut_off), limit
+    )
+    if not asked:
+        return found
+    likeliest = max(by_residual, key=lambda fit: fit.log_likelihood)
+    shape = shape_log_likelihood(_counted(straightened, n_blank), likeliest.k)
+    return replace(found, shape=shape, misfit=_misfit(likeliest, cells))
+
+
+def _misfit(model: Selected, cells: Cells) -> float:
+    """Log likelihood that observed values gain, by the criterion of Schwarz, where the density of a model is bent.
+
+    What is bent by less than is worth ``EVEN`` a value counts as straight, however many values show it.
+    """
+    below = (expit(-model.k * GRID - model.c) * MASS).cumsum()
+    e = (cells.values - cells.features @ model.slopes) / model.sd
+    bent = polynomial_log_likelihoods(np.interp(e, GRID + STEP / 2, below / below[-1]))
+    return float((bent - np.arange(len(bent)) * np.log(len(e)) / 2).max()) - EVEN * len(e)
+
+
+def _rivals(residuals: np.ndarray, normal: float, asked: bool) -> np.ndarray:
+    """(r,) log likelihoods of residuals (n,) in populations without a threshold; few of them unless ``asked``.
+
+    By the criterion of Schwarz, beside a threshold that has two parameters more than a level: sd and k.
+    """
+    price = np.log(len(residuals)) / 2
+    found = [normal + price, max_log_likelihood(residuals) - price]
+    if asked:
+        smooth = polynomial_log_likelihoods(residuals)
+        found += [*skewed_log_likelihoods(residuals), *(smooth + (1 - np.arange(len(smooth))) * price)]
+        found.append(histogram_log_likelihood(residuals) + 3 * price)  # its price is paid
+    return np.array(found)
 
 
 def weigh_again(

@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
-from lacuna.methods.selection.blanks import Evidence, Form, Thresholded, Tilted
+from lacuna.methods.selection.blanks import EVEN, Evidence, Form, Thresholded, Tilted
+from lacuna.methods.selection.identification import Index, missing_share
 from lacuna.methods.selection.likelihood import Selected, pooled
 from lacuna.methods.selection.tilting import shrink
 
 SLOPES_LEVEL = 0.1  # of the level, for each of the two tests of slopes
+OTHERS_LEVEL = 0.2  # of the level, at which blanks that go with other columns keep a form from being used
+INDEX_LEVEL = 0.01  # at which the columns without a threshold must not go with others, taken together
+MANY = 4  # columns that agree, at least: two may do so by accident
+AGREED, APART = 1.0, 6.0  # log odds of a missing share: of the table, and against it in a column that is left out
+DOUBT = 0.01  # p-value from which on it is said that a column may be selected
 SLACK, ALONE = 6.0, 5.0  # log likelihood: odds of 400 and 150
 
 
@@ -40,7 +46,9 @@ class Verdict:
             values |= {"likelihood_ratio": found.ratio, "p_value": found.p_value}
         if found.slope is not None:
             values |= {"slope": self.slope, "slope_p_value": float(chi2.sf(found.slope.ratio, 1))}
-        return values | {"verdict": f"{values['blank_rate']:.1%} of {self.name} is blank{self._words}"}
+        if self.is_open:
+            values |= {"lowest_mean": self.range_of_mean[0], "highest_mean": self.range_of_mean[1]}
+        return values | {"verdict": f"{values['blank_rate']:.1%} of {self.name} is blank{self.words}"}
 
     @property
     def model(self) -> Selected:
@@ -57,7 +65,8 @@ class Verdict:
         return self.evidence.blanks(self.form, self.shares, self.slope, self.slope_error, width)
 
     @property
-    def _words(self) -> str:
+    def words(self) -> str:
+        """What follows the name of the column, or its blank rate."""
         found = self.evidence
         if not self.sought:
             return "; whether blanks depend on what they hide was not asked: imputed as if they do not"
@@ -73,34 +82,102 @@ class Verdict:
         if self.form == "slope":
             side = "larger" if self.slope > 0 else "smaller"
             return f", {side} values more often: log-odds change by {self.slope:+.2f} per standard deviation"
-        if found.p_value < 0.05:
+        if self.is_open:
+            low, high = self.range_of_mean
             return (
-                f"; residuals are skewed (p {_p(found.p_value)}), but selection does not explain that better than "
-                "skewness does; imputed as if blanks do not depend on what they hide"
+                f"; whether they depend on what they hide is not identified ({self._doubt}): imputed as if they do "
+                f"not; the mean of the blanks lies between {low:+.2f} and {high:+.2f} sds of the observed values"
             )
         p_value = found.p_value if found.by_residual else float(chi2.sf(found.slope.ratio, 1))
         return f"; nothing says that blanks depend on what they hide (p = {p_value:.2f}): imputed as if they do not"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something speaks for selection that is not identified."""
+        found = self.evidence
+        if not self.sought or self.form != "none" or found.slope is None:
+            return False
+        return found.p_value < DOUBT or float(chi2.sf(found.slope.ratio, 1)) < DOUBT
+
+    @property
+    def range_of_mean(self) -> tuple[float, float]:
+        """Of the blanks, in sds of observed values about their mean: without selection, and by what may be there."""
+        found = self.evidence
+        predicted, counts = found.cells.blank_features[:, 1], found.cells.counts
+        readings: list[Tilted | Thresholded] = [Tilted(found.residuals)]
+        if found.slope is not None and float(chi2.sf(found.slope.ratio, 1)) < DOUBT:
+            readings.append(Tilted(found.residuals, found.slope.slope))
+        if found.by_residual and found.p_value < DOUBT:
+            readings.append(Thresholded((max(found.by_residual, key=lambda fit: fit.log_likelihood),), (1.0,)))
+        means = [float(np.average(reading.mean(predicted), weights=counts)) for reading in readings]
+        return min(means), max(means)
+
+    @property
+    def _doubt(self) -> str:
+        found = self.evidence
+        if found.index.p_value < DOUBT:
+            return f"blanks go with other columns beyond what those tell of its own value (p {_p(found.index.p_value)})"
+        if found.p_value < DOUBT:
+            return f"residuals are skewed or cut off (p {_p(found.p_value)}), as they may be in the population"
+        return "blanks go with what the other columns tell of the value, and may depend on these alone"
+
 
 def decide(evidence: Sequence[Evidence], level: float) -> list[Form]:
-    """The form of each column, before any blank was filled.
+    """The form of each column that is identified, before any blank was filled.
 
-    Thresholds are found at the false discovery rate ``level``. A skewed residual without selection is their rival: it
-    has to lose over the table, of whose columns each says little, or else in the column itself, by more the more
-    columns there are. Where it loses over the table, a column that speaks for it is taken for noise up to ``SLACK``,
-    and beyond that up to what its middle column says against it: such ratios scatter as widely as they are large
-    (Vuong 1989). Columns without a threshold have slopes, all or none of them: whether those are 0 on average,
-    and whether they are alike, is tested at a tenth of ``level`` each, since they are all or none.
+    Thresholds are found at the false discovery rate ``level``. Other populations are their rivals: they have to lose
+    over the table, of whose columns each says little. Where they do, a column that speaks for them is taken for noise
+    up to ``SLACK``, and beyond that up to what its middle column says against it: such ratios scatter as widely as
+    they are large (Vuong 1989). A threshold in the residual also has to take the share of values that its edge says
+    is missing. One in the value is told by how blanks go with what is predicted, and stands alone.
+
+    Columns without a threshold have slopes, all or none of them, where the index says so over the table.
     """
-    discovered = discoveries(np.array([found.p_value for found in evidence]), level)
-    advantage = np.array([found.advantage for found in evidence])
-    finite = advantage[np.isfinite(advantage)]
+    edged = _edged(evidence, discoveries(np.array([found.p_value for found in evidence]), level))
+    others = discoveries(np.array([found.index.p_value for found in evidence]), level * OTHERS_LEVEL)
     alone = ALONE + np.log(max(1, len(evidence)))
-    least = -SLACK - max(0.0, float(np.median(finite))) if finite.sum() > 0 else alone
-    discovered &= advantage > least
-    forms = [found.form(bool(chosen), alone) for found, chosen in zip(evidence, discovered, strict=True)]
-    sloped = _slopes(evidence, [form == "none" for form in forms], level * SLOPES_LEVEL)[0]
+    # a limit of the value says itself how blanks go with other columns
+    forms: list[Form] = [
+        found.form(bool(chosen and not doubtful), alone)
+        for found, chosen, doubtful in zip(evidence, edged, others, strict=True)
+    ]
+    # columns in doubt count too: where some are driven by others, the rest may be
+    if not _index_holds([found.index for found, form in zip(evidence, forms, strict=True) if form == "none"]):
+        return forms
+    asked = [form == "none" and not doubtful for form, doubtful in zip(forms, others, strict=True)]
+    sloped = _slopes(evidence, asked, level * SLOPES_LEVEL)[0]
     return ["slope" if slope else form for form, slope in zip(forms, sloped, strict=True)]
+
+
+def _edged(evidence: Sequence[Evidence], discovered: np.ndarray) -> np.ndarray:
+    """(c,) bool: of the columns that are ``discovered`` (c,), those in which an edge has taken what is blank."""
+    discovered &= np.array([found.shape is not None and found.misfit < SLACK for found in evidence], bool)
+    advantage = np.array([found.advantage for found in evidence])
+    usual = advantage[discovered]
+    # an edge may be sharper than any threshold that is compared
+    slack = SLACK + EVEN * np.array([found.cells.n_seen for found in evidence])
+    chosen = discovered & (advantage > -slack - max(0.0, float(np.median(usual)) if len(usual) else 0.0))
+    # rivals of each column as they come, and one for all
+    alike = np.array([found.advantages for found, used in zip(evidence, chosen, strict=True) if used])
+    if not chosen.any() or min(advantage[chosen].sum(), *alike.sum(0)) < ALONE:
+        return np.zeros(len(evidence), bool)
+
+    def agreed(columns: list[int]) -> float:
+        cells = [evidence[i].cells for i in columns]
+        shapes = [shape for i in columns if (shape := evidence[i].shape) is not None]
+        blanks = [float(found.counts.sum()) for found in cells]
+        return missing_share(shapes, blanks, [n + found.n_seen for n, found in zip(blanks, cells, strict=True)])
+
+    agreeing = [i for i in np.flatnonzero(chosen).tolist() if agreed([i]) > -APART]
+    if len(agreeing) < MANY or agreed(agreeing) < AGREED:
+        return np.zeros(len(evidence), bool)
+    return np.isin(np.arange(len(evidence)), agreeing)
+
+
+def _index_holds(found: Sequence[Index]) -> bool:
+    """Whether blanks of these columns go with others as these move the values, and not otherwise."""
+    beyond = chi2.sf(sum(i.beyond for i in found), sum(i.freedom for i in found))
+    return sum(i.log_odds for i in found) > ALONE and beyond > INDEX_LEVEL
 
 
 def judge(names: Sequence[str], evidence: Sequence[Evidence], forms: Sequence[Form]) -> list[Verdict]:
@@ -157,22 +234,9 @@ def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
     return found
 
 
-def warnings_for(verdicts: Sequence[Verdict], level: float) -> list[str]:
-    """Where an assumption is in doubt."""
-    found = [
-        f"{v.name}: its blanks have no known upper end; the mean of {v.evidence.cells.blank_rate:.0%} of its cells "
-        "rests on the Gaussian shape of the others"
-        for v in verdicts
-        if v.form in ("residual", "value") and v.evidence.cells.blank_rate > 0.8
-    ]
-    p_values = np.array([v.evidence.others_p_value for v in verdicts])
-    found += [
-        f"{v.name}: its blanks go with other columns beyond what those tell of its own value (p {_p(p_value)}); if "
-        "they depend on those columns alone, `select: false` is right"
-        for v, p_value, doubtful in zip(verdicts, p_values.tolist(), discoveries(p_values, level), strict=True)
-        if doubtful and v.form != "none"
-    ]
-    return found
+def warnings_for(verdicts: Sequence[Verdict]) -> list[str]:
+    """Of columns that may be selected, but are imputed as if they are not."""
+    return [f"{v.name}{v.words}" for v in verdicts if v.is_open]
 
 
 def _p(value: float) -> str:

@@ -50,8 +50,9 @@ def fit_slope(prediction: np.ndarray, blank: np.ndarray) -> SlopeFit:
     return SlopeFit(float(weights[0]), error, max(0.0, 2 * (found - log_likelihood(start))), found)
 
 
-def beyond_prediction(prediction: np.ndarray, blank: np.ndarray, features: np.ndarray) -> float:
-    """p-value of ``blank`` (n,) going with features (n, f) beyond a parabola in the prediction (n,).
+def beyond_prediction(prediction: np.ndarray, blank: np.ndarray, features: np.ndarray) -> tuple[float, int]:
+    """Statistic, and its degrees of freedom, of ``blank`` (n,) going with features (n, f) beyond a parabola in the
+    prediction (n,).
 
     A Lagrange multiplier test: n R^2 of what is left of the blanks, regressed on what is left of the features.
     """
@@ -61,7 +62,7 @@ def beyond_prediction(prediction: np.ndarray, blank: np.ndarray, features: np.nd
     y, x = left[:, 0], left[:, 1:]
     weights, _, rank, _ = np.linalg.lstsq(x, y, rcond=1e-6)
     explained = float((x @ weights) @ y / max(float(y @ y), 1e-12))
-    return float(chi2.sf(len(y) * explained, rank)) if rank else 1.0
+    return len(y) * explained, int(rank)
 
 
 @dataclass(frozen=True)
