@@ -1,6 +1,6 @@
 """The arena as one page, from the records of runs alone.
 
-python scripts/arena.py --records results/arena -o docs/arena.html
+python scripts/arena.py --records results_arena -o docs/arena.html
 """
 
 from __future__ import annotations

@@ -111,7 +111,15 @@ def _short(node: Any) -> Any:
 
 
 def _is_long(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > LONGEST_LIST
+    return isinstance(value, list) and _count(value) > LONGEST_LIST
+
+
+def _count(value: Any) -> int:
+    """
+    >>> _count([[1, 2], [3]])
+    3
+    """
+    return sum(map(_count, value)) if isinstance(value, list) else 1
 
 
 def _without_folders(node: Any) -> Any:
