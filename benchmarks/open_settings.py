@@ -63,10 +63,10 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     },
     "gain": {f"{n:,} iterations": {"iterations": n} for n in (1_000, 3_000, 30_000)},
     "tabcsdi": {
-        "5 draws": {"samples": 5},
-        "5 draws and 100 epochs": {"samples": 5, "epochs": 100},
-        "5 draws and 2000 epochs": {"samples": 5, "epochs": 2000},
-        "5 draws and a random share hidden in training": {"samples": 5, "hide": "uniform"},
+        "100 draws": {"samples": 100},
+        "5 draws and 100 epochs": {"epochs": 100},
+        "5 draws and 2000 epochs": {"epochs": 2000},
+        "5 draws and a random share hidden in training": {"hide": "uniform"},
     },
     "miceforest": {"10 iterations": {"iterations": 10}, "one chain": {"samples": 1}},
 } | {

@@ -351,6 +351,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         field = entrants(self._made, options["methods"], flags=bool(rows.candidates.any()))
         self.comparison_ = compare_methods(rows, field, 60 * options["minutes"], self.seed_)
         self.chosen_ = self.comparison_.chosen
+        self._auto = field[self.chosen_].args
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -398,10 +399,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._train_done
 
     def _fresh_method(self) -> Method:
-        auto = self.method == "auto"
+        name, options = self._auto if self.method == "auto" else (self.method, self.method_options)
         asked = {} if self.analysis is None else {"analysis": self.analysis}
-        options = asked if auto else {**(self.method_options or {}), **asked}
-        method = self._made(self.chosen_ if auto else self.method, options)
+        method = self._made(name, {**(options or {}), **asked})
         label = label_text if self._fitted_on_frame else _label_in_array
         apart = [known_label(label(column), self.codec_.labels, "impute_only") for column in listed(self.impute_only)]
         return Apart(method, apart) if apart else method

@@ -108,7 +108,7 @@ def test_completed_tables_keep_what_was_seen(inference: ModuleType, law: str) ->
 
 
 def test_selective_leaves_some_without_an_income(inference: ModuleType) -> None:
-    setting = {"law": "incomes", "mechanism": "mar", "rate": 0.1, "n": 200, "method": "selective", "m": 2}
+    setting = {"law": "incomes", "mechanism": "mcar", "rate": 0.1, "n": 400, "method": "selective", "m": 2}
     ((tables, _),) = inference.completions(setting, [0])
     assert all(0.1 < done["y"].isna().mean() < 0.6 and not done["x2"].isna().any() for done in tables)
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from lacuna import paths
-from lacuna.comparison.race import Make
 from lacuna.errors import UserError
 from lacuna.methods.base import Method
 
@@ -21,8 +20,8 @@ METHODS = (
 
 def entrants(
     make: Callable[[str, Mapping[str, Any] | None], Method], methods: Sequence[str] | None = None, flags: bool = False
-) -> dict[str, Make]:
-    """By name what makes each method.
+) -> dict[str, partial[Method]]:
+    """By name what makes each method, of its id and options.
 
     Args:
         make: a method of its id and options.

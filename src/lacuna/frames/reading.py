@@ -40,7 +40,7 @@ def asked_of(label: Any, value: str | Mapping[str, Any]) -> Asked:
     """What a schema says of one column: a kind, or a mapping of some of KEYS.
 
     >>> asked_of("age", {"min": 0, "max": 120, "whole": True})
-    Asked(kind='integer', format=None, low=0, high=120)
+    Asked(kind='integer', format=None, low=0, high=120, decimal=None)
     """
     given = dict(value) if isinstance(value, Mapping) else {"kind": value}
     name = label_text(label)

@@ -60,6 +60,7 @@ class OracleF1(Oracle):
     """
 
     label = "Bayes oracle, best F1 (ceiling of F1)"
+    inductive: ClassVar[bool] = False  # the threshold is that of all rows together
 
     def _flags(self, probability: np.ndarray, rows: Incomplete) -> np.ndarray:
         of_candidates = rows.hidden & rows.candidates

@@ -107,7 +107,7 @@ class MeaningRate:
                         n_iter_no_change=PATIENCE,
                         random_state=int(rng.integers(2**31)),
                     ).fit(
-                        features[rows],
+                        _with_values(features[rows]),
                         flat_target[rows],
                         flat_weights[rows],
                         X_val=features[held],
@@ -163,3 +163,8 @@ def _at_round(model: HistGradientBoostingRegressor, features: np.ndarray, n: int
     if n >= model.n_iter_:  # the same as the last stage, but faster
         return model.predict(features)
     return next(islice(model.staged_predict(features), n - 1, None))
+
+
+def _with_values(features: np.ndarray) -> np.ndarray:
+    """A column of nothing but NaN as 0: scikit-learn cannot bin it, and neither can be split."""
+    return np.where(np.isnan(features).all(0), 0.0, features)
