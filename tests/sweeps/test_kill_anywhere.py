@@ -19,7 +19,7 @@ from lacuna.records.record import find_records
 from lacuna.runner.mlflow_tracking import Tracker
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("LACUNA_KILLS", "5"))
+KILLS = int(os.environ.get("LACUNA_KILLS", "2"))
 LONGEST = 9.0  # seconds that the command takes, more or less
 MOMENTS = [round(random.Random(16).uniform(i, i + 1) * LONGEST / KILLS, 2) for i in range(KILLS)]
 

@@ -280,3 +280,18 @@ def test_nothing_is_sought_where_blanks_may_be_meaningful():
     found = completed(asked, mean="linear", sweeps=1).diagnostics["columns"][rows.columns[-1].name]
     assert found["selection"] == "none"
     assert "not asked" in found["verdict"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_levels_that_only_blank_rows_have_are_no_evidence(seed):
+    """200 levels in 400 rows: many are seen in no row of a column's observed cells, and tell nothing of its blanks."""
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(0, 200, 400)
+    x = rng.normal(size=(400, 2))
+    values = np.column_stack([levels, x[:, 0], x[:, 0] * 0.3 + x[:, 1]]).astype(float)
+    observed = rng.random(values.shape) > 0.3
+    names = tuple(f"l{i}" for i in range(200))
+    columns = (Column("level", "categorical", names), Column("a", "continuous"), Column("b", "continuous"))
+    rows = Incomplete(columns, np.where(observed, values, np.nan), observed)
+    found = Selection(sweeps=1).fit(rows, 0).impute(rows).diagnostics["columns"]
+    assert {of["selection"] for of in found.values()} == {"none"}

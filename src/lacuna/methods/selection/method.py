@@ -132,9 +132,11 @@ class Selection(Method):
                 continue
             seen, at = ~hidden[:, j], self.coordinate_[j]
             mean = self._fit_mean(encoded, seen, j, True, False)
-            predicted = mean.predict(encoded)
+            # a level that no seen row has says nothing of the value, and would move blanks alone
+            known = encoded.clip(encoded[seen].min(0), encoded[seen].max(0))
+            predicted = mean.predict(known)
             weighed = weigh(mean.left_out, encoded[seen, at], predicted[~seen])
-            found[j] = replace(weighed, index=index(predicted, ~seen, encoded[:, mean.features]))
+            found[j] = replace(weighed, index=index(predicted, ~seen, known[:, mean.features]))
         return found
 
     def _fit_edged(
