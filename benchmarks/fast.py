@@ -4,7 +4,7 @@
     python benchmarks/fast.py show [--outputs DIR] [--figure FILE]
 
 The search runs on draws of the data (root seeds 100 and 101, mcar 0.2) that no published or reported figure uses. A
-setting is admitted where no score is worse than the paper's setting's by more than the spread between seeds allows.
+setting is admitted where no score is worse than the paper's setting's by more than the spread between seeds.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
         --rows 10000 --cut '{"diffjoint": {"iterations": 1}, "cacti": {"max_batches": 2000}}'      # where it is not
     python benchmarks/scale.py run --methods ice,miceforest --rows 441437 --fit-only --memory-gb 20 --seconds 900
     python benchmarks/scale.py figure
-    python benchmarks/scale.py tables                                # those of benchmarks/README.md
+    python benchmarks/scale.py tables                                # those of benchmarks/notes/size.md
 
 Four fifths of the rows are fitted, the others imputed, MCAR at --ratio. Each measurement is a process of its own, so
 that its peak memory is its own, as the operating system counts it; a line that is in --out is not measured again.

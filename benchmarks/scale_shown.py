@@ -1,4 +1,4 @@
-"""The lines of ``scale.py`` as a figure and as the tables of benchmarks/README.md."""
+"""The lines of ``scale.py`` as a figure and as the tables of benchmarks/notes/size.md."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         random_state: an int gives the same numbers every time, None does not.
         unknown: whether a category of new rows that fit has not seen is an "error", or is treated
             "as_missing", and so imputed.
-        budget: "paper" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
+        budget: "paper", "fast" or "quick" hyper-parameters; "auto" is paper on CUDA and quick elsewhere.
         device: "auto", "cpu" or "cuda".
         calibrate: whether ``interval`` sets its widths on observed cells that are hidden again, for which the method is
             fitted a second time; else they are the quantiles of its draws (``lacuna.conformal``).

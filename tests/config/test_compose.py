@@ -134,6 +134,13 @@ def test_build_calls_what_the_config_names() -> None:
     assert bound().random() == stream(2).random()
 
 
+@pytest.mark.parametrize(("budget", "hidden"), [("paper", 1024), ("fast", 256), ("quick", 64)])
+def test_a_budget_chooses_among_values(budget: str, hidden: int) -> None:
+    cfg = compose(["method=diffjoint", f"budget={budget}"])
+    assert (cfg.method.hidden, cfg.method.repeats) == (hidden, 10)
+    assert compose(["method=gain", "budget=fast"]).method.iterations == 10_000  # none of its own: the paper's
+
+
 def test_a_version_of_the_code_changes_the_id_and_nothing_else():
     config = OmegaConf.to_container(compose(["method=mean_mode"]))
     newer = config | {"method": config["method"] | {"_version_": 2}}

@@ -25,7 +25,7 @@ sys.exit(status != 0)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory of a process is counted in another unit")
 def test_a_build_holds_a_fraction_of_its_tables(loaded: Callable[[str], ModuleType], tmp_path: Path) -> None:
-    """40,000 stays with 440,000 diagnoses; 450,000 stays take 0.9 GB (benchmarks/README.md)."""
+    """40,000 stays with 440,000 diagnoses; 450,000 stays take 0.9 GB (benchmarks/notes/size.md)."""
     loaded("benchmarks/mimic_ed.py").make(tmp_path / "raw", 40_000)
     build = [sys.executable, SCRIPT, "--root", tmp_path / "raw", "--out", tmp_path / "out", "--threads", "2"]
     peak = subprocess.run([sys.executable, "-c", PEAK, *build], check=True, capture_output=True, text=True).stdout

@@ -15,7 +15,7 @@ SD = (
     "square 0.916) ours is 0.23 to 0.25, 0.25 at the printed width, and errors fall as widths grow, as they do in "
     "print. TabCSDI's 0.683 fits neither."
 )
-# TabCSDI's long run: the command is in benchmarks/README.md
+# TabCSDI's long run: the command is in benchmarks/notes/missbgm.md
 STEPS = (
     "TabCSDI at 500 rows is not trained to its end by the 500 epochs of the official small-table setting, 31,500 steps "
     "of eight rows: at 0.3 it has 1.695 after 1,000 epochs (five draws, seed 0) where it has 1.823 here. At 1,000 rows "
