@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import socket
 import warnings
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from sklearn.ensemble._forest import BaseForest
 
 from lacuna import paths
 from lacuna.config.compose import compose, plain
@@ -42,6 +44,19 @@ def ids(group: str) -> list[str]:
 
 def tiny(group: str, name: str, **paths: Any) -> list[str]:
     return [override.format(**paths) for override in TINY.get(group, {}).get(name, [])]
+
+
+@pytest.fixture(autouse=True)
+def _small_forests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten trees a forest where the number is the package's own affair: its 100 take a minute of these tests."""
+    if re.search(r"\[(.*-)?(missforest|hyperimpute)[\]-]", request.node.name):
+        fit = BaseForest.fit
+
+        def of_ten(self: BaseForest, *args: object, **options: object) -> object:
+            self.n_estimators = min(self.n_estimators, 10)
+            return fit(self, *args, **options)
+
+        monkeypatch.setattr(BaseForest, "fit", of_ten)
 
 
 @pytest.fixture(scope="session")
