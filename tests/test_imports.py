@@ -18,7 +18,7 @@ MODULES = {
 # Every module and room of the package, from the ground up: a layer imports from itself and from those before it.
 LAYERS = (
     ("errors", "paths"),
-    ("files", "figures", "rng", "types"),
+    ("files", "figures", "rng", "templates", "types"),
     ("estimands", "laws", "numerics", "pooling"),
     ("backend",),
     ("crossfit", "encoding", "masks", "nets", "problem", "units"),

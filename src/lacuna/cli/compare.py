@@ -9,15 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from lacuna.cli.arguments import Parser, names_in, quoted
+from lacuna.cli.own_table import read_table
 from lacuna.comparison.entrants import METHODS, entrants
 from lacuna.comparison.race import compare_methods
-from lacuna.config.compose import compose, plain
 from lacuna.config.discovery import with_config_dir
-from lacuna.config.instantiate import instantiate
-from lacuna.datasets.csv import CSV
 from lacuna.errors import UserError
 from lacuna.imputer import make_method
-from lacuna.rng import stream
 from lacuna.types import Incomplete
 
 
@@ -36,15 +33,11 @@ def compare(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(with_config_dir(list(arguments)))
     if not options.minutes > 0:
         raise UserError(f"--minutes must be positive, got {options.minutes:g}")
-    dataset = ["dataset=csv", "method=mean_mode", f"dataset.path={quoted(options.file)}", *options.set]
+    overrides = list(options.set)
     if options.mm_candidates is not None:
         names = names_in(options.mm_candidates)
-        dataset.append(f"dataset.mm_candidates=[{','.join(map(quoted, names))}]")
-    config = plain(compose(dataset, options.config_dir))
-    if options.schema is not None:
-        config["dataset"]["schema"] = options.schema
-    source: CSV = instantiate(config["dataset"], "dataset", CSV)
-    table = source.load(stream(options.seed, "dataset"), stream(options.seed, "split"))
+        overrides.append(f"dataset.mm_candidates=[{','.join(map(quoted, names))}]")
+    table = read_table(options.file, overrides, options.schema, options.config_dir, options.seed)
     rows = Incomplete(table.columns, table.values, ~np.isnan(table.values))
     field = entrants(
         lambda name, given: make_method(name, options.budget, options.device, given, options.config_dir),

@@ -6,15 +6,12 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from lacuna.cli.arguments import Parser, names_in, quoted
-from lacuna.config.compose import compose, plain
-from lacuna.config.instantiate import instantiate
-from lacuna.datasets.csv import CSV
+from lacuna.cli.arguments import Parser, names_in
+from lacuna.cli.own_table import read_table
 from lacuna.diagnosis.api import diagnose_cells
 from lacuna.diagnosis.association import PERMUTATIONS
 from lacuna.diagnosis.reading import cells_of, positions_of
 from lacuna.files import write_text
-from lacuna.rng import stream
 
 
 def diagnose(arguments: Sequence[str]) -> int:
@@ -30,11 +27,7 @@ def diagnose(arguments: Sequence[str]) -> int:
         UserError: an argument is wrong, or the file cannot be read.
     """
     options = _parser().parse_args(arguments)
-    config = plain(compose(["dataset=csv", "method=mean_mode", f"dataset.path={quoted(options.file)}", *options.set]))
-    if options.schema is not None:
-        config["dataset"]["schema"] = options.schema
-    dataset: CSV = instantiate(config["dataset"], "dataset", CSV)
-    table = dataset.load(stream(0, "dataset"), stream(0, "split"))
+    table = read_table(options.file, options.set, options.schema)
     assert table.source is not None  # of a file there is one
     cells = cells_of(table.source, table.values)
     names = names_in(options.mm_candidates) if options.mm_candidates else []

@@ -42,9 +42,7 @@ class DetectionLimit(Mask):
         self.limited_share = limited_share
 
     def unsupported(self, table: Table) -> str | None:
-        if where(table.columns, discrete=True).all():
-            return f"table {table.name!r} has no numeric column, and categories have no limit: use mask=mcar"
-        return None
+        return why_no_limit(table)
 
     def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
         if reason := self.unsupported(table):
@@ -55,6 +53,13 @@ class DetectionLimit(Mask):
             limits[j] = limit(table.values[~np.isnan(table.values[:, j]), j], ratio)
         law = LimitHiding(limits)
         return OrdinaryMask(law.hide_probability(table.values).astype(bool), law)
+
+
+def why_no_limit(table: Table) -> str | None:
+    """A limit needs a number."""
+    if where(table.columns, discrete=True).all():
+        return f"table {table.name!r} has no numeric column, and categories have no limit: use mask=mcar"
+    return None
 
 
 def limit(values: np.ndarray, ratio: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lacuna.errors import UserError
 from lacuna.masks.base import Mask
+from lacuna.masks.detection_limit import why_no_limit
 from lacuna.masks.logistic import n_driving, standardised
 from lacuna.numerics.moments import column_moments
 from lacuna.numerics.ridge import Ridge
@@ -57,9 +58,7 @@ class SelfThreshold(Mask):
         self.hiding_share = hiding_share
 
     def unsupported(self, table: Table) -> str | None:
-        if where(table.columns, discrete=True).all():
-            return f"table {table.name!r} has no numeric column, and categories have no limit: use mask=mcar"
-        return None
+        return why_no_limit(table)
 
     def draw(self, table: Table, ratio: float, rng: np.random.Generator) -> OrdinaryMask:
         if reason := self.unsupported(table):

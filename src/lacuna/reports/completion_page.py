@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lacuna.diagnosis.api import diagnose_cells
 from lacuna.diagnosis.association import PERMUTATIONS
@@ -35,6 +34,7 @@ from lacuna.reports.completion_plots import (
     styled,
     svg,
 )
+from lacuna.templates import environment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,13 +73,7 @@ def write_report(completion: Completion, record: Record, path: Path) -> None:
 
 def rendered(template: str, content: Mapping[str, Any]) -> str:
     """A page from a file in ``templates/``."""
-    pages = Environment(
-        loader=PackageLoader("lacuna.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = environment("lacuna.reports")
     pages.filters |= {"counted": _counted, "percent": percent, "sentence": _sentence, "thousands": "{:,}".format}
     return pages.get_template(template).render(content)
 

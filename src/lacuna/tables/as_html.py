@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from lacuna.tables.cell_statistics import Cell
 from lacuna.tables.grid import Grid
 from lacuna.tables.missing import gaps
@@ -15,6 +13,7 @@ from lacuna.tables.page import Page
 from lacuna.tables.pictures import as_svg, picture
 from lacuna.tables.provenance import provenance
 from lacuna.tables.text import COST_TITLES, LEGEND, column_levels, cost_rows, count, row_heads, row_titles, words
+from lacuna.templates import environment
 
 SWATCHES = (
     ("better", "▲ better"),
@@ -28,18 +27,12 @@ SWATCHES = (
 
 def as_html(page: Page) -> str:
     """All tables in their order; those without any run are only named."""
-    environment = Environment(
-        loader=PackageLoader("lacuna.tables"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = environment("lacuna.tables")
     said = (column_levels, cost_rows, count, gaps, leader, provenance, row_titles, summary_rows, words)
-    environment.globals.update({function.__name__: function for function in said})
-    environment.globals.update(blocks=_blocks, look=_look, picture_data=_picture_data)
+    pages.globals.update({function.__name__: function for function in said})
+    pages.globals.update(blocks=_blocks, look=_look, picture_data=_picture_data)
     texts = {"legend": LEGEND, "swatches": SWATCHES, "summary_titles": TITLES, "cost_titles": COST_TITLES}
-    return environment.get_template("tables.html").render(page=page, **texts)
+    return pages.get_template("tables.html").render(page=page, **texts)
 
 
 def _blocks(grid: Grid) -> Iterator[tuple[list[str], bool, Sequence[Cell]]]:

@@ -7,14 +7,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from lacuna.config import described
 from lacuna.records.record import Record
 from lacuna.tables.arena.checks import checks
 from lacuna.tables.arena.results import Results, results
 from lacuna.tables.arena.scores import RATIOS, SCORES, Score
 from lacuna.tables.arena.statistics import differences, elo, possible
+from lacuna.templates import environment
 
 DIGITS = 4  # significant, of numbers on the page
 EVERYWHERE = ""  # under all mechanisms together
@@ -27,17 +26,11 @@ def as_html(records: Iterable[Record], rounds: int = 200) -> str:
         rounds: of the bootstrap behind the intervals of ratings.
     """
     records = list(records)
-    environment = Environment(
-        loader=PackageLoader("lacuna.tables"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = environment("lacuna.tables")
     found = results(records)
     data = json.dumps(page_data(found, _labels(records), rounds), separators=(",", ":"), allow_nan=False)
     facts = {"n_runs": len(records), "results": found, "checks": checks(found)}
-    return environment.get_template("arena.html").render(data=data.replace("</", "<\\/"), **facts)
+    return pages.get_template("arena.html").render(data=data.replace("</", "<\\/"), **facts)
 
 
 def page_data(found: Results, labels: dict[str, str], rounds: int) -> dict[str, Any]:
